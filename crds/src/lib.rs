@@ -1,1 +1,28 @@
-//! skeleton
+//! The API of IDP Multicloud: what platform engineers configure, what developers may ask, what the platform records.
+//!
+//! - [`candidate`], [`tier`], [`cloud_provider`], [`product`], [`experiment`], [`feature_flag`]: the configuration kinds of
+//!   `platform.example.org/v1alpha1`, all cluster-scoped;
+//! - [`contract`]: the developer's side, a request read from a claim and every error in it;
+//! - [`record`]: the placement decision as it is stamped on a claim;
+//! - [`names`]: labels and annotations, spelled once.
+
+pub mod candidate;
+pub mod cloud_provider;
+pub mod contract;
+pub mod crd;
+pub mod experiment;
+pub mod feature_flag;
+pub mod json;
+pub mod names;
+pub mod product;
+pub mod record;
+mod schema;
+pub mod tier;
+pub mod validate;
+
+pub use candidate::{Candidate, CandidateSpec};
+pub use cloud_provider::{CloudProvider, CloudProviderSpec, CloudProviderStatus};
+pub use experiment::{Experiment, ExperimentSpec};
+pub use feature_flag::{FeatureFlag, FeatureFlagSpec};
+pub use product::{Product, ProductSpec};
+pub use tier::{Tier, TierSpec};

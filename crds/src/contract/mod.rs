@@ -1,0 +1,14 @@
+//! The developer's side of the contract: what a claim asks for, and everything that is wrong with it.
+//!
+//! [`Request::read`] turns a claim's (or composite resource's) `spec` into a typed [`Request`] or into *all* its errors at
+//! once. [`update`] says which later changes a product allows, [`forbidden`] which fields are never a developer's to set.
+
+mod error;
+pub mod forbidden;
+mod parameter;
+mod request;
+pub mod update;
+
+pub use error::{FieldError, Problem};
+pub(crate) use parameter::check_specification;
+pub use request::Request;

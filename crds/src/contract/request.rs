@@ -1,0 +1,167 @@
+//! What a developer asks for.
+
+use serde_json::{Map, Value};
+
+use super::error::{did_you_mean, one_of};
+use super::parameter::{self, Given, describe};
+use super::{FieldError, Problem, forbidden};
+use crate::names::ENVIRONMENTS;
+use crate::product::ProductSpec;
+
+/// What a developer asks for, checked and with defaults filled in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Request {
+    /// The cell: the developer's unit of isolation, a label value.
+    pub cell: String,
+    /// The tier's name.
+    pub tier: String,
+    /// `dev`, `staging` or `production`.
+    pub environment: String,
+    /// Whether the workload must survive the loss of a zone.
+    pub ha: bool,
+    /// The product's parameters, in the Product's order; one that is neither given nor has a default is absent.
+    pub params: Map<String, Value>,
+}
+
+impl Request {
+    /// Reads a claim's or composite resource's `spec` as a request for `product`.
+    ///
+    /// # Errors
+    /// Everything that is wrong, in the order of the fields: forbidden ones, the common ones, the product's, unknown ones.
+    pub fn read<'t>(
+        product: &ProductSpec,
+        spec: &Map<String, Value>,
+        tiers: impl IntoIterator<Item = &'t str>,
+    ) -> Result<Request, Vec<FieldError>> {
+        let mut errors = forbidden::decided_by_platform(spec);
+        let nothing = Map::new();
+        let given = match spec.get("parameters") {
+            Some(Value::Object(parameters)) => parameters,
+            None | Some(Value::Null) => &nothing,
+            Some(other) => {
+                errors.push(FieldError::new(
+                    "spec.parameters",
+                    Problem::Invalid,
+                    format!("must be an object, not {}", describe(other)),
+                ));
+                &nothing
+            }
+        };
+        let mut reader = Reader { given, errors };
+        let request = Request {
+            cell: reader.cell(),
+            tier: reader.choice("tier", &tiers.into_iter().collect::<Vec<_>>()),
+            environment: reader.choice("environment", &ENVIRONMENTS),
+            ha: reader.ha(),
+            params: reader.params(product),
+        };
+        reader.unknown(product);
+        if reader.errors.is_empty() { Ok(request) } else { Err(reader.errors) }
+    }
+}
+
+struct Reader<'a> {
+    given: &'a Map<String, Value>,
+    errors: Vec<FieldError>,
+}
+
+impl Reader<'_> {
+    /// A value that is given: null is as good as absent, since Kubernetes drops it.
+    fn value(&self, field: &str) -> Option<&Value> {
+        self.given.get(field).filter(|value| !value.is_null())
+    }
+
+    fn error(&mut self, field: &str, problem: Problem, message: impl Into<String>) {
+        self.errors.push(FieldError::new(format!("spec.parameters.{field}"), problem, message));
+    }
+
+    fn cell(&mut self) -> String {
+        match self.value("cell") {
+            Some(Value::String(cell)) if is_label_value(cell) => return cell.clone(),
+            None => self.error("cell", Problem::Required, "is required: the cell this workload belongs to"),
+            Some(Value::String(cell)) if cell.is_empty() => {
+                self.error("cell", Problem::Required, "is required: the cell this workload belongs to");
+            }
+            Some(other) => {
+                let message = format!(
+                    "must be a label value (at most 63 letters, digits, '-', '_' or '.', beginning and ending with a letter or digit), not {}",
+                    describe(other)
+                );
+                self.error("cell", Problem::Invalid, message);
+            }
+        }
+        String::new()
+    }
+
+    fn choice(&mut self, field: &str, choices: &[&str]) -> String {
+        let all = one_of(choices.iter().copied());
+        match self.value(field) {
+            Some(Value::String(given)) if choices.contains(&given.as_str()) => return given.clone(),
+            None => self.error(field, Problem::Required, format!("is required: one of {all}")),
+            Some(other) => {
+                let hint = other.as_str().map(|given| did_you_mean(given, choices.iter().copied())).unwrap_or_default();
+                let message = format!("must be one of {all}, not {}{hint}", describe(other));
+                self.error(field, Problem::NotSupported, message);
+            }
+        }
+        String::new()
+    }
+
+    fn ha(&mut self) -> bool {
+        match self.value("ha") {
+            Some(Value::Bool(ha)) => *ha,
+            None => false,
+            Some(other) => {
+                let message = format!("must be a boolean, not {}", describe(other));
+                self.error("ha", Problem::Invalid, message);
+                false
+            }
+        }
+    }
+
+    fn params(&mut self, product: &ProductSpec) -> Map<String, Value> {
+        let mut params = Map::new();
+        for spec in &product.parameters {
+            let path = format!("spec.parameters.{}", spec.name);
+            let given = match self.value(&spec.name).map(|value| parameter::check(spec, &path, value)) {
+                Some(Ok(Given::Value(value))) => Some(value),
+                None | Some(Ok(Given::Nothing)) => spec.default.clone(),
+                Some(Err(error)) => {
+                    self.errors.push(error);
+                    continue;
+                }
+            };
+            match given {
+                Some(value) => {
+                    params.insert(spec.name.clone(), value);
+                }
+                None if spec.required => {
+                    let what = if spec.description.is_empty() { String::new() } else { format!(": {}", spec.description) };
+                    self.error(&spec.name, Problem::Required, format!("is required{what}"));
+                }
+                None => {}
+            }
+        }
+        params
+    }
+
+    fn unknown(&mut self, product: &ProductSpec) {
+        const COMMON: [&str; 4] = ["cell", "tier", "environment", "ha"];
+        let known: Vec<&str> = COMMON.into_iter().chain(product.parameters.iter().map(|p| p.name.as_str())).collect();
+        let given = self.given;
+        for field in given.keys().filter(|f| !known.contains(&f.as_str()) && !forbidden::DECIDED_BY_PLATFORM.contains(&f.as_str())) {
+            let hint = did_you_mean(field, known.iter().copied());
+            let message = format!("is not a parameter of this product{hint}; it takes {}", known.join(", "));
+            self.error(field, Problem::Unknown, message);
+        }
+    }
+}
+
+/// Whether Kubernetes accepts `text` as the value of a label; empty is not accepted here.
+fn is_label_value(text: &str) -> bool {
+    let ends = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
+    text.len() <= 63
+        && ends(text.chars().next())
+        && ends(text.chars().last())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+}

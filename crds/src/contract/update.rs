@@ -1,0 +1,54 @@
+//! Which changes a product allows on a workload that exists.
+
+use serde_json::Value;
+
+use super::parameter::{describe, integer};
+use super::{FieldError, Problem, Request};
+use crate::product::{ParameterSpec, ProductSpec, UpdateRule};
+
+/// Errors for every product parameter that changes against its update rule.
+///
+/// Whether a raised tier or `ha` still fits the present placement is the scheduler's to say, not this function's.
+#[must_use]
+pub fn check(product: &ProductSpec, old: &Request, new: &Request) -> Vec<FieldError> {
+    product
+        .parameters
+        .iter()
+        .filter_map(|spec| {
+            let (before, now) = (old.params.get(&spec.name), new.params.get(&spec.name));
+            let message = if before == now { None } else { refusal(spec, before, now) };
+            message.map(|message| FieldError::new(format!("spec.parameters.{}", spec.name), Problem::Forbidden, message))
+        })
+        .collect()
+}
+
+fn refusal(spec: &ParameterSpec, before: Option<&Value>, now: Option<&Value>) -> Option<String> {
+    let show = |value: Option<&Value>| value.map_or_else(|| "unset".to_owned(), describe);
+    match spec.update {
+        UpdateRule::Any => None,
+        UpdateRule::Immutable => Some(format!(
+            "cannot change once the workload exists (it is {}, not {}): make a new claim and move the data",
+            show(before),
+            show(now)
+        )),
+        UpdateRule::IncreaseOnly => {
+            let shrinks = before.is_some() && rank(spec, now) < rank(spec, before);
+            shrinks.then(|| {
+                format!(
+                    "can only grow (it is {}, not {}): a smaller one needs a new claim and moved data",
+                    show(before),
+                    show(now)
+                )
+            })
+        }
+    }
+}
+
+/// How far up a value is: its place among the choices, or its size.
+fn rank(spec: &ParameterSpec, value: Option<&Value>) -> Option<i64> {
+    let value = value?;
+    match spec.choices.iter().position(|choice| choice == value) {
+        Some(place) => i64::try_from(place).ok(),
+        None => integer(value),
+    }
+}

@@ -1,0 +1,54 @@
+//! `Experiment`: other weights for a share of the placements.
+
+use std::collections::BTreeMap;
+
+use kube::{CustomResource, KubeSchema};
+use serde::{Deserialize, Serialize};
+
+use crate::schema;
+
+/// Other weights for a share of a tier's placements. The first enabled one whose tier matches applies.
+#[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[kube(
+    group = "platform.example.org",
+    version = "v1alpha1",
+    kind = "Experiment",
+    category = "idp",
+    derive = "PartialEq",
+    label("platform.example.org/catalog", "true"),
+    printcolumn(name = "Tier", type_ = "string", json_path = ".spec.tier"),
+    printcolumn(name = "Share", type_ = "number", json_path = ".spec.trafficShare"),
+    printcolumn(name = "Enabled", type_ = "boolean", json_path = ".spec.enabled"),
+    printcolumn(name = "Description", type_ = "string", json_path = ".spec.description"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ExperimentSpec {
+    /// What is being tried; recorded in the decisions it takes part in.
+    #[serde(default)]
+    #[schemars(length(max = 1024))]
+    pub description: String,
+    /// The weights of the variant. Dimensions: latency, dr, maturity, cost; together 1 (within 0.01).
+    #[schemars(schema_with = "schema::map_of_unit_numbers")]
+    #[x_kube(validation = Rule::new("self.all(d, d in ['latency', 'dr', 'maturity', 'cost'])").message("unknown dimension: weights are given for latency, dr, maturity and cost"))]
+    #[x_kube(validation = Rule::new("(('latency' in self ? self['latency'] : 0.0) + ('dr' in self ? self['dr'] : 0.0) + ('maturity' in self ? self['maturity'] : 0.0) + ('cost' in self ? self['cost'] : 0.0)) > 0.9899 && (('latency' in self ? self['latency'] : 0.0) + ('dr' in self ? self['dr'] : 0.0) + ('maturity' in self ? self['maturity'] : 0.0) + ('cost' in self ? self['cost'] : 0.0)) < 1.0101").message("weights must sum to 1"))]
+    pub variant_weights: BTreeMap<String, f64>,
+    /// The share of placements that get the variant, 0 to 1.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub traffic_share: f64,
+    /// The tier it applies to, or `*` for all.
+    #[serde(default = "every_tier")]
+    #[schemars(length(min = 1, max = 253))]
+    pub tier: String,
+    /// Off: as if it were not there.
+    #[serde(default = "yes")]
+    pub enabled: bool,
+}
+
+fn every_tier() -> String {
+    "*".to_owned()
+}
+
+fn yes() -> bool {
+    true
+}

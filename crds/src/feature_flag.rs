@@ -1,0 +1,34 @@
+//! `FeatureFlag`: a switch for the scheduler, by name.
+
+use kube::{CustomResource, KubeSchema};
+use serde::{Deserialize, Serialize};
+
+/// A switch. Built in: `prefer-cost-optimization` weighs cost higher for every new placement.
+#[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[kube(
+    group = "platform.example.org",
+    version = "v1alpha1",
+    kind = "FeatureFlag",
+    category = "idp",
+    derive = "PartialEq",
+    label("platform.example.org/catalog", "true"),
+    printcolumn(name = "Enabled", type_ = "boolean", json_path = ".spec.enabled"),
+    printcolumn(name = "Description", type_ = "string", json_path = ".spec.description"),
+    printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
+)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct FeatureFlagSpec {
+    /// Whether the flag is on.
+    pub enabled: bool,
+    /// What it is for.
+    #[serde(default)]
+    #[schemars(length(max = 1024))]
+    pub description: String,
+}
+
+/// The flag's name as the scheduler knows it: Kubernetes names have no `_`, so `prefer-cost-optimization` is
+/// `prefer_cost_optimization`.
+#[must_use]
+pub fn flag_name(object_name: &str) -> String {
+    object_name.replace('-', "_")
+}

@@ -1,0 +1,95 @@
+//! The JSON spelling of decision records: ASCII only, numbers as Python's `json.dumps` writes them.
+//!
+//! The reference stamps annotations with `json.dumps(…, separators=(",", ":"))`; a reader that compares records byte for
+//! byte must find ours equal. Two things differ from `serde_json`'s compact form: characters beyond ASCII are written as
+//! `\uXXXX` (surrogate pairs above the BMP), and exponents have a sign and two digits (`1e-05`).
+
+use std::io;
+
+use serde::Serialize;
+use serde_json::ser::Formatter;
+
+/// Serialises `value` in the record's spelling.
+///
+/// # Errors
+/// Only when `value`'s own `Serialize` fails, or a map key is not a string.
+pub fn to_string<T: Serialize + ?Sized>(value: &T) -> Result<String, serde_json::Error> {
+    let mut out = Vec::with_capacity(2048);
+    value.serialize(&mut serde_json::Serializer::with_formatter(&mut out, Ascii))?;
+    // The formatter writes ASCII only, so this never fails.
+    String::from_utf8(out).map_err(|e| serde::ser::Error::custom(e.to_string()))
+}
+
+/// `serde_json`'s compact form, in the record's spelling. Public so that writers can stream.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Ascii;
+
+impl Formatter for Ascii {
+    fn write_string_fragment<W: ?Sized + io::Write>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
+        let mut rest = fragment;
+        while let Some(at) = rest.find(|c: char| !c.is_ascii() || c == '\u{7f}') {
+            let (plain, tail) = rest.split_at(at);
+            out.write_all(plain.as_bytes())?;
+            let mut chars = tail.chars();
+            if let Some(c) = chars.next() {
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    write!(out, "\\u{unit:04x}")?;
+                }
+            }
+            rest = chars.as_str();
+        }
+        out.write_all(rest.as_bytes())
+    }
+
+    fn write_f64<W: ?Sized + io::Write>(&mut self, out: &mut W, value: f64) -> io::Result<()> {
+        out.write_all(float(value).as_bytes())
+    }
+}
+
+/// Shortest digits that read back as `value`, as Python's `repr(float)` lays them out: plain between 1e-4 and 1e16,
+/// otherwise an exponent of at least two digits.
+#[must_use]
+pub fn float(value: f64) -> String {
+    let magnitude = value.abs();
+    if magnitude == 0.0 || (1e-4..1e16).contains(&magnitude) {
+        let plain = format!("{value}");
+        return if plain.contains('.') { plain } else { plain + ".0" };
+    }
+    // Rust writes `1e-5`; Python wants at least two exponent digits and always a sign.
+    let scientific = format!("{value:e}");
+    match scientific.split_once('e') {
+        Some((digits, exponent)) => {
+            let (sign, exponent) = exponent.strip_prefix('-').map_or(('+', exponent), |e| ('-', e));
+            format!("{digits}e{sign}{exponent:0>2}")
+        }
+        None => scientific,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn floats_read_as_python_writes_them() {
+        for (value, text) in [
+            (0.0, "0.0"),
+            (-0.0, "-0.0"),
+            (1.0, "1.0"),
+            (0.3, "0.3"),
+            (0.0001, "0.0001"),
+            (1e-5, "1e-05"),
+            (1.5e-7, "1.5e-07"),
+            (1e16, "1e+16"),
+            (1.25e100, "1.25e+100"),
+            (123_456_789.123, "123456789.123"),
+        ] {
+            assert_eq!(float(value), text);
+        }
+    }
+
+    #[test]
+    fn strings_are_ascii_with_surrogate_pairs() {
+        assert_eq!(to_string("exp-ünï\u{7f}🦀\n\"").unwrap(), "\"exp-\\u00fcn\\u00ef\\u007f\\ud83e\\udd80\\n\\\"\"");
+    }
+}

@@ -1,0 +1,67 @@
+//! Labels, annotations and other spellings that users and programs agree on, each written once.
+
+/// API group of the configuration kinds, and prefix of every label and annotation.
+pub const GROUP: &str = "platform.example.org";
+/// API version of the configuration kinds.
+pub const VERSION: &str = "v1alpha1";
+/// `apiVersion` of the configuration kinds.
+pub const API_VERSION: &str = "platform.example.org/v1alpha1";
+
+/// Annotation on claims and composite resources: the decision record, compact JSON.
+pub const PLACEMENT_REASON: &str = "platform.example.org/placement-reason";
+/// Annotation on a placed claim: providers to leave (`aws,oci`), or `any`. Consumed at admission.
+pub const FAILOVER: &str = "platform.example.org/failover";
+/// Annotation on a placed claim: a retained placement (`<provider>-<region>`) to let go.
+pub const RELEASE: &str = "platform.example.org/release";
+
+/// Label every configuration object carries, so that one selector lists them (Crossplane 1.20 refuses an empty selector).
+pub const CATALOG: &str = "platform.example.org/catalog";
+/// Value of [`CATALOG`].
+pub const CATALOG_VALUE: &str = "true";
+
+/// Label: the claim's cell.
+pub const CELL: &str = "platform.example.org/cell";
+/// Label: the claim's environment.
+pub const ENVIRONMENT: &str = "platform.example.org/environment";
+/// Label: the claim's tier.
+pub const TIER: &str = "platform.example.org/tier";
+/// Label: the product's name.
+pub const PRODUCT: &str = "platform.example.org/product";
+/// Label on composed objects: the provider of the placement they belong to.
+pub const PROVIDER: &str = "platform.example.org/provider";
+/// Label on composed objects: the region of the placement they belong to.
+pub const REGION: &str = "platform.example.org/region";
+/// Label on composed objects: the sequence of the decision they belong to.
+pub const SEQUENCE: &str = "platform.example.org/sequence";
+/// Label on composed objects: the resource's name in the Product.
+pub const RESOURCE: &str = "platform.example.org/resource";
+/// Label (`true`) on composed objects that hold data: never deleted without a human act.
+pub const STATEFUL: &str = "platform.example.org/stateful";
+
+/// Label Crossplane puts on the composite resource of a claim: the claim's name.
+pub const CLAIM_NAME: &str = "crossplane.io/claim-name";
+/// Label Crossplane puts on the composite resource of a claim: the claim's namespace.
+pub const CLAIM_NAMESPACE: &str = "crossplane.io/claim-namespace";
+/// Annotation by which Crossplane names a composed resource within its composite.
+pub const COMPOSITION_RESOURCE_NAME: &str = "crossplane.io/composition-resource-name";
+/// Annotation by which a managed resource is named at its provider.
+pub const EXTERNAL_NAME: &str = "crossplane.io/external-name";
+
+/// RBAC verb: create a claim that carries a placement-reason (restore from a backup).
+pub const VERB_RESTORE: &str = "restore";
+/// RBAC verb: ask for a failover.
+pub const VERB_FAILOVER: &str = "failover";
+/// RBAC verb: release a retained placement.
+pub const VERB_RELEASE: &str = "release";
+
+/// The built-in feature flag: weigh cost higher.
+pub const PREFER_COST_OPTIMIZATION: &str = "prefer_cost_optimization";
+
+/// The capability that `ha: true` asks for, whatever the tier.
+pub const MULTI_AZ: &str = "multi_az";
+
+/// The score dimensions, in canonical order.
+pub const DIMENSIONS: [&str; 4] = ["latency", "dr", "maturity", "cost"];
+
+/// The environments a claim may name.
+pub const ENVIRONMENTS: [&str; 3] = ["dev", "staging", "production"];

@@ -1,0 +1,167 @@
+//! What a schema cannot say about a configuration object, checked in one place for the webhook, the function and the
+//! command line.
+
+use std::collections::BTreeMap;
+
+use crate::contract::{FieldError, Problem};
+use crate::names::DIMENSIONS;
+use crate::{CandidateSpec, CloudProviderSpec, ExperimentSpec, FeatureFlagSpec, ProductSpec, TierSpec};
+
+/// How far a tier's weights may be from 1 together.
+pub const TIER_WEIGHTS_TOLERANCE: f64 = 1e-6;
+/// How far an experiment's weights may be from 1 together (the reference's tolerance).
+pub const EXPERIMENT_WEIGHTS_TOLERANCE: f64 = 0.01;
+
+/// A configuration kind that can say everything that is wrong with itself.
+pub trait Validate {
+    /// Every error, with paths from `spec`. Empty: good.
+    fn errors(&self) -> Vec<FieldError>;
+}
+
+impl Validate for CandidateSpec {
+    fn errors(&self) -> Vec<FieldError> {
+        let mut errors = Vec::new();
+        for (field, value) in [("provider", &self.provider), ("region", &self.region)] {
+            if !is_dns_label(value) {
+                errors.push(invalid(format!("spec.{field}"), format!("must be lower-case letters, digits and '-', not {value:?}")));
+            }
+        }
+        if self.runtime_cluster.is_empty() {
+            errors.push(FieldError::new("spec.runtimeCluster", Problem::Required, "is required"));
+        }
+        errors.extend(unit_numbers("spec.scores", &self.scores));
+        errors.extend(distinct("spec.capabilities", &self.capabilities));
+        errors
+    }
+}
+
+impl Validate for TierSpec {
+    fn errors(&self) -> Vec<FieldError> {
+        let mut errors = weights("spec.weights", &self.weights, TIER_WEIGHTS_TOLERANCE);
+        errors.extend(distinct("spec.requiredCapabilities", &self.required_capabilities));
+        if let Some(required) = &self.failover.required_capabilities {
+            errors.extend(distinct("spec.failover.requiredCapabilities", required));
+        }
+        for (field, minutes) in [("rtoMinutes", self.rto_minutes), ("rpoMinutes", self.rpo_minutes)] {
+            if minutes < 0 {
+                errors.push(invalid(format!("spec.{field}"), format!("must be >= 0 minutes, not {minutes}")));
+            }
+        }
+        errors
+    }
+}
+
+impl Validate for CloudProviderSpec {
+    fn errors(&self) -> Vec<FieldError> {
+        if self.circuit_breaker.failure_threshold == 0 {
+            return vec![invalid("spec.circuitBreaker.failureThreshold", "must be >= 1")];
+        }
+        Vec::new()
+    }
+}
+
+impl Validate for ExperimentSpec {
+    fn errors(&self) -> Vec<FieldError> {
+        let mut errors = weights("spec.variantWeights", &self.variant_weights, EXPERIMENT_WEIGHTS_TOLERANCE);
+        if !(0.0..=1.0).contains(&self.traffic_share) {
+            errors.push(invalid("spec.trafficShare", format!("must be between 0 and 1, not {}", self.traffic_share)));
+        }
+        errors
+    }
+}
+
+impl Validate for FeatureFlagSpec {
+    fn errors(&self) -> Vec<FieldError> {
+        Vec::new()
+    }
+}
+
+impl Validate for ProductSpec {
+    /// The shape only: whether expressions compile is the composer's to say.
+    fn errors(&self) -> Vec<FieldError> {
+        let mut errors = Vec::new();
+        let names: Vec<String> = self.parameters.iter().map(|p| p.name.clone()).collect();
+        errors.extend(distinct("spec.parameters", &names));
+        for (at, parameter) in self.parameters.iter().enumerate() {
+            let path = format!("spec.parameters[{at}]");
+            if ["cell", "tier", "environment", "ha"].contains(&parameter.name.as_str())
+                || crate::contract::forbidden::DECIDED_BY_PLATFORM.contains(&parameter.name.as_str())
+            {
+                errors.push(invalid(format!("{path}.name"), format!("{:?} is the platform's own: choose another name", parameter.name)));
+            }
+            errors.extend(crate::contract::check_specification(parameter, &path));
+        }
+        if self.providers.is_empty() {
+            errors.push(FieldError::new("spec.providers", Problem::Required, "is required: at least one provider"));
+        }
+        for (provider, templates) in &self.providers {
+            let path = format!("spec.providers.{provider}");
+            let names: Vec<String> = templates.resources.iter().map(|r| r.name.clone()).collect();
+            errors.extend(distinct(&format!("{path}.resources"), &names));
+            for key in templates.connection.keys().filter(|key| !self.connection_keys.contains(key)) {
+                errors.push(invalid(
+                    format!("{path}.connection.{key}"),
+                    "is not among spec.connectionKeys: the connection secret has the same keys on every provider",
+                ));
+            }
+            for key in self.connection_keys.iter().filter(|key| !templates.connection.contains_key(*key)) {
+                errors.push(FieldError::new(
+                    format!("{path}.connection.{key}"),
+                    Problem::Required,
+                    "is missing: the connection secret has the same keys on every provider",
+                ));
+            }
+        }
+        errors
+    }
+}
+
+fn invalid(path: impl Into<String>, message: impl Into<String>) -> FieldError {
+    FieldError::new(path, Problem::Invalid, message)
+}
+
+/// Errors of a set of weights: known dimensions, none negative, together 1 within `tolerance`.
+#[must_use]
+pub fn weights(path: &str, weights: &BTreeMap<String, f64>, tolerance: f64) -> Vec<FieldError> {
+    let mut errors = Vec::new();
+    for (dimension, weight) in weights {
+        if !DIMENSIONS.contains(&dimension.as_str()) {
+            let known = DIMENSIONS.join(", ");
+            errors.push(invalid(format!("{path}.{dimension}"), format!("is not a score dimension: they are {known}")));
+        }
+        if !(weight.is_finite() && *weight >= 0.0) {
+            errors.push(invalid(format!("{path}.{dimension}"), format!("must not be negative: it is {weight}")));
+        }
+    }
+    let sum: f64 = weights.values().sum();
+    // A hair more than the tolerance, so that 0.99 and 1.01 themselves pass however they are summed.
+    if (sum - 1.0).abs() > tolerance + 1e-9 {
+        errors.push(invalid(path, format!("must sum to 1, not {}", (sum * 1e6).round() / 1e6)));
+    }
+    errors
+}
+
+fn unit_numbers(path: &str, numbers: &BTreeMap<String, f64>) -> Vec<FieldError> {
+    numbers
+        .iter()
+        .filter(|(_, number)| !(0.0..=1.0).contains(*number))
+        .map(|(name, number)| invalid(format!("{path}.{name}"), format!("must be between 0 and 1, not {number}")))
+        .collect()
+}
+
+fn distinct(path: &str, names: &[String]) -> Vec<FieldError> {
+    names
+        .iter()
+        .enumerate()
+        .filter(|(at, name)| names.iter().take(*at).any(|earlier| earlier == *name))
+        .map(|(at, name)| invalid(format!("{path}[{at}]"), format!("{name:?} is listed twice")))
+        .collect()
+}
+
+fn is_dns_label(text: &str) -> bool {
+    !text.is_empty()
+        && text.len() <= 63
+        && !text.starts_with('-')
+        && !text.ends_with('-')
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+}
