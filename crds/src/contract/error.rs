@@ -56,7 +56,8 @@ impl fmt::Display for FieldError {
 }
 
 /// ` (did you mean "x"?)` when one of `known` is close to `given`, else nothing.
-pub(crate) fn did_you_mean<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+#[must_use]
+pub fn did_you_mean<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -> String {
     let close = known
         .into_iter()
         .map(|name| (strsim::jaro_winkler(&given.to_lowercase(), &name.to_lowercase()), name))

@@ -9,6 +9,6 @@ mod parameter;
 mod request;
 pub mod update;
 
-pub use error::{FieldError, Problem};
+pub use error::{FieldError, Problem, did_you_mean};
 pub(crate) use parameter::check_specification;
 pub use request::Request;

@@ -1,0 +1,353 @@
+//! `idp schedule`: a stream of placement questions, one JSON object a line, and as many answers.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{self, BufRead, Write};
+
+use idp_crds::record::{DecidedBy, FailoverTarget, Record};
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use serde_json::{Number, Value};
+
+use crate::schedule::breaker::{Breaker, BreakerState};
+use crate::schedule::{
+    Candidate, Circuit, Exclusion, Experiment, Provenance, ProviderHealth, Request, ScheduleError, Scheduler, State, Tier, Weights,
+};
+
+/// The longest line that is read, bytes. A longer one is answered with an error, unread.
+const LONGEST_LINE: usize = 16 << 20;
+
+/// Answers questions over one catalog.
+#[derive(Debug)]
+pub struct Answerer {
+    candidates: Vec<Candidate>,
+    tiers: BTreeMap<String, Tier>,
+    /// For questions that bring nothing of their own: most of them.
+    plain: Scheduler,
+}
+
+/// How many lines were answered, and how many of them with an error in the line itself (not in the decision).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tally {
+    /// Lines answered.
+    pub answered: u64,
+    /// Lines that could not be read.
+    pub bad: u64,
+}
+
+impl Answerer {
+    /// Over these candidates, in their order, and tiers.
+    #[must_use]
+    pub fn new(candidates: Vec<Candidate>, tiers: BTreeMap<String, Tier>) -> Self {
+        let plain = Scheduler::new(candidates.clone(), tiers.clone(), State::default());
+        Answerer { candidates, tiers, plain }
+    }
+
+    /// Reads questions until the end of input and writes an answer to each, in order. What has been answered is flushed
+    /// whenever the next question is not there yet, so that a program may ask one at a time.
+    ///
+    /// # Errors
+    /// When reading or writing fails.
+    pub fn stream(&self, mut input: impl BufRead, mut output: impl Write) -> io::Result<Tally> {
+        let mut tally = Tally::default();
+        let mut line = Vec::new();
+        let mut number = 0_u64;
+        while let Some(within_limit) = read_line(&mut input, &mut line)? {
+            number += 1;
+            if line.iter().all(u8::is_ascii_whitespace) && within_limit {
+                continue;
+            }
+            let answer = if within_limit {
+                self.answer(number, &line)
+            } else {
+                Answer::unreadable(number, format!("is longer than {LONGEST_LINE} bytes"))
+            };
+            tally.answered += 1;
+            tally.bad += u64::from(matches!(answer.outcome, Outcome::Error { error: Failure::InvalidInput { .. } }));
+            let mut serializer = serde_json::Serializer::with_formatter(&mut output, idp_crds::json::Ascii);
+            answer.serialize(&mut serializer)?;
+            output.write_all(b"\n")?;
+        }
+        output.flush()?;
+        Ok(tally)
+    }
+
+    /// Answers one line.
+    fn answer(&self, number: u64, line: &[u8]) -> Answer {
+        let question: Question = match serde_json::from_slice(line) {
+            Ok(question) => question,
+            Err(error) => return Answer::unreadable(number, error.to_string()),
+        };
+        let id = question.id;
+        if question.kind != "schedule" {
+            return Answer::invalid(id, number, format!("kind: must be \"schedule\", not {:?}", question.kind));
+        }
+        let input: Input = match serde_json::from_str(question.input.get()) {
+            Ok(input) => input,
+            Err(error) => return Answer::invalid(id, number, format!("input: {error}")),
+        };
+        let problems = input.problems();
+        if !problems.is_empty() {
+            return Answer::invalid(id, number, problems.join("; "));
+        }
+        Answer { id, outcome: self.decide(input) }
+    }
+
+    fn decide(&self, input: Input) -> Outcome {
+        let request = Request {
+            name: &input.request.name,
+            tier: &input.request.tier,
+            ha: input.request.ha.unwrap_or(false),
+            exclude: Exclusion { providers: &input.exclude_providers, place: None },
+        };
+        let own;
+        let scheduler = if input.candidates.is_none() && input.state_is_empty() {
+            &self.plain
+        } else {
+            let state = input.state();
+            let candidates =
+                input.candidates.as_ref().map_or_else(|| self.candidates.clone(), |all| all.iter().map(CandidateInput::read).collect());
+            own = Scheduler::new(candidates, self.tiers.clone(), state);
+            &own
+        };
+        match scheduler.decide(&request) {
+            Ok(decision) => {
+                let reason = decision.record(Provenance::first(DecidedBy::Function));
+                Outcome::Placed {
+                    placement: Placement {
+                        provider: reason.selected.provider.clone(),
+                        region: reason.selected.region.clone(),
+                        runtime_cluster: reason.selected.runtime_cluster.clone(),
+                        network: reason.network.clone(),
+                    },
+                    failover: reason.failover.clone(),
+                    reason: Box::new(reason),
+                }
+            }
+            Err(error) => Outcome::Error { error: Failure::Schedule(error) },
+        }
+    }
+}
+
+/// Reads one line into `line`, without its end. `None` at the end of input; `Some(false)` for a line above the limit, which
+/// is skipped.
+fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<Option<bool>> {
+    line.clear();
+    let mut within_limit = true;
+    loop {
+        let buffer = input.fill_buf()?;
+        if buffer.is_empty() {
+            return Ok((!line.is_empty() || !within_limit).then_some(within_limit));
+        }
+        let end = buffer.iter().position(|byte| *byte == b'\n');
+        let (part, used) = match end {
+            Some(at) => (buffer.split_at(at).0, at + 1),
+            None => (buffer, buffer.len()),
+        };
+        if line.len() + part.len() > LONGEST_LINE {
+            within_limit = false;
+            line.clear();
+        }
+        if within_limit {
+            line.extend_from_slice(part);
+        }
+        input.consume(used);
+        if end.is_some() {
+            return Ok(Some(within_limit));
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Question<'l> {
+    #[serde(default)]
+    id: Value,
+    kind: String,
+    #[serde(borrow)]
+    input: &'l RawValue,
+}
+
+#[derive(Deserialize)]
+struct Input {
+    request: RequestInput,
+    candidates: Option<Vec<CandidateInput>>,
+    #[serde(default)]
+    exclude_providers: Vec<String>,
+    #[serde(default)]
+    health: BTreeMap<String, bool>,
+    #[serde(default)]
+    circuit: BTreeMap<String, CircuitInput>,
+    #[serde(default)]
+    experiments: Vec<ExperimentInput>,
+    #[serde(default)]
+    flags: BTreeMap<String, bool>,
+}
+
+/// Product, namespace, cell, environment and params do not influence the decision and are not read.
+#[derive(Deserialize)]
+struct RequestInput {
+    name: String,
+    tier: String,
+    ha: Option<bool>,
+}
+
+#[derive(Deserialize)]
+struct CandidateInput {
+    provider: String,
+    region: String,
+    runtime_cluster: String,
+    #[serde(default)]
+    network: IndexMap<String, Value>,
+    #[serde(default)]
+    capabilities: Vec<String>,
+    #[serde(default)]
+    scores: BTreeMap<String, f64>,
+    healthy: Option<bool>,
+}
+
+#[derive(Deserialize)]
+struct CircuitInput {
+    failures: u32,
+    age_seconds: f64,
+}
+
+#[derive(Deserialize)]
+struct ExperimentInput {
+    id: String,
+    #[serde(default)]
+    description: String,
+    variant_weights: IndexMap<String, Number>,
+    traffic_percentage: f64,
+    #[serde(default = "every_tier")]
+    tier: String,
+    enabled: Option<bool>,
+}
+
+fn every_tier() -> String {
+    "*".to_owned()
+}
+
+impl Input {
+    fn state_is_empty(&self) -> bool {
+        self.health.is_empty() && self.circuit.is_empty() && self.experiments.is_empty() && self.flags.is_empty()
+    }
+
+    /// What the platform would refuse when applied, all of it.
+    fn problems(&self) -> Vec<String> {
+        let mut problems = Vec::new();
+        let mut places = BTreeSet::new();
+        for candidate in self.candidates.iter().flatten() {
+            if !places.insert((&candidate.provider, &candidate.region)) {
+                problems.push(format!("input.candidates: {}/{} is listed twice", candidate.provider, candidate.region));
+            }
+        }
+        for (at, experiment) in self.experiments.iter().enumerate() {
+            let weights = experiment.variant_weights.iter().map(|(name, weight)| (name.clone(), weight.as_f64().unwrap_or(f64::NAN)));
+            let path = format!("input.experiments[{at}].variant_weights");
+            let errors = idp_crds::validate::weights(&path, &weights.collect(), idp_crds::validate::EXPERIMENT_WEIGHTS_TOLERANCE);
+            problems.extend(errors.iter().map(ToString::to_string));
+            if !(0.0..=1.0).contains(&experiment.traffic_percentage) {
+                problems.push(format!("input.experiments[{at}].traffic_percentage: must be between 0 and 1"));
+            }
+        }
+        problems
+    }
+
+    fn state(&self) -> State {
+        let mut providers: BTreeMap<String, ProviderHealth> = BTreeMap::new();
+        let healthy = ProviderHealth { healthy: true, circuit: Circuit::Closed };
+        for (provider, is_healthy) in &self.health {
+            providers.entry(provider.clone()).or_insert(healthy).healthy = *is_healthy;
+        }
+        for (provider, circuit) in &self.circuit {
+            providers.entry(provider.clone()).or_insert(healthy).circuit = circuit.read();
+        }
+        State {
+            providers,
+            experiments: self.experiments.iter().map(ExperimentInput::read).collect(),
+            flags: self.flags.iter().filter(|(_, on)| **on).map(|(name, _)| name.clone()).collect(),
+        }
+    }
+}
+
+impl CandidateInput {
+    fn read(&self) -> Candidate {
+        Candidate {
+            provider: self.provider.clone(),
+            region: self.region.clone(),
+            runtime_cluster: self.runtime_cluster.clone(),
+            network: self.network.clone(),
+            capabilities: self.capabilities.clone(),
+            scores: self.scores.clone(),
+            healthy: self.healthy.unwrap_or(true),
+        }
+    }
+}
+
+impl CircuitInput {
+    /// The circuit now, after so many failures so long ago; a half-open one lets the question through as its probe.
+    fn read(&self) -> Circuit {
+        const THRESHOLD: u32 = 5;
+        const COOLDOWN: f64 = 60.0;
+        let mut breaker = Breaker::new(THRESHOLD, COOLDOWN);
+        for _ in 0..self.failures.min(THRESHOLD) {
+            breaker.failure(0.0);
+        }
+        if breaker.state(self.age_seconds) == BreakerState::Open { Circuit::Open } else { Circuit::Closed }
+    }
+}
+
+impl ExperimentInput {
+    fn read(&self) -> Experiment {
+        Experiment {
+            id: self.id.clone(),
+            description: self.description.clone(),
+            weights: Weights(self.variant_weights.iter().map(|(name, weight)| (name.clone(), weight.clone())).collect()),
+            share: self.traffic_percentage,
+            tier: self.tier.clone(),
+            enabled: self.enabled.unwrap_or(true),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Answer {
+    id: Value,
+    #[serde(flatten)]
+    outcome: Outcome,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Outcome {
+    Placed { placement: Placement, reason: Box<Record>, failover: Option<FailoverTarget> },
+    Error { error: Failure },
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Failure {
+    Schedule(ScheduleError),
+    InvalidInput { kind: &'static str, message: String, line: u64 },
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Placement {
+    provider: String,
+    region: String,
+    runtime_cluster: String,
+    network: IndexMap<String, Value>,
+}
+
+impl Answer {
+    fn invalid(id: Value, line: u64, message: String) -> Self {
+        let failure = Failure::InvalidInput { kind: "invalid_input", message, line };
+        Answer { id, outcome: Outcome::Error { error: failure } }
+    }
+
+    /// A line that is not a question at all, and so has no id.
+    fn unreadable(line: u64, message: String) -> Self {
+        Answer::invalid(Value::Null, line, format!("line {line}: {message}"))
+    }
+}

@@ -1,0 +1,110 @@
+//! CEL expressions in product templates: compiled once, evaluated many times over JSON without copying it.
+
+mod check;
+mod functions;
+mod value;
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, LazyLock};
+
+use cel::{Context, Env, Program, Value as CelValue};
+use serde_json::Value;
+use thiserror::Error;
+
+pub use check::References;
+pub use value::{Resolver, to_val};
+
+/// The longest expression, bytes. Together with the nesting limits it bounds what evaluating one can cost.
+pub const LONGEST: usize = 4096;
+/// The largest text or collection that an expression may yield, bytes or items. Bounds chains of variables.
+const LARGEST: usize = 64 * 1024;
+
+static ENV: LazyLock<Arc<Env>> = LazyLock::new(|| {
+    let mut env = Env::stdlib();
+    let registered = functions::register(&mut env);
+    // Registering fails only when a name clashes with the library's; a test evaluates every function.
+    debug_assert!(registered.is_ok(), "{registered:?}");
+    Arc::new(env)
+});
+
+/// A compiled expression.
+#[derive(Debug)]
+pub struct Expression {
+    source: String,
+    program: Program,
+    /// What it refers to.
+    pub references: References,
+}
+
+/// Why an expression does not compile.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("{0}")]
+pub struct CompileError(pub String);
+
+/// Why an expression has no value.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("${{{expression}}}: {reason}")]
+pub struct EvalError {
+    /// The expression's source.
+    pub expression: String,
+    /// What went wrong.
+    pub reason: String,
+}
+
+impl Expression {
+    /// Compiles `source`, without `${` and `}`. `known` are the variables it may use.
+    ///
+    /// # Errors
+    /// Bad syntax, an unknown variable or function, or a shape whose cost cannot be bounded.
+    pub fn compile(source: &str, known: &BTreeSet<&str>) -> Result<Self, CompileError> {
+        if source.len() > LONGEST {
+            return Err(CompileError(format!("is longer than {LONGEST} bytes: split it with variables")));
+        }
+        let program = ENV.compile(source).map_err(|errors| CompileError(syntax_message(&errors.to_string())))?;
+        let references = check::check(&program, known).map_err(CompileError)?;
+        Ok(Expression { source: source.to_owned(), program, references })
+    }
+
+    /// The expression's source.
+    #[must_use]
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// Evaluates it over the variables of `resolver`.
+    ///
+    /// # Errors
+    /// A missing key, a wrong type, an overflow, a result that is too large.
+    pub fn evaluate(&self, resolver: &Resolver<'_>) -> Result<Value, EvalError> {
+        let mut context = Context::with_env(Arc::clone(&ENV));
+        context.set_variable_resolver(resolver);
+        let error = |reason: String| EvalError { expression: self.source.clone(), reason };
+        let result = CelValue::resolve_val(self.program.expression(), &context).map_err(|e| error(reason(&e)))?;
+        let value = value::to_json(result.as_ref()).map_err(error)?;
+        match size(&value) {
+            size if size > LARGEST => Err(error(format!("yields {size} bytes or items; at most {LARGEST} are allowed"))),
+            _ => Ok(value),
+        }
+    }
+}
+
+/// The parser draws an arrow under the place; keep what fits one line.
+fn syntax_message(message: &str) -> String {
+    message.lines().map(str::trim).filter(|line| !line.is_empty()).take(1).collect::<String>()
+}
+
+fn reason(error: &cel::ExecutionError) -> String {
+    match error {
+        cel::ExecutionError::NoSuchKey(key) => format!("there is no {key:?}"),
+        other => other.to_string(),
+    }
+}
+
+fn size(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len(),
+        Value::Array(items) => items.iter().map(size).sum::<usize>() + items.len(),
+        Value::Object(fields) => fields.iter().map(|(key, value)| key.len() + size(value)).sum(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => 1,
+    }
+}

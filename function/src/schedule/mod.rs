@@ -1,0 +1,25 @@
+//! The decision: which candidate a workload goes to, and why.
+//!
+//! Pure: no I/O, no clock, no randomness, no Kubernetes. The same inputs give the same bytes, at admission, in the
+//! composition pipeline, on the command line and in tests.
+//!
+//! A [`Scheduler`] is made once per catalog; everything that does not depend on the request is worked out then. A decision
+//! walks through: [`health`] → [`weights`] → [`gates`] → [`score`] → selection and failover ([`decide`]) → [`reason`].
+
+pub mod breaker;
+pub mod decide;
+mod digest;
+mod error;
+pub mod gates;
+pub mod health;
+mod model;
+mod pool;
+pub mod reason;
+pub mod score;
+pub mod weights;
+
+pub use decide::{Decision, Scheduler};
+pub use error::ScheduleError;
+pub use model::{Candidate, Circuit, Exclusion, Experiment, FailoverRule, ProviderHealth, Request, State, Tier};
+pub use reason::Provenance;
+pub use weights::Weights;

@@ -1,0 +1,140 @@
+//! A decision as a record: the reasons, for people and for the annotation.
+
+use idp_crds::record::{DecidedBy, FailoverTarget, Previous, Ranked, Record, Scored, Skipped};
+use indexmap::IndexMap;
+use serde_json::Number;
+
+use super::decide::{Contender, Decision, Excluded, Scheduler};
+use super::score::round4;
+use super::{Candidate, gates, health};
+
+/// What a record says beside the decision itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Provenance {
+    /// 1 for the first decision; each move adds 1.
+    pub sequence: u64,
+    /// Where the workload was before.
+    pub previous: Option<Previous>,
+    /// Who decides.
+    pub decided_by: DecidedBy,
+}
+
+impl Provenance {
+    /// Of a workload's first decision.
+    #[must_use]
+    pub fn first(decided_by: DecidedBy) -> Self {
+        Provenance { sequence: 1, previous: None, decided_by }
+    }
+}
+
+impl Decision<'_> {
+    /// The decision as it is recorded.
+    #[must_use]
+    pub fn record(&self, provenance: Provenance) -> Record {
+        let selected = self.selected.candidate;
+        let ranked = |(at, contender): (usize, &Contender<'_>)| Ranked { rank: at as u64 + 1, scored: self.scored(contender) };
+        let top: Vec<Ranked> = self.top.iter().enumerate().map(ranked).collect();
+        Record {
+            tier: self.tier_name.to_owned(),
+            rto_minutes: self.tier.rto_minutes,
+            rpo_minutes: self.tier.rpo_minutes,
+            gates: self.gates.to_vec(),
+            ha_enforced: self.ha,
+            weights: self.weights.0.iter().cloned().collect(),
+            selected: self.scored(&self.selected),
+            top_3_candidates: top,
+            candidates_evaluated: self.evaluated,
+            candidates_healthy: self.healthy,
+            candidates_passed_gates: self.passed,
+            unhealthy_skipped: skipped(self.scheduler, &self.excluded),
+            failover: self.failover.map(|contender| failover_target(&contender, &selected.provider)),
+            experiment: self.experiment.clone(),
+            network: selected.network.clone(),
+            rejected: self.rejected(),
+            sequence: provenance.sequence,
+            previous: provenance.previous,
+            decided_by: provenance.decided_by,
+            catalog: self.scheduler.digest().to_owned(),
+        }
+    }
+
+    fn scored(&self, contender: &Contender<'_>) -> Scored {
+        let candidate = contender.candidate;
+        let subscores = self.weights.iter().map(|(dimension, _)| {
+            let raw = candidate.scores.get(dimension).copied().unwrap_or(0.0);
+            (dimension.to_owned(), Number::from_f64(round4(raw)).unwrap_or_else(|| Number::from(0)))
+        });
+        Scored {
+            provider: candidate.provider.clone(),
+            region: candidate.region.clone(),
+            runtime_cluster: candidate.runtime_cluster.clone(),
+            total_score: contender.total,
+            subscores: subscores.collect(),
+        }
+    }
+
+    /// Why candidates are not in the ranking, the first [`Record::MOST_REJECTED`] of them.
+    fn rejected(&self) -> IndexMap<String, String> {
+        let pool = &self.scheduler.pool;
+        pool.candidates
+            .iter()
+            .zip(&pool.provider_of)
+            .filter_map(|(candidate, provider)| {
+                let why = if self.excluded.contains(candidate, *provider) {
+                    "excluded".to_owned()
+                } else {
+                    let unhealthy = health::unhealthy_reasons(candidate, &self.scheduler.state);
+                    if unhealthy.is_empty() {
+                        let missing: Vec<&str> = gates::missing(candidate, self.gates).collect();
+                        if missing.is_empty() {
+                            return None;
+                        }
+                        format!("lacks {}", missing.join(", "))
+                    } else {
+                        unhealthy.join(", ")
+                    }
+                };
+                Some((place(candidate), why))
+            })
+            .take(Record::MOST_REJECTED)
+            .collect()
+    }
+}
+
+/// `<provider>/<region>`.
+pub(super) fn place(candidate: &Candidate) -> String {
+    format!("{}/{}", candidate.provider, candidate.region)
+}
+
+/// How the reference says that a gate is not passed.
+pub(super) fn missing_capability(capability: &str) -> String {
+    format!("missing required capability: {capability}")
+}
+
+/// The candidates left out for their health, in order.
+pub(super) fn skipped(scheduler: &Scheduler, excluded: &Excluded<'_>) -> Vec<Skipped> {
+    let pool = &scheduler.pool;
+    pool.candidates
+        .iter()
+        .zip(&pool.provider_of)
+        .zip(&pool.healthy)
+        .filter(|((candidate, provider), healthy)| !**healthy && !excluded.contains(candidate, **provider))
+        .map(|((candidate, _), _)| Skipped {
+            provider: candidate.provider.clone(),
+            region: candidate.region.clone(),
+            reasons: health::unhealthy_reasons(candidate, &scheduler.state).into_iter().map(str::to_owned).collect(),
+        })
+        .collect()
+}
+
+fn failover_target(contender: &Contender<'_>, selected: &str) -> FailoverTarget {
+    let candidate = contender.candidate;
+    FailoverTarget {
+        provider: candidate.provider.clone(),
+        region: candidate.region.clone(),
+        runtime_cluster: candidate.runtime_cluster.clone(),
+        network: candidate.network.clone(),
+        total_score: contender.total,
+        anti_affinity: format!("different_cloud_from_{selected}"),
+    }
+}

@@ -1,0 +1,111 @@
+//! Which weights count: the tier's, an experiment's, and what the cost flag makes of them.
+
+use idp_crds::names::{DIMENSIONS, PREFER_COST_OPTIMIZATION};
+use idp_crds::record::{ExperimentGroup, Group};
+use md5::{Digest, Md5};
+use serde::{Serialize, Serializer};
+use serde_json::Number;
+
+use super::score::round4;
+use super::{Experiment, State};
+
+/// Weight per dimension, in the order in which they are summed and reported.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Weights(pub Vec<(String, Number)>);
+
+impl Weights {
+    /// From a source without order (the API server keeps none): latency, dr, maturity, cost, then others by name.
+    #[must_use]
+    pub fn canonical<'a>(weights: impl IntoIterator<Item = (&'a String, &'a f64)>) -> Self {
+        let place = |name: &str| DIMENSIONS.iter().position(|d| *d == name).unwrap_or(DIMENSIONS.len());
+        let mut all: Vec<(String, Number)> = weights
+            .into_iter()
+            .filter_map(|(name, weight)| Some((name.clone(), Number::from_f64(*weight)?)))
+            .collect();
+        all.sort_by(|(a, _), (b, _)| place(a).cmp(&place(b)).then_with(|| a.cmp(b)));
+        Weights(all)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, f64)> {
+        self.0.iter().map(|(name, weight)| (name.as_str(), weight.as_f64().unwrap_or(0.0)))
+    }
+}
+
+impl Serialize for Weights {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, weight)| (name, weight)))
+    }
+}
+
+/// The side of `experiment` that a workload named `name` is on: the first 32 bits of `md5("<id>:<name>")` as a fraction of
+/// their maximum, against the share. Stable for as long as both names are.
+#[must_use]
+pub fn group(experiment: &Experiment, name: &str) -> Group {
+    if bucket(&experiment.id, name) < experiment.share { Group::Variant } else { Group::Control }
+}
+
+/// Where in 0 to 1 a workload falls for an experiment.
+#[must_use]
+pub fn bucket(experiment_id: &str, name: &str) -> f64 {
+    f64::from(bucket_u32(experiment_id, name)) / f64::from(u32::MAX)
+}
+
+/// The 32 bits behind [`bucket`].
+#[must_use]
+pub fn bucket_u32(experiment_id: &str, name: &str) -> u32 {
+    let mut md5 = Md5::new();
+    md5.update(experiment_id.as_bytes());
+    md5.update(b":");
+    md5.update(name.as_bytes());
+    let [a, b, c, d, ..]: [u8; 16] = md5.finalize().into();
+    u32::from_be_bytes([a, b, c, d])
+}
+
+/// The weights that count for a workload, and the experiment that was in force.
+///
+/// The first enabled experiment whose tier matches is in force, whichever side the workload is on.
+#[must_use]
+pub fn resolve(tier: &str, base: &Weights, state: &State, name: &str) -> (Weights, Option<ExperimentGroup>) {
+    let in_force = state.experiments.iter().find(|e| e.enabled && (e.tier == "*" || e.tier == tier));
+    let (weights, group) = match in_force {
+        Some(experiment) => {
+            let group = group(experiment, name);
+            let weights = if group == Group::Variant { &experiment.weights } else { base };
+            let record = ExperimentGroup {
+                experiment_id: experiment.id.clone(),
+                group,
+                description: experiment.description.clone(),
+            };
+            (weights, Some(record))
+        }
+        None => (base, None),
+    };
+    let weights = if state.flags.contains(PREFER_COST_OPTIMIZATION) { prefer_cost(weights) } else { weights.clone() };
+    (weights, group)
+}
+
+/// Cost counts a fifth more, up to 0.60; the others share the rest in proportion. Never lowers cost.
+///
+/// Weights without a cost are taken to have one of 0.25, as the reference takes them.
+fn prefer_cost(weights: &Weights) -> Weights {
+    const COST: &str = "cost";
+    const CAP: f64 = 0.60;
+    const FACTOR: f64 = 1.2;
+    const DEFAULT_COST: f64 = 0.25;
+
+    let old = weights.iter().find(|(name, _)| *name == COST).map_or(DEFAULT_COST, |(_, weight)| weight);
+    if old > CAP {
+        return weights.clone();
+    }
+    let cost = (old * FACTOR).min(CAP);
+    let others: f64 = weights.iter().filter(|(name, _)| *name != COST).map(|(_, weight)| weight).sum();
+    let scale = if others > 0.0 { (1.0 - cost) / others } else { 0.0 };
+    let rounded = |weight: f64| Number::from_f64(round4(weight)).unwrap_or_else(|| Number::from(0));
+    let mut scaled: Vec<(String, Number)> = weights
+        .iter()
+        .filter(|(name, _)| *name != COST)
+        .map(|(name, weight)| (name.to_owned(), rounded(weight * scale)))
+        .collect();
+    scaled.push((COST.to_owned(), rounded(cost)));
+    Weights(scaled)
+}
