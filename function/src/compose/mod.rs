@@ -1,4 +1,12 @@
 //! From a placement to its resources: products are data, their templates hold CEL expressions.
+//!
+//! [`product`] compiles a Product once per generation. [`render`] evaluates it for one placement over a [`scope`], and
+//! [`object`] makes Kubernetes objects of the results: names, labels, flavour.
 
+pub mod credentials;
 pub mod expression;
+pub mod object;
+pub mod product;
+pub mod render;
+pub mod scope;
 pub mod template;

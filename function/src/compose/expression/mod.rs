@@ -2,6 +2,7 @@
 
 mod check;
 mod functions;
+pub(crate) use functions::{short_hash, shortened};
 mod value;
 
 use std::collections::BTreeSet;

@@ -1,0 +1,338 @@
+//! A product rendered for one placement: objects, what is withheld and why, connection, effective values, notices.
+
+use std::collections::BTreeMap;
+
+use idp_crds::contract::Request;
+use serde_json::{Map, Value, json};
+
+use super::credentials::Credentials;
+use super::expression::{EvalError, Expression, Resolver, short_hash};
+use super::object::{self, Labels, object_name, resource_key};
+use super::product::{Product, ProviderPlan, ResourcePlan};
+use super::scope::{Identity, Placement, Scope, TierFacts};
+use super::template::Template;
+
+/// What has been observed, by composition-resource-name.
+pub trait Observed {
+    /// The object, whole.
+    fn object(&self, key: &str) -> Option<Value>;
+    /// The names that begin with `prefix`, in order.
+    fn keys(&self, prefix: &str) -> Vec<String>;
+    /// Whether a managed resource's conditions say that it is ready, or that something else is there.
+    fn ready(&self, key: &str) -> bool;
+}
+
+/// Everything that rendering depends on, beside what has been observed.
+#[derive(Debug, Clone, Copy)]
+pub struct Inputs<'a> {
+    /// What is asked for.
+    pub request: &'a Request,
+    /// The tier's facts.
+    pub tier: &'a TierFacts,
+    /// Where it goes.
+    pub placement: &'a Placement,
+    /// Who the workload is.
+    pub identity: &'a Identity,
+    /// Its credentials, for products that have them.
+    pub credentials: Option<&'a Credentials>,
+}
+
+/// A product rendered for one placement.
+#[derive(Debug, Default)]
+pub struct Rendering {
+    /// The objects, in the Product's order.
+    pub objects: Vec<Composed>,
+    /// Resources that cannot be rendered now.
+    pub withheld: Vec<Withheld>,
+    /// The connection secret, as far as it is known.
+    pub connection: BTreeMap<String, String>,
+    /// What the developer gets where that is not what was asked for.
+    pub effective: Map<String, Value>,
+    /// Notices that apply, name → message.
+    pub notices: BTreeMap<String, String>,
+}
+
+/// One object to compose.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Composed {
+    /// Its composition-resource-name.
+    pub key: String,
+    /// The resource it is made from.
+    pub resource: String,
+    /// The object.
+    pub object: Value,
+    /// Whether it is there and ready.
+    pub ready: bool,
+    /// Whether it holds data.
+    pub stateful: bool,
+    /// Whether its provider cannot update it, so that others of the same resource are its predecessors.
+    pub immutable: bool,
+}
+
+/// A resource that cannot be rendered now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Withheld {
+    /// The resource.
+    pub resource: String,
+    /// Whether it only waits for something to be observed; otherwise an expression has failed.
+    pub waiting: bool,
+    /// What it waits for, or what has failed.
+    pub reason: String,
+}
+
+/// Renders `plan` of `product`.
+#[must_use]
+pub fn render(product: &Product, plan: &ProviderPlan, inputs: Inputs<'_>, observed: &dyn Observed) -> Rendering {
+    let scope = Scope::new(inputs.request, inputs.tier, inputs.placement, inputs.identity, inputs.credentials);
+    let mut renderer = Renderer {
+        product,
+        plan,
+        inputs,
+        observed,
+        scope,
+        names: Value::Object(Map::new()),
+        vars: Value::Object(Map::new()),
+        seen: Value::Object(Map::new()),
+        placement_id: inputs.placement.id(),
+        rendering: Rendering::default(),
+    };
+    renderer.known_names();
+    renderer.look(|resource| !resource.immutable);
+    renderer.variables();
+    for resource in &plan.resources {
+        renderer.resource(resource);
+    }
+    renderer.outcome();
+    renderer.rendering
+}
+
+struct Renderer<'a> {
+    product: &'a Product,
+    plan: &'a ProviderPlan,
+    inputs: Inputs<'a>,
+    observed: &'a dyn Observed,
+    scope: Scope,
+    /// `names`, `vars` and `observed`, as far as they are known.
+    names: Value,
+    vars: Value,
+    seen: Value,
+    placement_id: String,
+    rendering: Rendering,
+}
+
+impl<'a> Renderer<'a> {
+    fn resolver(&self) -> Resolver<'_> {
+        let mut variables: Vec<(&str, &Value)> = self.scope.variables().collect();
+        variables.extend([
+            ("values", &self.product.values),
+            ("names", &self.names),
+            ("vars", &self.vars),
+            ("observed", &self.seen),
+        ]);
+        Resolver::new(variables)
+    }
+
+    fn known_names(&mut self) {
+        for resource in self.plan.resources.iter().filter(|r| !r.immutable && !r.repeated) {
+            let name = object_name(self.inputs.identity, self.inputs.placement, &resource.name, "");
+            set(&mut self.names, &resource.name, json!(name));
+        }
+    }
+
+    /// Decodes the observed objects that some expression reads, of the resources that `which` picks.
+    fn look(&mut self, which: impl Fn(&ResourcePlan) -> bool) {
+        for resource in self.plan.resources.iter().filter(|r| which(r) && self.plan.reads_observed(&r.name)) {
+            if resource.repeated {
+                let all: Vec<Value> = (0..)
+                    .map(|index| self.observed.object(&resource_key(&self.placement_id, &resource.name, &format!("-{index}"))))
+                    .take_while(Option::is_some)
+                    .flatten()
+                    .collect();
+                if !all.is_empty() {
+                    set(&mut self.seen, &resource.name, Value::Array(all));
+                }
+            } else if let Some(object) = self.observed.object(&resource_key(&self.placement_id, &resource.name, "")) {
+                set(&mut self.seen, &resource.name, object);
+            }
+        }
+    }
+
+    /// A variable that cannot be computed yet is left out: what reads it then waits for the same.
+    fn variables(&mut self) {
+        for (name, template) in &self.plan.variables {
+            let value = template.evaluate(&self.resolver());
+            if let Ok(value) = value {
+                set(&mut self.vars, name, value);
+            }
+        }
+    }
+
+    fn resource(&mut self, plan: &'a ResourcePlan) {
+        if plan.needs.credentials
+            && self.inputs.identity.persisted
+            && self.inputs.credentials.is_none_or(|credentials| credentials.password.is_none())
+        {
+            return self.withhold(plan, true, "waits for the workload's credentials to be observed".to_owned());
+        }
+        match self.try_resource(plan) {
+            Ok(()) => {}
+            Err(error) => {
+                let missing: Vec<&str> =
+                    plan.needs.observed.iter().filter(|name| !self.is_complete(name)).map(String::as_str).collect();
+                let waiting = !plan.needs.observed.is_empty();
+                let reason = match (waiting, missing.is_empty()) {
+                    (true, false) => format!("waits for {} to be observed", missing.join(", ")),
+                    (true, true) => {
+                        let of: Vec<&str> = plan.needs.observed.iter().map(String::as_str).collect();
+                        format!("waits for what {} will report: {error}", of.join(", "))
+                    }
+                    (false, _) => error.to_string(),
+                };
+                self.withhold(plan, waiting, reason);
+            }
+        }
+    }
+
+    fn is_complete(&self, resource: &str) -> bool {
+        self.seen.get(resource).is_some()
+    }
+
+    fn withhold(&mut self, plan: &ResourcePlan, waiting: bool, reason: String) {
+        self.rendering.withheld.push(Withheld { resource: plan.name.clone(), waiting, reason });
+    }
+
+    fn try_resource(&mut self, plan: &'a ResourcePlan) -> Result<(), EvalError> {
+        if let Some(condition) = &plan.include_when
+            && !truth(condition, &self.resolver())?
+        {
+            return Ok(());
+        }
+        let composed = match &plan.for_each {
+            None => vec![self.object(plan, None)?],
+            Some(list) => {
+                let items = items(list, &self.resolver())?;
+                items.iter().enumerate().map(|(index, each)| self.object(plan, Some((index, each)))).collect::<Result<Vec<_>, _>>()?
+            }
+        };
+        // Only now is it known which of an immutable resource's generations is the present one.
+        if plan.immutable {
+            if let ([only], false) = (composed.as_slice(), plan.repeated) {
+                let name = only.object.pointer("/metadata/name").cloned().unwrap_or_default();
+                set(&mut self.names, &plan.name, name);
+            }
+            if self.plan.reads_observed(&plan.name) {
+                let all: Vec<Value> = composed.iter().map(|c| self.observed.object(&c.key).unwrap_or_default()).collect();
+                match (plan.repeated, all.into_iter()) {
+                    (true, all) if all.clone().any(|o| !o.is_null()) => set(&mut self.seen, &plan.name, Value::Array(all.collect())),
+                    (false, mut all) => {
+                        if let Some(object) = all.next().filter(|o| !o.is_null()) {
+                            set(&mut self.seen, &plan.name, object);
+                        }
+                    }
+                    _ => {}
+                }
+            }
+        }
+        self.rendering.objects.extend(composed);
+        Ok(())
+    }
+
+    fn object(&self, plan: &ResourcePlan, each: Option<(usize, &Value)>) -> Result<Composed, EvalError> {
+        let base = self.resolver();
+        let index = json!(each.map(|(index, _)| index));
+        let resolver = match each {
+            Some((_, each)) => base.with("each", each).with("index", &index),
+            None => base,
+        };
+        let mut rendered = plan.template.evaluate(&resolver)?;
+        let Inputs { request, placement, identity, .. } = self.inputs;
+        let mut suffix = each.map(|(index, _)| format!("-{index}")).unwrap_or_default();
+        if plan.immutable {
+            suffix.push('-');
+            suffix.push_str(&short_hash(&rendered.to_string()));
+        }
+        let key = resource_key(&self.placement_id, &plan.name, &suffix);
+        let name = object_name(identity, placement, &plan.name, &suffix);
+        if let Some(fields) = rendered.as_object_mut() {
+            object::finish(fields, plan, identity, placement, &name);
+            Labels { request, product: &self.product.name, placement }.set(fields, &plan.name, plan.stateful);
+        }
+        let ready = match (&plan.ready_when, self.observed.object_if(plan.ready_when.is_some(), &key)) {
+            (None, _) => self.observed.ready(&key),
+            (Some(_), None) => false,
+            (Some(condition), Some(itself)) => {
+                // The object itself, also where there are many of it.
+                let mut seen = self.seen.clone();
+                set(&mut seen, &plan.name, itself);
+                truth(condition, &resolver.with("observed", &seen)).unwrap_or(false)
+            }
+        };
+        Ok(Composed { key, resource: plan.name.clone(), object: rendered, ready, stateful: plan.stateful, immutable: plan.immutable })
+    }
+
+    fn outcome(&mut self) {
+        let resolver = self.resolver();
+        let known = |templates: &[(String, Template)]| -> Vec<(String, Value)> {
+            templates.iter().filter_map(|(key, template)| Some((key.clone(), template.evaluate(&resolver).ok()?))).collect()
+        };
+        let connection = known(&self.plan.connection).into_iter().filter_map(|(key, value)| match value {
+            Value::String(text) if !text.is_empty() => Some((key, text)),
+            Value::Number(number) => Some((key, number.to_string())),
+            _ => None,
+        });
+        let connection = connection.collect();
+        let effective = known(&self.plan.effective).into_iter().collect();
+        let notices = self
+            .plan
+            .notices
+            .iter()
+            .filter(|notice| truth(&notice.when, &resolver).unwrap_or(false))
+            .filter_map(|notice| {
+                let message = notice.message.evaluate(&resolver).ok()?;
+                Some((notice.name.clone(), message.as_str()?.to_owned()))
+            })
+            .collect();
+        self.rendering.connection = connection;
+        self.rendering.effective = effective;
+        self.rendering.notices = notices;
+    }
+}
+
+impl dyn Observed + '_ {
+    fn object_if(&self, wanted: bool, key: &str) -> Option<Value> {
+        if wanted { self.object(key) } else { None }
+    }
+}
+
+impl ProviderPlan {
+    /// Whether any expression reads the observed state of `resource`, so that it is worth decoding.
+    fn reads_observed(&self, resource: &str) -> bool {
+        self.observed_read.contains(resource)
+    }
+}
+
+fn set(object: &mut Value, field: &str, value: Value) {
+    if let Some(fields) = object.as_object_mut() {
+        fields.insert(field.to_owned(), value);
+    }
+}
+
+fn truth(condition: &Expression, resolver: &Resolver<'_>) -> Result<bool, EvalError> {
+    match condition.evaluate(resolver)? {
+        Value::Bool(truth) => Ok(truth),
+        other => Err(EvalError { expression: condition.source().to_owned(), reason: format!("must be true or false, not {other}") }),
+    }
+}
+
+fn items(list: &Expression, resolver: &Resolver<'_>) -> Result<Vec<Value>, EvalError> {
+    /// The most objects one template makes.
+    const MOST: usize = 256;
+    match list.evaluate(resolver)? {
+        Value::Array(items) if items.len() <= MOST => Ok(items),
+        Value::Array(items) => {
+            let reason = format!("yields {} items; at most {MOST} objects are made of one template", items.len());
+            Err(EvalError { expression: list.source().to_owned(), reason })
+        }
+        other => Err(EvalError { expression: list.source().to_owned(), reason: format!("must be a list, not {other}") }),
+    }
+}

@@ -1,0 +1,125 @@
+//! What expressions see: the request, the placement, the workload's identity.
+
+use idp_crds::candidate::ProviderConfigRef;
+use idp_crds::contract::Request;
+use indexmap::IndexMap;
+use serde_json::{Map, Value, json};
+
+use super::credentials::Credentials;
+
+/// Where a workload runs, with everything that templates need to know of the place.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Placement {
+    /// The cloud.
+    pub provider: String,
+    /// The cloud's region.
+    pub region: String,
+    /// The cluster that serves the workload.
+    pub runtime_cluster: String,
+    /// The network there.
+    pub network: IndexMap<String, Value>,
+    /// What else is configured for the place.
+    pub settings: Map<String, Value>,
+    /// The ProviderConfig that managed resources use.
+    pub provider_config: ProviderConfigRef,
+    /// The sequence of the decision.
+    pub sequence: u64,
+}
+
+impl Placement {
+    /// `<provider>-<region>`: the placement in composed names and in `status.placement.retained`.
+    #[must_use]
+    pub fn id(&self) -> String {
+        place_id(&self.provider, &self.region)
+    }
+}
+
+/// `<provider>-<region>`.
+#[must_use]
+pub fn place_id(provider: &str, region: &str) -> String {
+    format!("{provider}-{region}")
+}
+
+/// Which kind of composite resource it is, and with it which kind of managed resources.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flavour {
+    /// A claim's cluster-scoped composite with cluster-scoped managed resources.
+    Cluster,
+    /// A namespaced composite (Crossplane v2) with namespaced managed resources.
+    Namespaced,
+}
+
+/// Who the workload is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identity {
+    /// The composite resource's name.
+    pub name: String,
+    /// The claim's name; the composite's own without a claim. Experiments and connection secrets go by it.
+    pub claim_name: String,
+    /// Where namespaced objects go: the claim's namespace, or the composite's own.
+    pub namespace: String,
+    /// Which kind of composite it is.
+    pub flavour: Flavour,
+    /// Whether it is in a cluster. On a laptop nothing is ever observed, so that waiting for credentials would be for ever.
+    pub persisted: bool,
+}
+
+/// The tier, as expressions see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TierFacts {
+    /// Recovery time objective, minutes.
+    pub rto_minutes: i64,
+    /// Recovery point objective, minutes.
+    pub rpo_minutes: i64,
+    /// The capabilities it requires.
+    pub capabilities: Vec<String>,
+}
+
+/// The variables that are the same for all of a placement's expressions.
+#[derive(Debug)]
+pub struct Scope {
+    variables: Vec<(&'static str, Value)>,
+}
+
+impl Scope {
+    /// For one workload at one place.
+    #[must_use]
+    pub fn new(request: &Request, tier: &TierFacts, placement: &Placement, identity: &Identity, credentials: Option<&Credentials>) -> Self {
+        let flavour = match identity.flavour {
+            Flavour::Cluster => "cluster",
+            Flavour::Namespaced => "namespaced",
+        };
+        let mut variables = vec![
+            ("params", Value::Object(request.params.clone())),
+            ("cell", json!(request.cell)),
+            ("environment", json!(request.environment)),
+            ("ha", json!(request.ha)),
+            (
+                "tier",
+                json!({
+                    "name": request.tier, "rtoMinutes": tier.rto_minutes, "rpoMinutes": tier.rpo_minutes, "capabilities": tier.capabilities,
+                }),
+            ),
+            (
+                "placement",
+                json!({
+                    "provider": placement.provider, "region": placement.region, "runtimeCluster": placement.runtime_cluster,
+                    "network": placement.network, "settings": placement.settings, "providerConfig": placement.provider_config.name,
+                    "sequence": placement.sequence,
+                }),
+            ),
+            ("claim", json!({"name": identity.claim_name, "namespace": identity.namespace})),
+            ("xr", json!({"name": identity.name, "namespace": identity.namespace})),
+            ("namespace", json!(identity.namespace)),
+            ("flavour", json!(flavour)),
+        ];
+        if let Some(credentials) = credentials {
+            variables.push(("credentials", credentials.variable()));
+        }
+        Scope { variables }
+    }
+
+    pub(super) fn variables(&self) -> impl Iterator<Item = (&'static str, &Value)> {
+        self.variables.iter().map(|(name, value)| (*name, value))
+    }
+}
