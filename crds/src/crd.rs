@@ -8,14 +8,8 @@ use crate::{Candidate, CloudProvider, Experiment, FeatureFlag, Product, Tier, na
 /// The definitions of all six configuration kinds, in order of name.
 #[must_use]
 pub fn all() -> Vec<CustomResourceDefinition> {
-    let mut all = vec![
-        Candidate::crd(),
-        CloudProvider::crd(),
-        Experiment::crd(),
-        FeatureFlag::crd(),
-        Product::crd(),
-        Tier::crd(),
-    ];
+    let mut all =
+        vec![Candidate::crd(), CloudProvider::crd(), Experiment::crd(), FeatureFlag::crd(), Product::crd(), Tier::crd()];
     for crd in &mut all {
         // kube's `label` attribute is for the definition; the same label is what function and webhook select objects by.
         crd.metadata.labels.get_or_insert_default().insert(names::CATALOG.to_owned(), names::CATALOG_VALUE.to_owned());

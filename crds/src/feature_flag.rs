@@ -25,10 +25,3 @@ pub struct FeatureFlagSpec {
     #[schemars(length(max = 1024))]
     pub description: String,
 }
-
-/// The flag's name as the scheduler knows it: Kubernetes names have no `_`, so `prefer-cost-optimization` is
-/// `prefer_cost_optimization`.
-#[must_use]
-pub fn flag_name(object_name: &str) -> String {
-    object_name.replace('-', "_")
-}

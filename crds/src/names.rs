@@ -65,3 +65,10 @@ pub const DIMENSIONS: [&str; 4] = ["latency", "dr", "maturity", "cost"];
 
 /// The environments a claim may name.
 pub const ENVIRONMENTS: [&str; 3] = ["dev", "staging", "production"];
+
+/// The name by which claims, experiments and records know an object: Kubernetes names have no `_`, so the Tier
+/// `business-critical` is `business_critical`, and the flag `prefer-cost-optimization` is `prefer_cost_optimization`.
+#[must_use]
+pub fn spoken(object_name: &str) -> String {
+    object_name.replace('-', "_")
+}

@@ -256,8 +256,8 @@ pub struct ResourceTemplate {
     /// `providerConfigRef` and `managementPolicies`, where they are not given.
     ///
     /// Expressions see: `params`, `cell`, `environment`, `ha`, `tier` (name, rtoMinutes, rpoMinutes, capabilities),
-    /// `placement` (provider, region, runtimeCluster, network, settings, sequence), `claim` and `xr` (name, namespace),
-    /// `namespace` (where namespaced objects go), `values`, `vars`, `flavour` (`cluster` or `namespaced`), `credentials`
+    /// `placement` (provider, region, runtimeCluster, network, settings, sequence), `claim` and `xr` (name, namespace:
+    /// where namespaced objects go), `values`, `vars`, `flavour` (`cluster` or `namespaced`), `credentials`
     /// (secretName, username, password), `names.<resource>` (the composed object's name), `observed.<resource>`, and with
     /// forEach `each` and `index`.
     #[schemars(schema_with = "schema::free_object")]

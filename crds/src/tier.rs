@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::schema;
 
 /// A class of service: recovery objectives, the capabilities a place must have, and the weights of its scores.
+///
+/// Claims name it with `_` for `-`: the Tier `business-critical` is `tier: business_critical`.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[kube(
     group = "platform.example.org",
@@ -16,8 +18,18 @@ use crate::schema;
     category = "idp",
     derive = "PartialEq",
     label("platform.example.org/catalog", "true"),
-    printcolumn(name = "RTO", type_ = "integer", json_path = ".spec.rtoMinutes", description = "recovery time objective, minutes"),
-    printcolumn(name = "RPO", type_ = "integer", json_path = ".spec.rpoMinutes", description = "recovery point objective, minutes"),
+    printcolumn(
+        name = "RTO",
+        type_ = "integer",
+        json_path = ".spec.rtoMinutes",
+        description = "recovery time objective, minutes"
+    ),
+    printcolumn(
+        name = "RPO",
+        type_ = "integer",
+        json_path = ".spec.rpoMinutes",
+        description = "recovery point objective, minutes"
+    ),
     printcolumn(name = "Requires", type_ = "string", json_path = ".spec.requiredCapabilities"),
     printcolumn(name = "Failover", type_ = "boolean", json_path = ".spec.failover.enabled"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")

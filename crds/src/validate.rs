@@ -23,7 +23,8 @@ impl Validate for CandidateSpec {
         let mut errors = Vec::new();
         for (field, value) in [("provider", &self.provider), ("region", &self.region)] {
             if !is_dns_label(value) {
-                errors.push(invalid(format!("spec.{field}"), format!("must be lower-case letters, digits and '-', not {value:?}")));
+                errors
+                    .push(invalid(format!("spec.{field}"), format!("must be lower-case letters, digits and '-', not {value:?}")));
             }
         }
         if self.runtime_cluster.is_empty() {
@@ -87,7 +88,10 @@ impl Validate for ProductSpec {
             if ["cell", "tier", "environment", "ha"].contains(&parameter.name.as_str())
                 || crate::contract::forbidden::DECIDED_BY_PLATFORM.contains(&parameter.name.as_str())
             {
-                errors.push(invalid(format!("{path}.name"), format!("{:?} is the platform's own: choose another name", parameter.name)));
+                errors.push(invalid(
+                    format!("{path}.name"),
+                    format!("{:?} is the platform's own: choose another name", parameter.name),
+                ));
             }
             errors.extend(crate::contract::check_specification(parameter, &path));
         }
@@ -134,8 +138,7 @@ pub fn weights(path: &str, weights: &BTreeMap<String, f64>, tolerance: f64) -> V
         }
     }
     let sum: f64 = weights.values().sum();
-    // A hair more than the tolerance, so that 0.99 and 1.01 themselves pass however they are summed.
-    if (sum - 1.0).abs() > tolerance + 1e-9 {
+    if (sum - 1.0).abs() > tolerance {
         errors.push(invalid(path, format!("must sum to 1, not {}", (sum * 1e6).round() / 1e6)));
     }
     errors

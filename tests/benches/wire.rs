@@ -27,29 +27,25 @@ fn managed_resource() -> Value {
             .collect::<serde_json::Map<_, _>>()
             .into()
     };
-    let owners: Vec<_> = [
-        "apiextensions.crossplane.io/composed",
-        "crossplane",
-        "provider",
-    ]
-    .iter()
-    .map(|manager| {
-        let fields: serde_json::Map<_, _> = (0..30)
-            .map(|i| (format!("f:parameterGroup{i}"), json!({})))
-            .collect();
-        json!({
-            "manager": manager, "operation": "Apply", "time": "2026-01-01T00:00:00Z",
-            "apiVersion": "rds.aws.upbound.io/v1beta1", "fieldsType": "FieldsV1",
-            "fieldsV1": {"f:spec": {"f:forProvider": fields}},
+    let owners: Vec<_> = ["apiextensions.crossplane.io/composed", "crossplane", "provider"]
+        .iter()
+        .map(|manager| {
+            let fields: serde_json::Map<_, _> = (0..30).map(|i| (format!("f:parameterGroup{i}"), json!({}))).collect();
+            json!({
+                "manager": manager, "operation": "Apply", "time": "2026-01-01T00:00:00Z",
+                "apiVersion": "rds.aws.upbound.io/v1beta1", "fieldsType": "FieldsV1",
+                "fieldsV1": {"f:spec": {"f:forProvider": fields}},
+            })
         })
-    })
-    .collect();
+        .collect();
     let conditions: Vec<_> = ["Synced", "Ready", "LastAsyncOperation"]
         .iter()
-        .map(|kind| json!({
-            "type": kind, "status": "True", "reason": "Available",
-            "lastTransitionTime": "2026-01-01T00:00:00Z", "message": "The resource is up to date.",
-        }))
+        .map(|kind| {
+            json!({
+                "type": kind, "status": "True", "reason": "Available",
+                "lastTransitionTime": "2026-01-01T00:00:00Z", "message": "The resource is up to date.",
+            })
+        })
         .collect();
     json!({
         "apiVersion": "rds.aws.upbound.io/v1beta1",
@@ -70,28 +66,18 @@ fn managed_resource() -> Value {
 fn request() -> Bytes {
     let object = to_struct(&managed_resource()).unwrap();
     let resources = (0..30).map(|i| {
-        let resource = Resource {
-            resource: Some(object.clone()),
-            ..Default::default()
-        };
+        let resource = Resource { resource: Some(object.clone()), ..Default::default() };
         (format!("aws-us-east-1/resource-{i}"), resource)
     });
-    let request = RunFunctionRequest {
-        observed: Some(State {
-            composite: None,
-            resources: resources.collect(),
-        }),
-        ..Default::default()
-    };
+    let request =
+        RunFunctionRequest { observed: Some(State { composite: None, resources: resources.collect() }), ..Default::default() };
     request.encode_to_vec().into()
 }
 
 #[divan::bench]
 fn decode_request(bencher: Bencher) {
     let bytes = request();
-    bencher
-        .counter(BytesCount::new(bytes.len()))
-        .bench(|| RunFunctionRequest::decode(black_box(bytes.clone())).unwrap());
+    bencher.counter(BytesCount::new(bytes.len())).bench(|| RunFunctionRequest::decode(black_box(bytes.clone())).unwrap());
 }
 
 #[derive(Deserialize)]
@@ -122,37 +108,27 @@ fn conditions_of_30(bencher: Bencher) {
             let bytes = resource.resource.as_deref().unwrap();
             let observed: Observed = from_struct(black_box(bytes)).unwrap();
             let mut conditions = observed.status.conditions.iter();
-            conditions
-                .any(|it| it.r#type == "Ready" && it.status == "True" && it.reason == "Available")
+            conditions.any(|it| it.r#type == "Ready" && it.status == "True" && it.reason == "Available")
         };
-        resources
-            .values()
-            .filter(|resource| ready(resource))
-            .count()
+        resources.values().filter(|resource| ready(resource)).count()
     });
 }
 
 #[divan::bench]
 fn read_one_as_json(bencher: Bencher) {
     let bytes = to_struct(&managed_resource()).unwrap();
-    bencher
-        .counter(BytesCount::new(bytes.len()))
-        .bench(|| from_struct::<Value>(black_box(&bytes)).unwrap());
+    bencher.counter(BytesCount::new(bytes.len())).bench(|| from_struct::<Value>(black_box(&bytes)).unwrap());
 }
 
 #[divan::bench]
 fn write_one(bencher: Bencher) {
     let object = managed_resource();
-    bencher
-        .counter(BytesCount::new(to_struct(&object).unwrap().len()))
-        .bench(|| to_struct(black_box(&object)).unwrap());
+    bencher.counter(BytesCount::new(to_struct(&object).unwrap().len())).bench(|| to_struct(black_box(&object)).unwrap());
 }
 
 /// For comparison: the same object as JSON text.
 #[divan::bench]
 fn write_one_as_json_text(bencher: Bencher) {
     let object = managed_resource();
-    bencher
-        .counter(BytesCount::new(object.to_string().len()))
-        .bench(|| serde_json::to_vec(black_box(&object)).unwrap());
+    bencher.counter(BytesCount::new(object.to_string().len())).bench(|| serde_json::to_vec(black_box(&object)).unwrap());
 }

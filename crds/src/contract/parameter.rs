@@ -16,9 +16,7 @@ pub(super) enum Given {
 
 /// Checks one given value.
 pub(super) fn check(spec: &ParameterSpec, path: &str, value: &Value) -> Result<Given, FieldError> {
-    let wrong_type = |wanted: &str| {
-        FieldError::new(path, Problem::Invalid, format!("must be {wanted}, not {}", describe(value)))
-    };
+    let wrong_type = |wanted: &str| FieldError::new(path, Problem::Invalid, format!("must be {wanted}, not {}", describe(value)));
     let value = match spec.type_ {
         ParameterType::String => match value {
             Value::String(text) if text.is_empty() => return Ok(Given::Nothing),
@@ -107,7 +105,11 @@ pub fn check_specification(spec: &ParameterSpec, path: &str) -> Vec<FieldError> 
     if let (Some(minimum), Some(maximum)) = (spec.minimum, spec.maximum)
         && minimum > maximum
     {
-        errors.push(FieldError::new(format!("{path}.minimum"), Problem::Invalid, format!("{minimum} is above the maximum, {maximum}")));
+        errors.push(FieldError::new(
+            format!("{path}.minimum"),
+            Problem::Invalid,
+            format!("{minimum} is above the maximum, {maximum}"),
+        ));
     }
     if let Some(default) = &spec.default
         && let Err(error) = check(spec, &format!("{path}.default"), default)

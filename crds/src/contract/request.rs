@@ -96,7 +96,9 @@ impl Reader<'_> {
     fn choice(&mut self, field: &str, choices: &[&str]) -> String {
         let all = one_of(choices.iter().copied());
         match self.value(field) {
-            Some(Value::String(given)) if choices.contains(&given.as_str()) => return given.clone(),
+            Some(Value::String(given)) if choices.contains(&given.as_str()) => {
+                return given.clone();
+            }
             None => self.error(field, Problem::Required, format!("is required: one of {all}")),
             Some(other) => {
                 let hint = other.as_str().map(|given| did_you_mean(given, choices.iter().copied())).unwrap_or_default();
@@ -149,7 +151,9 @@ impl Reader<'_> {
         const COMMON: [&str; 4] = ["cell", "tier", "environment", "ha"];
         let known: Vec<&str> = COMMON.into_iter().chain(product.parameters.iter().map(|p| p.name.as_str())).collect();
         let given = self.given;
-        for field in given.keys().filter(|f| !known.contains(&f.as_str()) && !forbidden::DECIDED_BY_PLATFORM.contains(&f.as_str())) {
+        for field in
+            given.keys().filter(|f| !known.contains(&f.as_str()) && !forbidden::DECIDED_BY_PLATFORM.contains(&f.as_str()))
+        {
             let hint = did_you_mean(field, known.iter().copied());
             let message = format!("is not a parameter of this product{hint}; it takes {}", known.join(", "));
             self.error(field, Problem::Unknown, message);

@@ -1,7 +1,7 @@
 //! `idp schedule`: a stream of placement questions, one JSON object a line, and as many answers.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{self, BufRead, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 
 use idp_crds::record::{DecidedBy, FailoverTarget, Record};
 use indexmap::IndexMap;
@@ -11,7 +11,8 @@ use serde_json::{Number, Value};
 
 use crate::schedule::breaker::{Breaker, BreakerState};
 use crate::schedule::{
-    Candidate, Circuit, Exclusion, Experiment, Provenance, ProviderHealth, Request, ScheduleError, Scheduler, State, Tier, Weights,
+    Candidate, Circuit, Exclusion, Experiment, Provenance, ProviderHealth, Request, ScheduleError, Scheduler, State, Tier,
+    Weights,
 };
 
 /// The longest line that is read, bytes. A longer one is answered with an error, unread.
@@ -48,7 +49,7 @@ impl Answerer {
     ///
     /// # Errors
     /// When reading or writing fails.
-    pub fn stream(&self, mut input: impl BufRead, mut output: impl Write) -> io::Result<Tally> {
+    pub fn stream<R: Read>(&self, mut input: BufReader<R>, mut output: impl Write) -> io::Result<Tally> {
         let mut tally = Tally::default();
         let mut line = Vec::new();
         let mut number = 0_u64;
@@ -67,6 +68,10 @@ impl Answerer {
             let mut serializer = serde_json::Serializer::with_formatter(&mut output, idp_crds::json::Ascii);
             answer.serialize(&mut serializer)?;
             output.write_all(b"\n")?;
+            if input.buffer().is_empty() {
+                // Whoever asks may be waiting for this answer before asking on.
+                output.flush()?;
+            }
         }
         output.flush()?;
         Ok(tally)
@@ -105,8 +110,10 @@ impl Answerer {
             &self.plain
         } else {
             let state = input.state();
-            let candidates =
-                input.candidates.as_ref().map_or_else(|| self.candidates.clone(), |all| all.iter().map(CandidateInput::read).collect());
+            let candidates = input
+                .candidates
+                .as_ref()
+                .map_or_else(|| self.candidates.clone(), |all| all.iter().map(CandidateInput::read).collect());
             own = Scheduler::new(candidates, self.tiers.clone(), state);
             &own
         };
@@ -242,7 +249,8 @@ impl Input {
             }
         }
         for (at, experiment) in self.experiments.iter().enumerate() {
-            let weights = experiment.variant_weights.iter().map(|(name, weight)| (name.clone(), weight.as_f64().unwrap_or(f64::NAN)));
+            let weights =
+                experiment.variant_weights.iter().map(|(name, weight)| (name.clone(), weight.as_f64().unwrap_or(f64::NAN)));
             let path = format!("input.experiments[{at}].variant_weights");
             let errors = idp_crds::validate::weights(&path, &weights.collect(), idp_crds::validate::EXPERIMENT_WEIGHTS_TOLERANCE);
             problems.extend(errors.iter().map(ToString::to_string));

@@ -49,7 +49,8 @@ pub fn plan(identity: &Identity, username: &str, observed: Option<&Value>) -> Pl
     let name = shortened(&format!("{}-credentials", identity.name), 63);
     let metadata = json!({"name": name, "namespace": identity.namespace});
     let mut secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "Opaque"});
-    let held = observed.and_then(|secret| secret.pointer("/data/password")).and_then(Value::as_str).filter(|held| !held.is_empty());
+    let held =
+        observed.and_then(|secret| secret.pointer("/data/password")).and_then(Value::as_str).filter(|held| !held.is_empty());
     let uid = observed.and_then(|secret| secret.pointer("/metadata/uid")).and_then(Value::as_str);
     let data = match (held, uid) {
         // In use: whatever it is, it stays.
@@ -86,11 +87,14 @@ fn derive(secret_uid: &str, workload: &str) -> String {
     const ALPHABET: &[u8; 62] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
     const CLASSES: &str = "aA7-";
     // An HMAC takes a key of any length, so this does not fail.
-    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret_uid.as_bytes()) else { return String::new() };
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret_uid.as_bytes()) else {
+        return String::new();
+    };
     mac.update(b"idp-multicloud credentials v1\0");
     mac.update(workload.as_bytes());
     let key = mac.finalize().into_bytes();
-    let letters = key.iter().take(24).filter_map(|byte| ALPHABET.get(usize::from(*byte) % ALPHABET.len())).map(|byte| char::from(*byte));
+    let letters =
+        key.iter().take(24).filter_map(|byte| ALPHABET.get(usize::from(*byte) % ALPHABET.len())).map(|byte| char::from(*byte));
     letters.chain(CLASSES.chars()).collect()
 }
 

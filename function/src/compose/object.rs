@@ -60,7 +60,13 @@ impl Labels<'_> {
 }
 
 /// Makes a rendered template of `plan` fit its flavour, and fills in what the template leaves to the platform.
-pub(super) fn finish(object: &mut Map<String, Value>, plan: &ResourcePlan, identity: &Identity, placement: &Placement, name: &str) {
+pub(super) fn finish(
+    object: &mut Map<String, Value>,
+    plan: &ResourcePlan,
+    identity: &Identity,
+    placement: &Placement,
+    name: &str,
+) {
     child(object, "metadata").insert("name".to_owned(), json!(name));
     if identity.flavour == Flavour::Namespaced {
         object.insert("apiVersion".to_owned(), json!(plan.namespaced_api_version));
@@ -101,7 +107,9 @@ fn local_secret_references(fields: &mut Map<String, Value>) {
 
 /// The management policies of an object that is kept: it is looked at, and nothing else.
 pub fn observe_only(object: &mut Value) {
-    if let Some(spec) = object.as_object_mut().filter(|o| is_managed(o)).and_then(|o| o.get_mut("spec")).and_then(Value::as_object_mut) {
+    if let Some(spec) =
+        object.as_object_mut().filter(|o| is_managed(o)).and_then(|o| o.get_mut("spec")).and_then(Value::as_object_mut)
+    {
         spec.insert("managementPolicies".to_owned(), json!(["Observe"]));
     }
 }
@@ -130,7 +138,16 @@ pub fn as_desired(mut object: Value) -> Value {
     if let Some(fields) = object.as_object_mut() {
         fields.remove("status");
         let metadata = child(fields, "metadata");
-        for owned in ["creationTimestamp", "deletionGracePeriodSeconds", "deletionTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid"] {
+        for owned in [
+            "creationTimestamp",
+            "deletionGracePeriodSeconds",
+            "deletionTimestamp",
+            "generation",
+            "managedFields",
+            "resourceVersion",
+            "selfLink",
+            "uid",
+        ] {
             metadata.remove(owned);
         }
         // Crossplane sets its own.

@@ -13,9 +13,21 @@ use super::expression::{Expression, References};
 use super::template::{Template, TemplateError};
 
 /// The variables that every expression sees.
-pub const VARIABLES: [&str; 15] = [
-    "cell", "claim", "credentials", "environment", "flavour", "ha", "names", "namespace", "observed", "params", "placement", "tier",
-    "values", "vars", "xr",
+pub const VARIABLES: [&str; 14] = [
+    "cell",
+    "claim",
+    "credentials",
+    "environment",
+    "flavour",
+    "ha",
+    "names",
+    "observed",
+    "params",
+    "placement",
+    "tier",
+    "values",
+    "vars",
+    "xr",
 ];
 
 /// A compiled Product.
@@ -188,7 +200,9 @@ impl Compiler<'_> {
         let connection = templates
             .connection
             .iter()
-            .map(|(key, text)| (key.clone(), self.checked(&Value::String(text.clone()), &format!("connection.{key}"), &needs_of_vars, templates)))
+            .map(|(key, text)| {
+                (key.clone(), self.checked(&Value::String(text.clone()), &format!("connection.{key}"), &needs_of_vars, templates))
+            })
             .collect();
         let effective = templates
             .effective
@@ -201,7 +215,8 @@ impl Compiler<'_> {
             .enumerate()
             .filter_map(|(at, notice)| {
                 let path = format!("notices[{at}]({})", notice.name);
-                let message = self.checked(&Value::String(notice.message.clone()), &format!("{path}.message"), &needs_of_vars, templates);
+                let message =
+                    self.checked(&Value::String(notice.message.clone()), &format!("{path}.message"), &needs_of_vars, templates);
                 let when = self.expression(&notice.when, &format!("{}.{path}.when", self.path), self.known)?;
                 Some(NoticePlan { name: notice.name.clone(), when, message })
             })
@@ -238,7 +253,10 @@ impl Compiler<'_> {
 
         let text = |field: &str| resource.template.get(field).and_then(Value::as_str).filter(|text| !text.contains("${"));
         let (Some(api_version), Some(kind)) = (text("apiVersion"), text("kind")) else {
-            self.error(&format!("{path}.template"), "needs an apiVersion and a kind, both without expressions: rights and schemas depend on them");
+            self.error(
+                &format!("{path}.template"),
+                "needs an apiVersion and a kind, both without expressions: rights and schemas depend on them",
+            );
             return None;
         };
         if resource.template.pointer("/metadata/name").is_some() {
@@ -321,7 +339,10 @@ impl Compiler<'_> {
         let resources: Vec<&str> = templates.resources.iter().map(|r| r.name.as_str()).collect();
         for name in all.observed.union(&all.names).filter(|name| !resources.contains(&name.as_str())) {
             let hint = did_you_mean(name, resources.iter().copied());
-            self.error(path, &format!("refers to the resource {name:?}, which does not exist here{hint}; there are {}", resources.join(", ")));
+            self.error(
+                path,
+                &format!("refers to the resource {name:?}, which does not exist here{hint}; there are {}", resources.join(", ")),
+            );
         }
         let mut needs = Needs { observed: all.observed, credentials: all.variables.contains("credentials") };
         for name in &all.vars {
@@ -344,11 +365,16 @@ impl Compiler<'_> {
         let mut names = BTreeSet::new();
         template.references(&mut |references| names.extend(references.names.iter().cloned()));
         for name in names {
-            let Some(resource) = templates.resources.iter().find(|r| r.name == name) else { continue };
+            let Some(resource) = templates.resources.iter().find(|r| r.name == name) else {
+                continue;
+            };
             if resource.for_each.is_some() {
                 self.error(path, &format!("refers to names[{name:?}], of which there are many: use labels and a selector"));
             } else if resource.immutable && !earlier.contains(name.as_str()) {
-                self.error(path, &format!("refers to names[{name:?}], which depends on its content: list that resource before this one"));
+                self.error(
+                    path,
+                    &format!("refers to names[{name:?}], which depends on its content: list that resource before this one"),
+                );
             }
         }
     }
@@ -374,6 +400,11 @@ impl Compiler<'_> {
     }
 
     fn error(&mut self, path: &str, message: &str) {
-        self.errors.push(ProductError { path: path.to_owned(), expression: None, message: message.to_owned(), problem: Problem::Invalid });
+        self.errors.push(ProductError {
+            path: path.to_owned(),
+            expression: None,
+            message: message.to_owned(),
+            problem: Problem::Invalid,
+        });
     }
 }

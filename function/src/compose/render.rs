@@ -211,7 +211,11 @@ impl<'a> Renderer<'a> {
             None => vec![self.object(plan, None)?],
             Some(list) => {
                 let items = items(list, &self.resolver())?;
-                items.iter().enumerate().map(|(index, each)| self.object(plan, Some((index, each)))).collect::<Result<Vec<_>, _>>()?
+                items
+                    .iter()
+                    .enumerate()
+                    .map(|(index, each)| self.object(plan, Some((index, each))))
+                    .collect::<Result<Vec<_>, _>>()?
             }
         };
         // Only now is it known which of an immutable resource's generations is the present one.
@@ -223,7 +227,9 @@ impl<'a> Renderer<'a> {
             if self.plan.reads_observed(&plan.name) {
                 let all: Vec<Value> = composed.iter().map(|c| self.observed.object(&c.key).unwrap_or_default()).collect();
                 match (plan.repeated, all.into_iter()) {
-                    (true, all) if all.clone().any(|o| !o.is_null()) => set(&mut self.seen, &plan.name, Value::Array(all.collect())),
+                    (true, all) if all.clone().any(|o| !o.is_null()) => {
+                        set(&mut self.seen, &plan.name, Value::Array(all.collect()))
+                    }
                     (false, mut all) => {
                         if let Some(object) = all.next().filter(|o| !o.is_null()) {
                             set(&mut self.seen, &plan.name, object);
@@ -267,7 +273,14 @@ impl<'a> Renderer<'a> {
                 truth(condition, &resolver.with("observed", &seen)).unwrap_or(false)
             }
         };
-        Ok(Composed { key, resource: plan.name.clone(), object: rendered, ready, stateful: plan.stateful, immutable: plan.immutable })
+        Ok(Composed {
+            key,
+            resource: plan.name.clone(),
+            object: rendered,
+            ready,
+            stateful: plan.stateful,
+            immutable: plan.immutable,
+        })
     }
 
     fn outcome(&mut self) {
@@ -320,7 +333,9 @@ fn set(object: &mut Value, field: &str, value: Value) {
 fn truth(condition: &Expression, resolver: &Resolver<'_>) -> Result<bool, EvalError> {
     match condition.evaluate(resolver)? {
         Value::Bool(truth) => Ok(truth),
-        other => Err(EvalError { expression: condition.source().to_owned(), reason: format!("must be true or false, not {other}") }),
+        other => {
+            Err(EvalError { expression: condition.source().to_owned(), reason: format!("must be true or false, not {other}") })
+        }
     }
 }
 

@@ -84,7 +84,13 @@ pub struct Scope {
 impl Scope {
     /// For one workload at one place.
     #[must_use]
-    pub fn new(request: &Request, tier: &TierFacts, placement: &Placement, identity: &Identity, credentials: Option<&Credentials>) -> Self {
+    pub fn new(
+        request: &Request,
+        tier: &TierFacts,
+        placement: &Placement,
+        identity: &Identity,
+        credentials: Option<&Credentials>,
+    ) -> Self {
         let flavour = match identity.flavour {
             Flavour::Cluster => "cluster",
             Flavour::Namespaced => "namespaced",
@@ -110,7 +116,6 @@ impl Scope {
             ),
             ("claim", json!({"name": identity.claim_name, "namespace": identity.namespace})),
             ("xr", json!({"name": identity.name, "namespace": identity.namespace})),
-            ("namespace", json!(identity.namespace)),
             ("flavour", json!(flavour)),
         ];
         if let Some(credentials) = credentials {

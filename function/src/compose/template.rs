@@ -140,7 +140,9 @@ fn value_of(template: Template, source: &Value) -> Value {
     match template {
         Template::Literal(value) => value,
         Template::List(items) => Value::Array(items.into_iter().map(|item| value_of(item, source)).collect()),
-        Template::Object(fields) => Value::Object(fields.into_iter().map(|(name, field)| (name, value_of(field, source))).collect()),
+        Template::Object(fields) => {
+            Value::Object(fields.into_iter().map(|(name, field)| (name, value_of(field, source))).collect())
+        }
         Template::Expression(_) | Template::Text(_) => source.clone(),
     }
 }
@@ -297,7 +299,15 @@ mod tests {
         let seen: Vec<(&str, bool)> = errors.iter().map(|e| (e.path.as_str(), e.message.contains("did you mean"))).collect();
         assert_eq!(
             seen,
-            [("spec.a", true), ("spec.b[0]", false), ("spec.b[1]", true), ("spec.c", false), ("spec.d", false), ("spec.e", false), ("spec.f", false)],
+            [
+                ("spec.a", true),
+                ("spec.b[0]", false),
+                ("spec.b[1]", true),
+                ("spec.c", false),
+                ("spec.d", false),
+                ("spec.e", false),
+                ("spec.f", false)
+            ],
             "{errors:#?}"
         );
     }

@@ -143,7 +143,7 @@ impl Scheduler {
                     survey.add(contender);
                 }
                 if can_fail_over {
-                    survey.add_failover(*provider, contender);
+                    survey.add_failover(*provider, Target { full: passes, contender });
                 }
             }
         }
@@ -265,6 +265,21 @@ impl Excluded<'_> {
     }
 }
 
+/// A failover target: one that also passes all of the tier's own gates goes before one that does not.
+#[derive(Debug, Clone, Copy)]
+struct Target<'s> {
+    full: bool,
+    contender: Contender<'s>,
+}
+
+impl Target<'_> {
+    fn is_better_than(&self, other: &Target<'_>) -> bool {
+        let (a, b) = (&self.contender, &other.contender);
+        // Between equals the candidates' order decides.
+        (self.full, a.total) > (other.full, b.total) || ((self.full, a.total) == (other.full, b.total) && a.position < b.position)
+    }
+}
+
 /// One pass over the candidates.
 struct Survey<'s> {
     evaluated: u64,
@@ -272,7 +287,7 @@ struct Survey<'s> {
     passed: u64,
     top: Vec<Contender<'s>>,
     /// Per provider, its best failover target.
-    failover: Vec<Option<Contender<'s>>>,
+    failover: Vec<Option<Target<'s>>>,
 }
 
 impl<'s> Survey<'s> {
@@ -291,24 +306,18 @@ impl<'s> Survey<'s> {
         self.top.truncate(3);
     }
 
-    fn add_failover(&mut self, provider: u32, contender: Contender<'s>) {
+    fn add_failover(&mut self, provider: u32, target: Target<'s>) {
         if let Some(best) = self.failover.get_mut(provider as usize)
-            && best.is_none_or(|best| contender.total > best.total)
+            && best.is_none_or(|best| target.is_better_than(&best))
         {
-            *best = Some(contender);
+            *best = Some(target);
         }
     }
 
-    /// The best target of another provider; between equals the first candidate.
+    /// The best target of another provider.
     fn best_elsewhere(&self, providers: &[String], selected: &str) -> Option<Contender<'s>> {
-        providers
-            .iter()
-            .zip(&self.failover)
-            .filter(|(provider, _)| *provider != selected)
-            .filter_map(|(_, best)| *best)
-            .reduce(|a, b| {
-                let better = b.total > a.total || (b.total == a.total && b.position < a.position);
-                if better { b } else { a }
-            })
+        let elsewhere = providers.iter().zip(&self.failover).filter(|(provider, _)| *provider != selected);
+        let best = elsewhere.filter_map(|(_, best)| *best).reduce(|a, b| if b.is_better_than(&a) { b } else { a });
+        best.map(|target| target.contender)
     }
 }

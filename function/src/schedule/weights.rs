@@ -18,10 +18,8 @@ impl Weights {
     #[must_use]
     pub fn canonical<'a>(weights: impl IntoIterator<Item = (&'a String, &'a f64)>) -> Self {
         let place = |name: &str| DIMENSIONS.iter().position(|d| *d == name).unwrap_or(DIMENSIONS.len());
-        let mut all: Vec<(String, Number)> = weights
-            .into_iter()
-            .filter_map(|(name, weight)| Some((name.clone(), Number::from_f64(*weight)?)))
-            .collect();
+        let mut all: Vec<(String, Number)> =
+            weights.into_iter().filter_map(|(name, weight)| Some((name.clone(), Number::from_f64(*weight)?))).collect();
         all.sort_by(|(a, _), (b, _)| place(a).cmp(&place(b)).then_with(|| a.cmp(b)));
         Weights(all)
     }
@@ -71,11 +69,8 @@ pub fn resolve(tier: &str, base: &Weights, state: &State, name: &str) -> (Weight
         Some(experiment) => {
             let group = group(experiment, name);
             let weights = if group == Group::Variant { &experiment.weights } else { base };
-            let record = ExperimentGroup {
-                experiment_id: experiment.id.clone(),
-                group,
-                description: experiment.description.clone(),
-            };
+            let record =
+                ExperimentGroup { experiment_id: experiment.id.clone(), group, description: experiment.description.clone() };
             (weights, Some(record))
         }
         None => (base, None),

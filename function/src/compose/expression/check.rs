@@ -85,12 +85,15 @@ impl Walk<'_> {
                 self.expression(&comprehension.iter_range)?;
                 self.depth += 1;
                 if self.depth > DEEPEST_COMPREHENSION {
-                    return Err(format!("nests more than {DEEPEST_COMPREHENSION} comprehensions: compute the inner ones in variables"));
+                    return Err(format!(
+                        "nests more than {DEEPEST_COMPREHENSION} comprehensions: compute the inner ones in variables"
+                    ));
                 }
                 let before = self.bound.len();
                 self.bound.extend([comprehension.iter_var.clone(), comprehension.accu_var.clone()]);
                 self.bound.extend(comprehension.iter_var2.clone());
-                for part in [&comprehension.accu_init, &comprehension.loop_cond, &comprehension.loop_step, &comprehension.result] {
+                for part in [&comprehension.accu_init, &comprehension.loop_cond, &comprehension.loop_step, &comprehension.result]
+                {
                     self.expression(part)?;
                 }
                 self.bound.truncate(before);

@@ -14,10 +14,42 @@ const LARGEST_TEXT: usize = 64 * 1024;
 const LONGEST_RANGE: i64 = 256;
 
 /// The functions that a template may call, for error messages and the check against typing errors: ours and the standard ones.
-pub(super) const KNOWN: [&str; 34] = [
-    "base64.decode", "base64.encode", "bool", "bytes", "ceilDiv", "contains", "double", "dyn", "endsWith", "hash", "int", "join",
-    "lowerAscii", "math.abs", "math.ceil", "math.floor", "math.greatest", "math.least", "math.round", "max", "min", "range",
-    "replace", "shorten", "size", "split", "startsWith", "string", "substring", "toJson", "trim", "type", "uint", "upperAscii",
+pub(super) const KNOWN: [&str; 35] = [
+    "base64.decode",
+    "base64.encode",
+    "bool",
+    "bytes",
+    "ceilDiv",
+    "contains",
+    "double",
+    "dyn",
+    "endsWith",
+    "hash",
+    "int",
+    "join",
+    "lowerAscii",
+    "matches",
+    "math.abs",
+    "math.ceil",
+    "math.floor",
+    "math.greatest",
+    "math.least",
+    "math.round",
+    "max",
+    "min",
+    "range",
+    "replace",
+    "shorten",
+    "size",
+    "split",
+    "startsWith",
+    "string",
+    "substring",
+    "toJson",
+    "trim",
+    "type",
+    "uint",
+    "upperAscii",
 ];
 
 /// Namespaces of functions, which look like variables.

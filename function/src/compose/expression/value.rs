@@ -5,9 +5,7 @@ use std::sync::OnceLock;
 
 use cel::ExecutionError;
 use cel::common::traits::{Container, Indexer, Iterable, Iterator as CelIterator, Sizer, Zeroer};
-use cel::common::types::{
-    CelBool, CelDouble, CelInt, CelList, CelNull, CelString, CelUInt, Kind, MAP_TYPE, Type,
-};
+use cel::common::types::{CelBool, CelDouble, CelInt, CelList, CelNull, CelString, CelUInt, Kind, MAP_TYPE, Type};
 use cel::common::value::{CowVal, Val};
 use cel::context::VariableResolver;
 use serde_json::{Map, Number, Value};
@@ -77,7 +75,9 @@ pub(super) fn to_json(value: &dyn Val) -> Result<Value, String> {
         Kind::UInt => value.downcast_ref::<CelUInt>().map(|v| Value::from(*v.inner())).ok_or_else(unsupported),
         Kind::Double => {
             let double = value.downcast_ref::<CelDouble>().ok_or_else(unsupported)?;
-            Number::from_f64(*double.inner()).map(Value::Number).ok_or_else(|| format!("yields {}, which is no number", double.inner()))
+            Number::from_f64(*double.inner())
+                .map(Value::Number)
+                .ok_or_else(|| format!("yields {}, which is no number", double.inner()))
         }
         Kind::List => {
             let mut items = value.as_iterable().ok_or_else(unsupported)?.iter();

@@ -24,17 +24,11 @@ enum Segment {
 
 impl StructError {
     pub(super) fn new(reason: impl fmt::Display) -> Self {
-        Self(Box::new(Inner {
-            reason: reason.to_string(),
-            path: Vec::new(),
-        }))
+        Self(Box::new(Inner { reason: reason.to_string(), path: Vec::new() }))
     }
 
     pub(super) fn too_deep() -> Self {
-        Self::new(format_args!(
-            "nested deeper than {} levels",
-            super::MAX_DEPTH
-        ))
+        Self::new(format_args!("nested deeper than {} levels", super::MAX_DEPTH))
     }
 
     pub(super) fn at_key(mut self, key: &[u8]) -> Self {
@@ -69,10 +63,7 @@ impl fmt::Display for StructError {
 }
 
 fn is_plain(key: &str) -> bool {
-    !key.is_empty()
-        && key
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
+    !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-')
 }
 
 impl std::error::Error for StructError {}

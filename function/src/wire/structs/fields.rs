@@ -45,9 +45,7 @@ impl<'de> Fields<'de> {
                 Payload::Fixed32
             }
             other => {
-                return Err(StructError::new(format_args!(
-                    "malformed protobuf: unknown wire type {other}"
-                )));
+                return Err(StructError::new(format_args!("malformed protobuf: unknown wire type {other}")));
             }
         };
         Ok(Some((number, payload)))
@@ -67,10 +65,7 @@ impl<'de> Fields<'de> {
     }
 
     fn array<const N: usize>(&mut self) -> Result<[u8; N], StructError> {
-        let (bytes, rest) = self
-            .rest
-            .split_first_chunk()
-            .ok_or_else(|| truncated(N as u64, self.rest))?;
+        let (bytes, rest) = self.rest.split_first_chunk().ok_or_else(|| truncated(N as u64, self.rest))?;
         self.rest = rest;
         Ok(*bytes)
     }
@@ -87,8 +82,5 @@ impl<'de> Fields<'de> {
 
 #[cold]
 fn truncated(wanted: u64, rest: &[u8]) -> StructError {
-    StructError::new(format_args!(
-        "malformed protobuf: truncated, {wanted} bytes expected, {} left",
-        rest.len()
-    ))
+    StructError::new(format_args!("malformed protobuf: truncated, {wanted} bytes expected, {} left", rest.len()))
 }

@@ -3,8 +3,8 @@
 use std::str;
 
 use serde::de::{
-    Deserialize, DeserializeSeed, Deserializer, Error as _, IntoDeserializer as _, MapAccess,
-    SeqAccess, Visitor, value::MapAccessDeserializer,
+    Deserialize, DeserializeSeed, Deserializer, Error as _, IntoDeserializer as _, MapAccess, SeqAccess, Visitor,
+    value::MapAccessDeserializer,
 };
 use serde::forward_to_deserialize_any;
 
@@ -23,10 +23,7 @@ use super::{MAX_DEPTH, MAX_SAFE_INTEGER, StructError};
 /// Malformed bytes, invalid UTF-8, nesting deeper than [`MAX_DEPTH`], or a
 /// value that `T` does not take.
 pub fn from_struct<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, StructError> {
-    T::deserialize(Node {
-        kind: Kind::Struct(bytes),
-        depth: 1,
-    })
+    T::deserialize(Node { kind: Kind::Struct(bytes), depth: 1 })
 }
 
 /// One JSON value; objects and lists are still their bytes.
@@ -69,9 +66,7 @@ impl<'de> Kind<'de> {
 
 #[cold]
 fn wrong_wire_type(message: &str) -> StructError {
-    StructError::new(format_args!(
-        "malformed protobuf: a field of google.protobuf.{message} has the wrong wire type"
-    ))
+    StructError::new(format_args!("malformed protobuf: a field of google.protobuf.{message} has the wrong wire type"))
 }
 
 fn utf8(bytes: &[u8]) -> Result<&str, StructError> {
@@ -99,11 +94,7 @@ impl<'de> Deserializer<'de> for Node<'de> {
         }
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(
-        self,
-        _name: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, StructError> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _name: &'static str, visitor: V) -> Result<V::Value, StructError> {
         visitor.visit_newtype_struct(self)
     }
 
@@ -140,9 +131,7 @@ impl<'de> Deserializer<'de> for Node<'de> {
 
 fn visit_number<'de, V: Visitor<'de>>(value: f64, visitor: V) -> Result<V::Value, StructError> {
     if !value.is_finite() {
-        return Err(StructError::new(format_args!(
-            "{value} is not a number that JSON knows"
-        )));
+        return Err(StructError::new(format_args!("{value} is not a number that JSON knows")));
     }
     if value.fract() != 0.0 || value.abs() > MAX_SAFE_INTEGER {
         visitor.visit_f64(value)
@@ -153,11 +142,7 @@ fn visit_number<'de, V: Visitor<'de>>(value: f64, visitor: V) -> Result<V::Value
     }
 }
 
-fn visit_list<'de, V: Visitor<'de>>(
-    bytes: &'de [u8],
-    depth: usize,
-    visitor: V,
-) -> Result<V::Value, StructError> {
+fn visit_list<'de, V: Visitor<'de>>(bytes: &'de [u8], depth: usize, visitor: V) -> Result<V::Value, StructError> {
     let mut items = Items::new(bytes, depth)?;
     let value = visitor.visit_seq(&mut items)?;
     let taken = items.index;
@@ -179,11 +164,7 @@ impl<'de> Items<'de> {
         if depth > MAX_DEPTH {
             return Err(StructError::too_deep());
         }
-        Ok(Self {
-            fields: Fields::new(list),
-            index: 0,
-            depth,
-        })
+        Ok(Self { fields: Fields::new(list), index: 0, depth })
     }
 
     fn next_value(&mut self) -> Result<Option<&'de [u8]>, StructError> {
@@ -201,18 +182,13 @@ impl<'de> Items<'de> {
 impl<'de> SeqAccess<'de> for &mut Items<'de> {
     type Error = StructError;
 
-    fn next_element_seed<T: DeserializeSeed<'de>>(
-        &mut self,
-        seed: T,
-    ) -> Result<Option<T::Value>, StructError> {
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, StructError> {
         let Some(value) = self.next_value()? else {
             return Ok(None);
         };
         let index = self.index;
         self.index += 1;
-        read_value(value, self.depth, seed)
-            .map(Some)
-            .map_err(|error| error.at_index(index))
+        read_value(value, self.depth, seed).map(Some).map_err(|error| error.at_index(index))
     }
 }
 
@@ -229,11 +205,7 @@ impl<'de> Entries<'de> {
         if depth > MAX_DEPTH {
             return Err(StructError::too_deep());
         }
-        Ok(Self {
-            fields: Fields::new(object),
-            entry: Default::default(),
-            depth,
-        })
+        Ok(Self { fields: Fields::new(object), entry: Default::default(), depth })
     }
 
     fn next_entry(&mut self) -> Result<Option<&'de [u8]>, StructError> {
@@ -251,40 +223,24 @@ impl<'de> Entries<'de> {
 impl<'de> MapAccess<'de> for Entries<'de> {
     type Error = StructError;
 
-    fn next_key_seed<K: DeserializeSeed<'de>>(
-        &mut self,
-        seed: K,
-    ) -> Result<Option<K::Value>, StructError> {
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, StructError> {
         let Some(entry) = self.next_entry()? else {
             return Ok(None);
         };
         self.entry = parse_entry(entry)?;
         let (key, _) = self.entry;
-        let key = Node {
-            kind: Kind::String(key),
-            depth: self.depth,
-        };
+        let key = Node { kind: Kind::String(key), depth: self.depth };
         seed.deserialize(key).map(Some)
     }
 
-    fn next_value_seed<V: DeserializeSeed<'de>>(
-        &mut self,
-        seed: V,
-    ) -> Result<V::Value, StructError> {
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, StructError> {
         let (key, value) = self.entry;
         read_value(value, self.depth, seed).map_err(|error| error.at_key(key))
     }
 }
 
-fn read_value<'de, S: DeserializeSeed<'de>>(
-    value: &'de [u8],
-    depth: usize,
-    seed: S,
-) -> Result<S::Value, StructError> {
-    seed.deserialize(Node {
-        kind: Kind::parse(value)?,
-        depth: depth + 1,
-    })
+fn read_value<'de, S: DeserializeSeed<'de>>(value: &'de [u8], depth: usize, seed: S) -> Result<S::Value, StructError> {
+    seed.deserialize(Node { kind: Kind::parse(value)?, depth: depth + 1 })
 }
 
 /// Key and value of a map entry; either may be left out when it is empty.

@@ -72,8 +72,7 @@ impl Out {
         let size = prost::length_delimiter_len(length);
         // Ten bytes hold any length, so this cannot fail.
         let _ = prost::encode_length_delimiter(length, &mut varint.as_mut_slice());
-        self.bytes
-            .splice(start - 1..start, varint.into_iter().take(size));
+        self.bytes.splice(start - 1..start, varint.into_iter().take(size));
     }
 
     fn string(&mut self, tag: u8, value: &str) {
@@ -84,9 +83,7 @@ impl Out {
 
     fn number(&mut self, value: f64) -> Result<(), StructError> {
         if !value.is_finite() {
-            return Err(StructError::new(format_args!(
-                "{value} is not a number that JSON knows"
-            )));
+            return Err(StructError::new(format_args!("{value} is not a number that JSON knows")));
         }
         self.bytes.push(tag::NUMBER);
         self.bytes.extend(value.to_le_bytes());
@@ -96,12 +93,7 @@ impl Out {
     fn container(&mut self, tag: u8) -> Result<Container<'_>, StructError> {
         let (height, depth) = (self.open.len(), self.depth);
         self.enter(tag)?;
-        Ok(Container {
-            out: self,
-            height,
-            depth,
-            entry: 0,
-        })
+        Ok(Container { out: self, height, depth, entry: 0 })
     }
 
     /// `{"variant": <container>}`
@@ -112,12 +104,7 @@ impl Out {
         self.string(tag::ENTRY_KEY, variant);
         self.open(tag::ENTRY_VALUE);
         self.enter(tag)?;
-        Ok(Container {
-            out: self,
-            height,
-            depth,
-            entry: 0,
-        })
+        Ok(Container { out: self, height, depth, entry: 0 })
     }
 
     fn enter(&mut self, tag: u8) -> Result<(), StructError> {
@@ -162,9 +149,7 @@ impl Container<'_> {
 
     fn value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), StructError> {
         self.out.open(tag::ENTRY_VALUE);
-        value
-            .serialize(&mut *self.out)
-            .map_err(|error| self.at_entry(error))?;
+        value.serialize(&mut *self.out).map_err(|error| self.at_entry(error))?;
         self.out.close();
         self.out.close();
         Ok(())
@@ -273,20 +258,11 @@ impl<'a> Serializer for &'a mut Out {
         self.serialize_unit()
     }
 
-    fn serialize_unit_variant(
-        self,
-        _name: &'static str,
-        _index: u32,
-        variant: &'static str,
-    ) -> Result<(), StructError> {
+    fn serialize_unit_variant(self, _name: &'static str, _index: u32, variant: &'static str) -> Result<(), StructError> {
         self.serialize_str(variant)
     }
 
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(
-        self,
-        _name: &'static str,
-        value: &T,
-    ) -> Result<(), StructError> {
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _name: &'static str, value: &T) -> Result<(), StructError> {
         value.serialize(self)
     }
 
@@ -312,11 +288,7 @@ impl<'a> Serializer for &'a mut Out {
         self.container(tag::LIST)
     }
 
-    fn serialize_tuple_struct(
-        self,
-        _name: &'static str,
-        _len: usize,
-    ) -> Result<Container<'a>, StructError> {
+    fn serialize_tuple_struct(self, _name: &'static str, _len: usize) -> Result<Container<'a>, StructError> {
         self.container(tag::LIST)
     }
 
@@ -334,11 +306,7 @@ impl<'a> Serializer for &'a mut Out {
         self.container(tag::STRUCT)
     }
 
-    fn serialize_struct(
-        self,
-        _name: &'static str,
-        _len: usize,
-    ) -> Result<Container<'a>, StructError> {
+    fn serialize_struct(self, _name: &'static str, _len: usize) -> Result<Container<'a>, StructError> {
         self.container(tag::STRUCT)
     }
 

@@ -1,0 +1,80 @@
+//! Configuration kinds as the scheduler sees them. The API server keeps no key order, so maps take a canonical one here.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use idp_crds::cloud_provider::{CircuitState, CloudProviderStatus};
+use idp_crds::names::spoken;
+use idp_crds::{CandidateSpec, TierSpec};
+use indexmap::IndexMap;
+use serde_json::Value;
+
+use super::{Named, Objects, Rejected, good};
+use crate::schedule::{Candidate, Circuit, Experiment, FailoverRule, ProviderHealth, State, Tier, Weights};
+
+/// Network keys in the reference's order: the network first, then the part of it. Others follow by name.
+const NETWORK_KEYS: [&str; 6] = ["vpc_id", "vpc_name", "vcn_id", "subnet_group", "subnet", "subnet_id"];
+
+pub(super) fn candidate(spec: &CandidateSpec) -> Candidate {
+    Candidate {
+        provider: spec.provider.clone(),
+        region: spec.region.clone(),
+        runtime_cluster: spec.runtime_cluster.clone(),
+        network: canonical_network(&spec.network),
+        capabilities: spec.capabilities.clone(),
+        scores: spec.scores.clone(),
+        healthy: spec.healthy,
+    }
+}
+
+pub(super) fn canonical_network(network: &BTreeMap<String, Value>) -> IndexMap<String, Value> {
+    let known = NETWORK_KEYS.iter().filter_map(|key| network.get_key_value(*key));
+    let others = network.iter().filter(|(key, _)| !NETWORK_KEYS.contains(&key.as_str()));
+    known.chain(others).map(|(key, value)| (key.clone(), value.clone())).collect()
+}
+
+pub(super) fn tier(spec: &TierSpec) -> Tier {
+    let failover = spec.failover.enabled.then(|| FailoverRule {
+        gates: spec.failover.required_capabilities.clone().unwrap_or_else(|| spec.required_capabilities.clone()),
+    });
+    Tier {
+        rto_minutes: spec.rto_minutes,
+        rpo_minutes: spec.rpo_minutes,
+        gates: spec.required_capabilities.clone(),
+        weights: Weights::canonical(&spec.weights),
+        failover,
+    }
+}
+
+pub(super) fn state(objects: &Objects, probes: &BTreeSet<String>, rejected: &mut Vec<Rejected>) -> State {
+    let mut providers = BTreeMap::new();
+    for provider in &objects.providers {
+        let circuit = match objects.statuses.get(&provider.name).map(|status| status.state).unwrap_or_default() {
+            CircuitState::Closed => Circuit::Closed,
+            CircuitState::HalfOpen if probes.contains(&provider.name) => Circuit::Closed,
+            CircuitState::HalfOpen | CircuitState::Open => Circuit::Open,
+        };
+        providers.insert(provider.name.clone(), ProviderHealth { healthy: provider.spec.healthy, circuit });
+    }
+    let mut experiments: Vec<&Named<_>> = objects.experiments.iter().filter_map(|e| good("Experiment", e, rejected)).collect();
+    experiments.sort_by(|a, b| (&a.created, &a.name).cmp(&(&b.created, &b.name)));
+    let experiments = experiments.into_iter().map(|experiment| Experiment {
+        id: experiment.name.clone(),
+        description: experiment.spec.description.clone(),
+        weights: Weights::canonical(&experiment.spec.variant_weights),
+        share: experiment.spec.traffic_share,
+        tier: spoken(&experiment.spec.tier),
+        enabled: experiment.spec.enabled,
+    });
+    State {
+        providers,
+        experiments: experiments.collect(),
+        flags: objects.flags.iter().filter(|flag| flag.spec.enabled).map(|flag| spoken(&flag.name)).collect(),
+    }
+}
+
+/// Who holds a provider's one probe, while its circuit is half-open.
+#[must_use]
+pub fn probe_holder(status: &CloudProviderStatus) -> Option<&str> {
+    let half_open = status.state == CircuitState::HalfOpen;
+    status.probe.as_ref().filter(|_| half_open).map(|probe| probe.holder.as_str())
+}

@@ -1,0 +1,239 @@
+//! Configuration objects, made into something that can be asked: where may workloads run, what are products made of.
+//!
+//! One bad object never takes the others down: [`Catalog::new`] leaves it out and says so. Who reads a catalog decides what
+//! that means: the command line refuses it, a cluster goes on without the bad object.
+
+mod convert;
+mod embedded;
+mod objects;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use idp_crds::candidate::ProviderConfigRef;
+use idp_crds::contract::Request as ClaimRequest;
+use idp_crds::names::spoken;
+use idp_crds::record::Record;
+use idp_crds::{CandidateSpec, validate::Validate};
+use serde_json::{Map, Value};
+
+use crate::compose::product::Product;
+use crate::compose::scope::{Placement, TierFacts};
+use crate::schedule::{Decision, Exclusion, Request, ScheduleError, Scheduler};
+
+pub use convert::probe_holder;
+pub use embedded::{embedded, embedded_files};
+pub use objects::{Named, Objects, ReadError};
+
+/// Everything the platform is configured with, ready to be asked.
+#[derive(Debug)]
+pub struct Catalog {
+    scheduler: Scheduler,
+    places: BTreeMap<(String, String), Place>,
+    products: Vec<Arc<Product>>,
+}
+
+/// What a place has beside what decides.
+#[derive(Debug)]
+struct Place {
+    runtime_cluster: String,
+    network: indexmap::IndexMap<String, Value>,
+    settings: Map<String, Value>,
+    provider_config: ProviderConfigRef,
+}
+
+/// A configuration object that is left out, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rejected {
+    /// Its kind.
+    pub kind: &'static str,
+    /// Its name.
+    pub name: String,
+    /// Everything that is wrong with it.
+    pub errors: Vec<String>,
+}
+
+impl std::fmt::Display for Rejected {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {}: {}", self.kind, self.name, self.errors.join("; "))
+    }
+}
+
+/// Where a workload is, or is to go: provider and region.
+pub type PlaceRef<'a> = (&'a str, &'a str);
+
+impl Catalog {
+    /// Makes a catalog of `objects`, with `probes` the providers whose half-open circuit lets this caller's placement through.
+    ///
+    /// Objects that are wrong are left out and returned beside it.
+    #[must_use]
+    pub fn new(objects: &Objects, products: Vec<Arc<Product>>, probes: &BTreeSet<String>) -> (Catalog, Vec<Rejected>) {
+        let mut rejected = Vec::new();
+        let mut places = BTreeMap::new();
+        let mut candidates = Vec::new();
+        let mut by_order: Vec<&Named<CandidateSpec>> = objects.candidates.iter().collect();
+        by_order.sort_by(|a, b| (a.spec.order, &a.name).cmp(&(b.spec.order, &b.name)));
+        for candidate in by_order {
+            let spec = &candidate.spec;
+            let mut errors: Vec<String> = spec.errors().iter().map(ToString::to_string).collect();
+            let at = (spec.provider.clone(), spec.region.clone());
+            if errors.is_empty() && places.contains_key(&at) {
+                errors.push(format!("spec: {} is already described by another Candidate: a place has one", spec.place()));
+            }
+            if !errors.is_empty() {
+                rejected.push(Rejected { kind: "Candidate", name: candidate.name.clone(), errors });
+                continue;
+            }
+            candidates.push(convert::candidate(spec));
+            places.insert(at, Place::new(spec));
+        }
+        let tiers = objects.tiers.iter().filter_map(|tier| good("Tier", tier, &mut rejected));
+        let tiers = tiers.map(|tier| (spoken(&tier.name), convert::tier(&tier.spec))).collect();
+        let state = convert::state(objects, probes, &mut rejected);
+        (Catalog { scheduler: Scheduler::new(candidates, tiers, state), places, products }, rejected)
+    }
+
+    /// Makes a catalog of `objects`, products compiled here and now, refusing it if anything is wrong: for laptops.
+    ///
+    /// # Errors
+    /// Every object that is wrong.
+    pub fn strict(objects: Objects) -> Result<Catalog, Vec<Rejected>> {
+        let mut wrong = Vec::new();
+        let mut products = Vec::new();
+        for product in &objects.products {
+            match compile(product) {
+                Ok(product) => products.push(Arc::new(product)),
+                Err(rejected) => wrong.push(rejected),
+            }
+        }
+        let (catalog, rejected) = Catalog::new(&objects, products, &BTreeSet::new());
+        wrong.extend(rejected);
+        if wrong.is_empty() { Ok(catalog) } else { Err(wrong) }
+    }
+
+    /// Whether there is nothing to choose from.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.scheduler.candidates().is_empty()
+    }
+
+    /// What decides.
+    #[must_use]
+    pub fn scheduler(&self) -> &Scheduler {
+        &self.scheduler
+    }
+
+    /// The products, in order of name.
+    #[must_use]
+    pub fn products(&self) -> &[Arc<Product>] {
+        &self.products
+    }
+
+    /// A product by name.
+    #[must_use]
+    pub fn product(&self, name: &str) -> Option<&Arc<Product>> {
+        self.products.iter().find(|product| product.name == name)
+    }
+
+    /// The product that an API group and kind (claim, composite or namespaced composite) belongs to.
+    #[must_use]
+    pub fn product_of(&self, group: &str, kind: &str) -> Option<&Arc<Product>> {
+        self.products.iter().find(|product| {
+            let api = &product.spec.api;
+            api.group == group && [&api.claim_kind, &api.composite_kind, &api.namespaced_kind].iter().any(|k| *k == kind)
+        })
+    }
+
+    /// Decides where a workload of `product` goes: only providers that the product is offered on are considered.
+    ///
+    /// # Errors
+    /// When nothing can be selected.
+    pub fn decide(
+        &self,
+        product: &Product,
+        name: &str,
+        request: &ClaimRequest,
+        leave: &[String],
+        not: Option<PlaceRef<'_>>,
+    ) -> Result<Decision<'_>, ScheduleError> {
+        let mut providers: Vec<String> = leave.to_vec();
+        for candidate in self.scheduler.candidates() {
+            if product.provider(&candidate.provider).is_none() && !providers.contains(&candidate.provider) {
+                providers.push(candidate.provider.clone());
+            }
+        }
+        let exclude = Exclusion { providers: &providers, place: not };
+        self.scheduler.decide(&Request { name, tier: &request.tier, ha: request.ha, exclude })
+    }
+
+    /// The gates that a placement of this tier must pass and that the place at `provider` and `region` does not; none when the
+    /// place or the tier is unknown.
+    #[must_use]
+    pub fn missing_gates(&self, tier: &str, ha: bool, (provider, region): PlaceRef<'_>) -> Option<Vec<String>> {
+        let gates = self.scheduler.gates(tier, ha)?;
+        let candidate = self.scheduler.candidates().iter().find(|c| c.provider == provider && c.region == region)?;
+        Some(crate::schedule::gates::missing(candidate, gates).map(str::to_owned).collect())
+    }
+
+    /// What templates need to know of a place; none when no candidate describes it (any more).
+    #[must_use]
+    pub fn placement(&self, (provider, region): PlaceRef<'_>, sequence: u64) -> Option<Placement> {
+        let place = self.places.get(&(provider.to_owned(), region.to_owned()))?;
+        Some(Placement {
+            provider: provider.to_owned(),
+            region: region.to_owned(),
+            runtime_cluster: place.runtime_cluster.clone(),
+            network: place.network.clone(),
+            settings: place.settings.clone(),
+            provider_config: place.provider_config.clone(),
+            sequence,
+        })
+    }
+
+    /// What templates need to know of a tier.
+    #[must_use]
+    pub fn tier_facts(&self, tier: &str) -> Option<TierFacts> {
+        let tier = self.scheduler.tier(tier)?;
+        Some(TierFacts { rto_minutes: tier.rto_minutes, rpo_minutes: tier.rpo_minutes, capabilities: tier.gates.clone() })
+    }
+
+    /// Whether a recorded decision's place exists and passes the gates of the request: whether it can be adopted.
+    #[must_use]
+    pub fn can_adopt(&self, record: &Record, request: &ClaimRequest) -> bool {
+        self.missing_gates(&request.tier, request.ha, (&record.selected.provider, &record.selected.region))
+            .is_some_and(|missing| missing.is_empty())
+    }
+}
+
+impl Place {
+    fn new(spec: &CandidateSpec) -> Self {
+        Place {
+            runtime_cluster: spec.runtime_cluster.clone(),
+            network: convert::canonical_network(&spec.network),
+            settings: spec.settings.clone().into_iter().collect(),
+            provider_config: spec.provider_config(),
+        }
+    }
+}
+
+/// Compiles a Product.
+///
+/// # Errors
+/// Everything that is wrong with it.
+pub fn compile(product: &Named<idp_crds::ProductSpec>) -> Result<Product, Rejected> {
+    Product::compile(&product.name, product.spec.clone()).map_err(|errors| Rejected {
+        kind: "Product",
+        name: product.name.clone(),
+        errors: errors.iter().map(ToString::to_string).collect(),
+    })
+}
+
+/// `object`, if nothing is wrong with it.
+fn good<'o, T: Validate>(kind: &'static str, object: &'o Named<T>, rejected: &mut Vec<Rejected>) -> Option<&'o Named<T>> {
+    let errors: Vec<String> = object.spec.errors().iter().map(ToString::to_string).collect();
+    if errors.is_empty() {
+        return Some(object);
+    }
+    rejected.push(Rejected { kind, name: object.name.clone(), errors });
+    None
+}

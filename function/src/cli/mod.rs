@@ -1,0 +1,3 @@
+//! The command line `idp`: one file a command.
+
+pub mod schedule;
