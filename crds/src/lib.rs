@@ -4,6 +4,7 @@
 //!   `platform.example.org/v1alpha1`, all cluster-scoped;
 //! - [`contract`]: the developer's side, a request read from a claim and every error in it;
 //! - [`record`]: the placement decision as it is stamped on a claim;
+//! - [`status`]: the placement as a composite resource reports it;
 //! - [`names`]: labels and annotations, spelled once.
 
 pub mod candidate;
@@ -17,6 +18,8 @@ pub mod names;
 pub mod product;
 pub mod record;
 mod schema;
+pub mod status;
+
 pub mod tier;
 pub mod validate;
 

@@ -2,10 +2,11 @@
 //!
 //! A request walks through the rooms once: [`wire`] (the protocol), [`catalog`] (what may be chosen),
 //! [`schedule`] (where a workload goes, and why),
-//! [`compose`] (what that place is made of).
+//! [`compose`] (what that place is made of); [`run`] leads it through them.
 
 pub mod catalog;
 pub mod cli;
 pub mod compose;
+pub mod run;
 pub mod schedule;
 pub mod wire;

@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::expression::shortened;
 use super::product::ResourcePlan;
-use super::scope::{Flavour, Identity, Placement, place_id};
+use super::scope::{Flavour, Identity, Placement};
 
 /// Policies of a managed resource that is fully ours. Late initialisation is left out: it would pin the provider's defaults
 /// into the spec, and then fight the template.
@@ -19,7 +19,13 @@ const LONGEST_NAME: usize = 63;
 /// placements of one workload never collide.
 #[must_use]
 pub fn resource_key(placement_id: &str, resource: &str, suffix: &str) -> String {
-    format!("{placement_id}/{resource}{suffix}")
+    format!("{}{resource}{suffix}", place_prefix(placement_id))
+}
+
+/// What the composition-resource-names of one place begin with.
+#[must_use]
+pub fn place_prefix(placement_id: &str) -> String {
+    format!("{placement_id}/")
 }
 
 /// The name of a composed object, the same for ever for the same workload, place and resource: an object whose reference was
@@ -114,20 +120,8 @@ pub fn observe_only(object: &mut Value) {
     }
 }
 
-/// Whether deleting the object would delete what it stands for at the provider: a managed resource whose policies say so, or
-/// any other object, which is itself what it stands for.
-#[must_use]
-pub fn deletion_reaches_provider(object: &Value) -> bool {
-    let policies = object.pointer("/spec/managementPolicies").and_then(Value::as_array);
-    match policies {
-        Some(policies) => policies.iter().any(|policy| policy == "*" || policy == "Delete"),
-        None => true,
-    }
-}
-
 /// Whether the object is a provider's managed resource.
-#[must_use]
-pub fn is_managed(object: &Map<String, Value>) -> bool {
+fn is_managed(object: &Map<String, Value>) -> bool {
     object.get("spec").and_then(|spec| spec.get("forProvider")).is_some()
 }
 
@@ -155,14 +149,6 @@ pub fn as_desired(mut object: Value) -> Value {
         metadata.remove("finalizers");
     }
     object
-}
-
-/// The place that an object's labels name, and the sequence of its decision.
-#[must_use]
-pub fn place_of(labels: &std::collections::BTreeMap<String, String>) -> Option<(String, u64)> {
-    let (provider, region) = labels.get(names::PROVIDER).zip(labels.get(names::REGION))?;
-    let sequence = labels.get(names::SEQUENCE).and_then(|sequence| sequence.parse().ok()).unwrap_or(1);
-    Some((place_id(provider, region), sequence))
 }
 
 /// The object under `field`, made if it is not there (or is no object).

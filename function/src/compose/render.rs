@@ -16,8 +16,6 @@ use super::template::Template;
 pub trait Observed {
     /// The object, whole.
     fn object(&self, key: &str) -> Option<Value>;
-    /// The names that begin with `prefix`, in order.
-    fn keys(&self, prefix: &str) -> Vec<String>;
     /// Whether a managed resource's conditions say that it is ready, or that something else is there.
     fn ready(&self, key: &str) -> bool;
 }

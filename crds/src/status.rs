@@ -1,0 +1,63 @@
+//! What a composite resource (and so its claim) says about its placement: `status.placement`.
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::record::{FailoverTarget, Previous};
+
+/// Where a workload is. The function writes it, and reads it back as evidence.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct PlacementStatus {
+    /// The cloud.
+    pub provider: String,
+    /// The cloud's region.
+    pub region: String,
+    /// The cluster that serves the workload.
+    #[serde(default)]
+    pub runtime_cluster: String,
+    /// The network there.
+    #[serde(default)]
+    pub network: IndexMap<String, Value>,
+    /// The sequence of the decision: 1 for the first; each move adds 1.
+    pub sequence: u64,
+    /// Whether it is settled or on the way.
+    #[serde(default)]
+    pub phase: Phase,
+    /// The decision record, as it is stamped on the claim.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub reason: String,
+    /// Where to go when the place fails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub failover: Option<FailoverTarget>,
+    /// Where it was before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub previous: Option<Previous>,
+    /// What is kept of other placements, or of resources that nothing asks for any more.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub retained: Vec<Retained>,
+    /// Notices that have been given, by name, so that each is given once.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notices: Vec<String>,
+}
+
+/// Whether a workload is settled or on the way.
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Phase {
+    /// Only the current placement is active.
+    #[default]
+    Steady,
+    /// Old and new are both there until the new one is ready.
+    Moving,
+}
+
+/// What is kept at one place: looked at, never changed, never deleted, until someone releases it.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Retained {
+    /// `<provider>-<region>`: what `platform.example.org/release` names.
+    pub place: String,
+    /// Composition-resource-names of what is kept, in order.
+    pub resources: Vec<String>,
+}

@@ -1,0 +1,172 @@
+//! Catalogs made of required resources, made once for as long as their objects stay the same.
+//!
+//! An object's bytes are no key: Crossplane's encoder writes maps in random order. Its uid and resourceVersion are. On a
+//! laptop objects have none worth trusting, and catalogs are made anew each time.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::Failure;
+use crate::catalog::{self, Catalog, Objects, Rejected};
+use crate::compose::product::Product;
+use crate::wire::{from_struct, v1};
+
+/// How many catalogs are kept: products have catalogs of their own when Compositions name them, and a change must not evict
+/// what the previous state's requests still use.
+const KEPT: usize = 16;
+
+/// A catalog, and what was left out of it.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    pub(super) catalog: Catalog,
+    pub(super) rejected: Vec<Rejected>,
+}
+
+/// Makes and keeps catalogs.
+#[derive(Debug, Default)]
+pub(super) struct Catalogs {
+    embedded: OnceLock<Arc<Loaded>>,
+    /// Most recently used last.
+    kept: Mutex<Vec<(Key, Arc<Loaded>)>>,
+    products: Mutex<Vec<(Version, Arc<Product>)>>,
+}
+
+/// Which version of which object.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Version {
+    #[serde(default)]
+    uid: String,
+    #[serde(default)]
+    resource_version: String,
+    /// Only what is in a cluster has one: rendering tools make up the other two.
+    #[serde(default)]
+    creation_timestamp: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Versioned {
+    #[serde(default)]
+    metadata: Option<Version>,
+}
+
+type Key = Vec<Version>;
+
+impl Catalogs {
+    /// The catalog that is built in.
+    pub(super) fn embedded(&self) -> Result<Arc<Loaded>, Failure> {
+        if let Some(loaded) = self.embedded.get() {
+            return Ok(Arc::clone(loaded));
+        }
+        let objects = catalog::embedded().map_err(|errors| Failure::invalid(join(&errors)))?;
+        let catalog = Catalog::strict(objects).map_err(|errors| Failure::invalid(join(&errors)))?;
+        Ok(Arc::clone(self.embedded.get_or_init(|| Arc::new(Loaded { catalog, rejected: Vec::new() }))))
+    }
+
+    /// A fixed catalog instead of the built-in one: what `idp render --catalog` uses.
+    pub(super) fn with_embedded(catalog: Catalog) -> Self {
+        let catalogs = Catalogs::default();
+        let _ = catalogs.embedded.set(Arc::new(Loaded { catalog, rejected: Vec::new() }));
+        catalogs
+    }
+
+    /// The catalog of these objects, by kind.
+    pub(super) fn of(&self, objects: &[(&'static str, &[v1::Resource])]) -> Result<Arc<Loaded>, Failure> {
+        let key = key(objects)?;
+        if let Some(key) = &key {
+            let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            if let Some(at) = kept.iter().rposition(|(other, _)| other == key) {
+                let hit = kept.remove(at);
+                let loaded = Arc::clone(&hit.1);
+                kept.push(hit);
+                return Ok(loaded);
+            }
+        }
+        let loaded = Arc::new(self.load(objects)?);
+        if let Some(key) = key {
+            let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            if kept.len() >= KEPT {
+                kept.remove(0);
+            }
+            kept.push((key, Arc::clone(&loaded)));
+        }
+        Ok(loaded)
+    }
+
+    fn load(&self, objects: &[(&'static str, &[v1::Resource])]) -> Result<Loaded, Failure> {
+        let mut read = Objects::default();
+        let mut rejected = Vec::new();
+        let mut products = Vec::new();
+        for (kind, items) in objects {
+            for item in *items {
+                let Some(bytes) = &item.resource else { continue };
+                let version = if *kind == "Product" { version(bytes)? } else { None };
+                if let Some(product) = version.as_ref().and_then(|version| self.compiled(version)) {
+                    products.push(product);
+                    continue;
+                }
+                let object: Value =
+                    from_struct(bytes).map_err(|error| Failure::invalid(format!("a required {kind} cannot be read: {error}")))?;
+                let name = object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default().to_owned();
+                if let Err(error) = read.add("required resource", object) {
+                    rejected.push(Rejected { kind, name, errors: vec![error.to_string()] });
+                    continue;
+                }
+                if let Some(product) = read.products.pop() {
+                    match catalog::compile(&product) {
+                        Ok(product) => products.push(self.keep(version, Arc::new(product))),
+                        Err(error) => rejected.push(error),
+                    }
+                }
+            }
+        }
+        products.sort_by(|a, b| a.name.cmp(&b.name));
+        let (catalog, more) = Catalog::new(&read, products, &BTreeSet::new());
+        rejected.extend(more);
+        Ok(Loaded { catalog, rejected })
+    }
+
+    fn compiled(&self, version: &Version) -> Option<Arc<Product>> {
+        let products = self.products.lock().unwrap_or_else(PoisonError::into_inner);
+        products.iter().find(|(other, _)| other == version).map(|(_, product)| Arc::clone(product))
+    }
+
+    fn keep(&self, version: Option<Version>, product: Arc<Product>) -> Arc<Product> {
+        if let Some(version) = version {
+            let mut products = self.products.lock().unwrap_or_else(PoisonError::into_inner);
+            products.retain(|(other, _)| other.uid != version.uid);
+            products.push((version, Arc::clone(&product)));
+        }
+        product
+    }
+}
+
+/// The key of these objects; none where one of them is not in a cluster.
+fn key(objects: &[(&'static str, &[v1::Resource])]) -> Result<Option<Key>, Failure> {
+    let mut key = Vec::new();
+    for (_, items) in objects {
+        for item in *items {
+            let Some(bytes) = &item.resource else { continue };
+            match version(bytes)? {
+                Some(version) => key.push(version),
+                None => return Ok(None),
+            }
+        }
+        // Between kinds: nothing that an object could have.
+        key.push(Version { uid: String::new(), resource_version: String::new(), creation_timestamp: None });
+    }
+    Ok(Some(key))
+}
+
+fn version(bytes: &bytes::Bytes) -> Result<Option<Version>, Failure> {
+    let Versioned { metadata } =
+        from_struct(bytes).map_err(|error| Failure::invalid(format!("a required resource cannot be read: {error}")))?;
+    Ok(metadata.filter(|v| v.creation_timestamp.is_some() && !v.uid.is_empty() && !v.resource_version.is_empty()))
+}
+
+fn join<T: ToString>(errors: &[T]) -> String {
+    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}

@@ -1,0 +1,250 @@
+//! The desired resources: the current placement's, rendered; and whatever exists and must not go by omission, kept.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use idp_crds::contract::Request;
+use idp_crds::names;
+use idp_crds::status::Retained;
+use serde_json::{Value, json};
+
+use super::observed::{Item, Resources};
+use super::phase::{self, Fate, Other};
+use crate::compose::credentials::{self, Credentials};
+use crate::compose::object::{as_desired, observe_only};
+use crate::compose::product::Product;
+use crate::compose::render::{Composed, Inputs, Rendering, Withheld, render};
+use crate::compose::scope::{Flavour, Identity, Placement, TierFacts};
+
+/// The connection Secret of a namespaced composite, which has no native one.
+pub(super) const CONNECTION_KEY: &str = "workload/connection";
+
+/// What is desired, and what is to be said about it.
+#[derive(Debug, Default)]
+pub(super) struct Plan {
+    pub(super) desired: BTreeMap<String, Desired>,
+    /// Whether everything at the current placement is there and ready.
+    pub(super) arrived: bool,
+    /// Whether an old placement is still active.
+    pub(super) moving: bool,
+    pub(super) retained: Vec<Retained>,
+    pub(super) withheld: Vec<Withheld>,
+    /// Resources of the current placement that are not ready.
+    pub(super) unready: Vec<String>,
+    pub(super) effective: serde_json::Map<String, Value>,
+    pub(super) notices: BTreeMap<String, String>,
+    /// The connection, once complete.
+    pub(super) connection: Option<BTreeMap<String, String>>,
+}
+
+/// One desired resource.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Desired {
+    pub(super) object: Value,
+    pub(super) ready: bool,
+}
+
+/// What the plan is made for.
+#[derive(Clone, Copy)]
+pub(super) struct Job<'a> {
+    pub(super) product: &'a Product,
+    pub(super) request: &'a Request,
+    pub(super) tier: &'a TierFacts,
+    pub(super) placement: &'a Placement,
+    pub(super) identity: &'a Identity,
+    pub(super) release: Option<&'a str>,
+}
+
+/// Plans the current placement and everything else that exists.
+pub(super) fn plan(job: Job<'_>, seen: &Resources<'_>) -> Plan {
+    let mut plan = Plan::default();
+    let credentials = workload_credentials(job, seen, &mut plan);
+    let place = job.placement.id();
+    let rendering = match job.product.provider(&job.placement.provider) {
+        Some(provider) => render(job.product, provider, inputs(job, credentials.as_ref()), seen),
+        None => Rendering::default(),
+    };
+    let Rendering { objects, withheld, connection, effective, notices } = rendering;
+    plan.unready = objects.iter().filter(|object| !object.ready).map(|object| object.key.clone()).collect();
+    plan.arrived = plan.unready.is_empty() && withheld.is_empty() && !objects.is_empty();
+    plan.effective = effective;
+    plan.notices = notices;
+
+    keep_at_current(&mut plan, &place, &objects, &withheld, seen);
+    for composed in objects {
+        plan.desired.insert(composed.key, Desired { object: composed.object, ready: composed.ready });
+    }
+    plan.withheld = withheld;
+    keep_elsewhere(&mut plan, job, &place, seen);
+    connect(&mut plan, job, connection, seen);
+    plan.retained.sort_by(|a, b| a.place.cmp(&b.place));
+    plan
+}
+
+/// Everything that exists, for when nothing can be worked out now. Nothing goes.
+///
+/// As it is; but where what it was made from is `gone` for good (its product, its candidate), what holds data is looked at
+/// only, and listed.
+pub(super) fn keep_all(seen: &Resources<'_>, gone: bool) -> (BTreeMap<String, Desired>, Vec<Retained>) {
+    let workload = [credentials::RESOURCE_KEY, CONNECTION_KEY].into_iter().filter_map(|key| Some((key, seen.get(key)?)));
+    let mut kept: BTreeMap<String, Desired> =
+        workload.filter_map(|(key, item)| Some((key.to_owned(), as_it_is(item)?))).collect();
+    let mut retained = Vec::new();
+    for place in seen.places().into_keys() {
+        let mut resources = Vec::new();
+        for (key, item) in seen.at(&place) {
+            let looked_at_only = gone && item.is_stateful();
+            let desired = if looked_at_only { looked_at(item) } else { as_it_is(item) };
+            if let Some(desired) = desired {
+                kept.insert(key.to_owned(), desired);
+            }
+            if looked_at_only {
+                resources.push(key.to_owned());
+            }
+        }
+        if !resources.is_empty() {
+            retained.push(Retained { place, resources });
+        }
+    }
+    (kept, retained)
+}
+
+fn inputs<'a>(job: Job<'a>, credentials: Option<&'a Credentials>) -> Inputs<'a> {
+    Inputs { request: job.request, tier: job.tier, placement: job.placement, identity: job.identity, credentials }
+}
+
+fn as_it_is(item: &Item<'_>) -> Option<Desired> {
+    Some(Desired { object: as_desired(item.object()?), ready: item.is_ready() })
+}
+
+/// Observed only. Ready, so that it never keeps the composite from being so.
+fn looked_at(item: &Item<'_>) -> Option<Desired> {
+    let mut object = as_desired(item.object()?);
+    observe_only(&mut object);
+    Some(Desired { object, ready: true })
+}
+
+/// What exists at the current placement, and was not rendered.
+fn keep_at_current(plan: &mut Plan, place: &str, objects: &[Composed], withheld: &[Withheld], seen: &Resources<'_>) {
+    let rendered: BTreeSet<&str> = objects.iter().map(|object| object.key.as_str()).collect();
+    let withheld: BTreeSet<&str> = withheld.iter().map(|withheld| withheld.resource.as_str()).collect();
+    // A resource's earlier generations go when all of the present one is ready.
+    let renewing: BTreeSet<&str> = objects.iter().filter(|o| o.immutable && !o.ready).map(|o| o.resource.as_str()).collect();
+    let mut retained = Vec::new();
+    for (key, item) in seen.at(place).filter(|(key, _)| !rendered.contains(key)) {
+        let resource = item.resource().unwrap_or_default();
+        let kept = if withheld.contains(resource) || renewing.contains(resource) {
+            as_it_is(item)
+        } else if item.is_stateful() {
+            retained.push(key.to_owned());
+            looked_at(item)
+        } else {
+            // Nothing asks for it any more, and it holds no data.
+            None
+        };
+        if let Some(kept) = kept {
+            plan.desired.insert(key.to_owned(), kept);
+        }
+    }
+    if !retained.is_empty() {
+        plan.retained.push(Retained { place: place.to_owned(), resources: retained });
+    }
+}
+
+/// What exists at other placements.
+fn keep_elsewhere(plan: &mut Plan, job: Job<'_>, current: &str, seen: &Resources<'_>) {
+    for place in seen.places().into_keys().filter(|place| place != current) {
+        let reaches = seen.at(&place).any(|(_, item)| item.deletion_reaches_provider());
+        let other = Other { place: &place, deletion_reaches_provider: reaches };
+        let fate = phase::fate(other, job.product.spec.stateful, plan.arrived, job.release);
+        let keep = match fate {
+            Fate::Stays => {
+                plan.moving = true;
+                as_it_is
+            }
+            Fate::Retained => looked_at,
+            Fate::Dropped => continue,
+        };
+        let mut resources = Vec::new();
+        for (key, item) in seen.at(&place) {
+            if let Some(desired) = keep(item) {
+                plan.desired.insert(key.to_owned(), Desired { ready: true, ..desired });
+                resources.push(key.to_owned());
+            }
+        }
+        if fate == Fate::Retained {
+            plan.retained.push(Retained { place, resources });
+        }
+    }
+}
+
+/// The workload's Secret, composed once and kept ever after, also when the product has none any more.
+fn workload_credentials(job: Job<'_>, seen: &Resources<'_>, plan: &mut Plan) -> Option<Credentials> {
+    let observed = seen.get(credentials::RESOURCE_KEY);
+    let Some(spec) = &job.product.spec.credentials else {
+        if let Some(kept) = observed.and_then(as_it_is) {
+            plan.desired.insert(credentials::RESOURCE_KEY.to_owned(), kept);
+        }
+        return None;
+    };
+    let object = observed.and_then(Item::object);
+    let credentials::Plan { credentials, mut secret } = credentials::plan(job.identity, &spec.username, object.as_ref());
+    label_workload(&mut secret, job, "credentials", true);
+    let ready = credentials.password.is_some();
+    plan.desired.insert(credentials::RESOURCE_KEY.to_owned(), Desired { object: secret, ready });
+    Some(credentials)
+}
+
+/// The connection, complete or not at all; during a move the old one stays until the new placement is ready.
+fn connect(plan: &mut Plan, job: Job<'_>, connection: BTreeMap<String, String>, seen: &Resources<'_>) {
+    let keys = &job.product.spec.connection_keys;
+    let complete = !keys.is_empty() && keys.iter().all(|key| connection.contains_key(key));
+    let current = complete && (plan.arrived || !plan.moving);
+    if current {
+        plan.connection = Some(connection);
+    }
+    if job.identity.flavour == Flavour::Cluster {
+        return;
+    }
+    let desired = match &plan.connection {
+        Some(connection) => {
+            let mut secret = json!({
+                "apiVersion": "v1", "kind": "Secret", "type": "connection.crossplane.io/v1alpha1",
+                "metadata": {"name": connection_secret_name(&job.identity.claim_name), "namespace": job.identity.namespace},
+                "data": encode(connection),
+            });
+            label_workload(&mut secret, job, "connection", false);
+            Some(Desired { object: secret, ready: true })
+        }
+        None => seen.get(CONNECTION_KEY).and_then(as_it_is),
+    };
+    if let Some(desired) = desired {
+        plan.desired.insert(CONNECTION_KEY.to_owned(), desired);
+    }
+}
+
+fn encode(connection: &BTreeMap<String, String>) -> Value {
+    use base64::Engine as _;
+    let encode = |text: &String| base64::engine::general_purpose::STANDARD.encode(text);
+    connection.iter().map(|(key, text)| (key.clone(), json!(encode(text)))).collect::<serde_json::Map<_, _>>().into()
+}
+
+/// The name of a workload's connection secret.
+#[must_use]
+pub fn connection_secret_name(claim_name: &str) -> String {
+    format!("{claim_name}-conn")
+}
+
+/// Labels of what belongs to the workload: like those of composed objects, but without a decision's sequence.
+fn label_workload(secret: &mut Value, job: Job<'_>, resource: &str, stateful: bool) {
+    let Job { request, product, placement, .. } = job;
+    let mut labels = json!({
+        names::CELL: request.cell, names::TIER: request.tier, names::ENVIRONMENT: request.environment, names::PRODUCT: product.name,
+        names::PROVIDER: placement.provider, names::REGION: placement.region, names::RESOURCE: resource,
+    });
+    if let (true, Some(labels)) = (stateful, labels.as_object_mut()) {
+        labels.insert(names::STATEFUL.to_owned(), json!("true"));
+    }
+    if let Some(metadata) = secret.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.insert("labels".to_owned(), labels);
+    }
+}

@@ -1,0 +1,291 @@
+//! What exists: the composite resource and its composed resources, read no further than needed.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use idp_crds::names;
+use idp_crds::status::{PlacementStatus, Retained};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use crate::compose::object::place_prefix;
+use crate::compose::render::Observed;
+use crate::compose::scope::{Flavour, Identity, place_id};
+use crate::wire::{StructError, from_struct, v1};
+
+/// The composite resource, as far as the function reads it.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Composite {
+    pub(super) api_version: String,
+    pub(super) kind: String,
+    pub(super) metadata: Metadata,
+    #[serde(default)]
+    pub(super) spec: Map<String, Value>,
+    #[serde(default)]
+    pub(super) status: Status,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Metadata {
+    #[serde(default)]
+    pub(super) name: String,
+    #[serde(default)]
+    pub(super) namespace: Option<String>,
+    #[serde(default)]
+    pub(super) creation_timestamp: Option<String>,
+    #[serde(default)]
+    pub(super) labels: BTreeMap<String, String>,
+    #[serde(default)]
+    pub(super) annotations: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Deserialize, Default)]
+pub(super) struct Status {
+    /// Not typed at once: a status that somebody broke must not stop the function.
+    #[serde(default)]
+    placement: Option<Value>,
+    #[serde(default)]
+    effective: Option<Value>,
+    #[serde(default)]
+    pub(super) conditions: Vec<Condition>,
+}
+
+/// A status condition of any object.
+#[derive(Debug, Deserialize, Default, Clone)]
+pub(super) struct Condition {
+    #[serde(rename = "type", default)]
+    pub(super) kind: String,
+    #[serde(default)]
+    pub(super) message: String,
+}
+
+impl Composite {
+    /// Who the workload is.
+    pub(super) fn identity(&self) -> Identity {
+        let Metadata { name, namespace, creation_timestamp, labels, .. } = &self.metadata;
+        let claim_namespace = labels.get(names::CLAIM_NAMESPACE).cloned();
+        Identity {
+            name: name.clone(),
+            claim_name: labels.get(names::CLAIM_NAME).unwrap_or(name).clone(),
+            // A cluster-scoped composite without a claim has no namespace of its own.
+            namespace: namespace.clone().or(claim_namespace).unwrap_or_else(|| "default".to_owned()),
+            flavour: if namespace.is_some() { Flavour::Namespaced } else { Flavour::Cluster },
+            persisted: creation_timestamp.is_some(),
+        }
+    }
+
+    /// The API group.
+    pub(super) fn group(&self) -> &str {
+        self.api_version.split_once('/').map_or("", |(group, _)| group)
+    }
+
+    /// `status.placement`, if it is one.
+    pub(super) fn placement(&self) -> Option<PlacementStatus> {
+        let placement = self.status.placement.clone()?;
+        serde_json::from_value(placement).ok()
+    }
+
+    /// What the function has said of the workload, to be said again; with what is retained now, where that is news.
+    pub(super) fn kept_status(&self, retained: Vec<Retained>) -> Map<String, Value> {
+        let mut placement = self.status.placement.clone();
+        if let (false, Some(Value::Object(fields))) = (retained.is_empty(), &mut placement) {
+            fields.insert("retained".to_owned(), serde_json::to_value(retained).unwrap_or_default());
+        }
+        let fields = [("placement", placement), ("effective", self.status.effective.clone())];
+        fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
+    }
+
+    /// A condition as it stands.
+    pub(super) fn condition(&self, kind: &str) -> Option<&Condition> {
+        self.status.conditions.iter().find(|condition| condition.kind == kind)
+    }
+}
+
+/// The composed resources.
+pub(super) struct Resources<'r> {
+    by_key: BTreeMap<&'r str, Item<'r>>,
+}
+
+/// One composed resource: its bytes, and what was read of it.
+pub(super) struct Item<'r> {
+    bytes: &'r Bytes,
+    pub(super) head: Head<'r>,
+}
+
+/// What every decision needs of a composed resource.
+#[derive(Debug, Deserialize, Default)]
+pub(super) struct Head<'r> {
+    #[serde(default, borrow)]
+    metadata: HeadMetadata<'r>,
+    #[serde(default, borrow)]
+    spec: HeadSpec<'r>,
+    #[serde(default, borrow)]
+    status: HeadStatus<'r>,
+}
+
+#[derive(Debug, Deserialize, Default)]
+struct HeadMetadata<'r> {
+    #[serde(default, borrow)]
+    labels: HeadLabels<'r>,
+}
+
+#[derive(Debug, Deserialize, Default)]
+struct HeadLabels<'r> {
+    #[serde(default, borrow, rename = "platform.example.org/provider")]
+    provider: Option<&'r str>,
+    #[serde(default, borrow, rename = "platform.example.org/region")]
+    region: Option<&'r str>,
+    #[serde(default, borrow, rename = "platform.example.org/sequence")]
+    sequence: Option<&'r str>,
+    #[serde(default, borrow, rename = "platform.example.org/resource")]
+    resource: Option<&'r str>,
+    #[serde(default, borrow, rename = "platform.example.org/stateful")]
+    stateful: Option<&'r str>,
+}
+
+#[derive(Debug, Deserialize, Default)]
+#[serde(rename_all = "camelCase")]
+struct HeadSpec<'r> {
+    #[serde(default, borrow)]
+    management_policies: Option<Vec<&'r str>>,
+    #[serde(default)]
+    for_provider: Option<serde::de::IgnoredAny>,
+}
+
+#[derive(Debug, Deserialize, Default)]
+struct HeadStatus<'r> {
+    #[serde(default, borrow)]
+    conditions: Vec<HeadCondition<'r>>,
+}
+
+#[derive(Debug, Deserialize, Default)]
+struct HeadCondition<'r> {
+    #[serde(default, rename = "type")]
+    kind: &'r str,
+    #[serde(default)]
+    status: &'r str,
+    #[serde(default)]
+    reason: &'r str,
+    #[serde(default)]
+    message: &'r str,
+}
+
+/// A place that composed resources are labelled with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct SeenPlace {
+    pub(super) provider: String,
+    pub(super) region: String,
+    /// The highest sequence among its resources.
+    pub(super) sequence: u64,
+}
+
+impl<'r> Resources<'r> {
+    /// Reads what every decision needs of each.
+    pub(super) fn read(resources: &'r BTreeMap<String, v1::Resource>) -> Result<Self, StructError> {
+        let mut by_key = BTreeMap::new();
+        for (key, resource) in resources {
+            if let Some(bytes) = &resource.resource {
+                by_key.insert(key.as_str(), Item { bytes, head: from_struct(bytes)? });
+            }
+        }
+        Ok(Resources { by_key })
+    }
+
+    /// The places that resources of ours are labelled with, by `<provider>-<region>`. What belongs to the workload rather than
+    /// to a placement has no sequence, and other steps' resources have no labels of ours.
+    pub(super) fn places(&self) -> BTreeMap<String, SeenPlace> {
+        let mut places: BTreeMap<String, SeenPlace> = BTreeMap::new();
+        for (key, item) in &self.by_key {
+            let labels = &item.head.metadata.labels;
+            let (Some(provider), Some(region), Some(sequence)) = (labels.provider, labels.region, labels.sequence) else {
+                continue;
+            };
+            let id = place_id(provider, region);
+            if !key.starts_with(&place_prefix(&id)) {
+                continue;
+            }
+            let sequence = sequence.parse().unwrap_or(1);
+            let seen = places.entry(id).or_insert_with(|| SeenPlace {
+                provider: provider.to_owned(),
+                region: region.to_owned(),
+                sequence,
+            });
+            seen.sequence = seen.sequence.max(sequence);
+        }
+        places
+    }
+
+    /// The resources of one place, in order of key.
+    pub(super) fn at<'s>(&'s self, place: &str) -> impl Iterator<Item = (&'r str, &'s Item<'r>)> + use<'s, 'r> {
+        let prefix = place_prefix(place);
+        self.by_key.iter().filter(move |(key, _)| key.starts_with(&prefix)).map(|(key, item)| (*key, item))
+    }
+
+    pub(super) fn get(&self, key: &str) -> Option<&Item<'r>> {
+        self.by_key.get(key)
+    }
+}
+
+impl Item<'_> {
+    /// The object, whole; none if its bytes are no Struct after all.
+    pub(super) fn object(&self) -> Option<Value> {
+        from_struct(self.bytes).ok()
+    }
+
+    /// The resource it was composed from, as its label says.
+    pub(super) fn resource(&self) -> Option<&str> {
+        self.head.metadata.labels.resource
+    }
+
+    pub(super) fn is_stateful(&self) -> bool {
+        self.head.metadata.labels.stateful == Some("true")
+    }
+
+    pub(super) fn is_managed(&self) -> bool {
+        self.head.spec.for_provider.is_some()
+    }
+
+    /// Whether deleting it would delete what it stands for.
+    pub(super) fn deletion_reaches_provider(&self) -> bool {
+        match &self.head.spec.management_policies {
+            Some(policies) if self.is_managed() => policies.iter().any(|policy| *policy == "*" || *policy == "Delete"),
+            _ => self.is_managed(),
+        }
+    }
+
+    fn condition(&self, kind: &str) -> Option<&HeadCondition<'_>> {
+        self.head.status.conditions.iter().find(|condition| condition.kind == kind)
+    }
+
+    /// A managed resource is ready when its provider says so and has taken its present spec; anything else when it is there.
+    pub(super) fn is_ready(&self) -> bool {
+        if !self.is_managed() {
+            return true;
+        }
+        let ready = self.condition("Ready").is_some_and(|condition| condition.status == "True");
+        // An update that the provider refuses leaves Ready true and Synced false.
+        ready && self.condition("Synced").is_none_or(|condition| condition.status != "False")
+    }
+
+    /// What the provider says against it: the message of a failed reconcile.
+    pub(super) fn sync_error(&self) -> Option<&str> {
+        let synced = self.condition("Synced")?;
+        (synced.status == "False" && synced.reason == "ReconcileError").then_some(synced.message)
+    }
+
+    pub(super) fn is_synced(&self) -> bool {
+        self.condition("Synced").is_some_and(|condition| condition.status == "True")
+    }
+}
+
+impl Observed for Resources<'_> {
+    fn object(&self, key: &str) -> Option<Value> {
+        self.get(key)?.object()
+    }
+
+    fn ready(&self, key: &str) -> bool {
+        self.get(key).is_some_and(Item::is_ready)
+    }
+}
