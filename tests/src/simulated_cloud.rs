@@ -72,18 +72,18 @@ impl Observed for SimulatedCloud {
 fn made(object: &Value) -> Value {
     let mut object = object.clone();
     if object.pointer("/spec/forProvider").is_some() {
-        object["status"] = json!({"atProvider": reported(object["kind"].as_str().unwrap(), object["apiVersion"].as_str().unwrap())});
+        object["status"] = json!({"atProvider": reported(&object)});
     }
     object
 }
 
 /// What the provider reports of a kind: those fields that templates read.
-fn reported(kind: &str, api_version: &str) -> Value {
-    match kind {
-        "Instance" if api_version.starts_with("rds.") => json!({
-            "arn": "arn:aws:rds:us-east-1:123456789012:db:orders", "address": "orders.abc.us-east-1.rds.amazonaws.com", "port": 3306,
+fn reported(object: &Value) -> Value {
+    match object["kind"].as_str().unwrap() {
+        "Instance" if object["apiVersion"].as_str().unwrap().starts_with("rds.") => json!({
+            "arn": "arn:aws:rds:us-east-1:123456789012:db:orders", "address": "orders.abc.us-east-1.rds.amazonaws.com", "port": if object["spec"]["forProvider"]["engine"] == "mysql" { 3306 } else { 5432 },
         }),
-        "Instance" => json!({"host": "10.0.0.6", "port": 6378, "authString": "secret"}),
+        "Instance" => json!({"host": "10.0.0.6", "port": 6378}),
         "ReplicationGroup" => {
             json!({"primaryEndpointAddress": "master.orders.abc.use1.cache.amazonaws.com", "port": 6379})
         }
