@@ -15,11 +15,44 @@ use crate::catalog;
 static CANDIDATES: LazyLock<Vec<Candidate>> = LazyLock::new(catalog::candidates);
 static TIERS: LazyLock<Vec<Tier>> = LazyLock::new(catalog::tiers);
 
+/// A product of the default catalog, compiled.
+pub fn compiled(name: &str) -> Product {
+    Product::compile(name, catalog::product(name).spec).unwrap_or_else(|errors| {
+        panic!(
+            "{}",
+            errors
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join("\n")
+        );
+    })
+}
+
+/// The objects that a rendering made of a resource.
+pub fn made_of<'r>(rendering: &'r Rendering, resource: &str) -> Vec<&'r Value> {
+    rendering
+        .objects
+        .iter()
+        .filter(|composed| composed.resource == resource)
+        .map(|composed| &composed.object)
+        .collect()
+}
+
+/// `spec.forProvider` of the only object that a rendering made of a resource.
+pub fn for_provider<'r>(rendering: &'r Rendering, resource: &str) -> &'r Value {
+    let made = made_of(rendering, resource);
+    assert_eq!(made.len(), 1, "{resource}: {made:?}");
+    &made[0]["spec"]["forProvider"]
+}
+
 /// A workload at a place.
 #[derive(Clone, Debug)]
 pub struct Workload {
     /// The composite resource's name.
     pub name: String,
+    /// The claim's or the composite resource's namespace.
+    pub namespace: String,
     /// The candidate's name, `<provider>-<region>`.
     pub place: String,
     /// Claims or namespaced composites.
@@ -40,6 +73,7 @@ impl Workload {
             .extend(parameters.as_object().unwrap().clone());
         Workload {
             name: "orders-7x2kq".to_owned(),
+            namespace: "team-checkout".to_owned(),
             place: place.to_owned(),
             flavour: Flavour::Cluster,
             persisted: true,
@@ -104,7 +138,7 @@ impl Workload {
         let identity = Identity {
             name: self.name.clone(),
             claim_name: "orders".to_owned(),
-            namespace: "team-checkout".to_owned(),
+            namespace: self.namespace.clone(),
             flavour: self.flavour,
             persisted: self.persisted,
         };

@@ -10,10 +10,9 @@
 use std::collections::HashSet;
 
 use idp_function::compose::product::Product;
-use idp_tests::catalog;
 use idp_tests::provider_schema::ProviderSchemas;
 use idp_tests::simulated_cloud::SimulatedCloud;
-use idp_tests::workload::Workload;
+use idp_tests::workload::{Workload, compiled};
 use serde_json::{Value, json};
 
 const PLACES: [&str; 3] = ["aws-us-east-1", "gcp-us-central1", "oci-us-ashburn-1"];
@@ -30,19 +29,8 @@ struct Checker {
 
 impl Checker {
     fn new(product: &str) -> Self {
-        let object = catalog::product(product);
-        let product = Product::compile(product, object.spec).unwrap_or_else(|errors| {
-            panic!(
-                "{}",
-                errors
-                    .iter()
-                    .map(ToString::to_string)
-                    .collect::<Vec<_>>()
-                    .join("\n")
-            );
-        });
         Checker {
-            product,
+            product: compiled(product),
             schemas: ProviderSchemas::open(),
             seen: HashSet::new(),
             workloads: 0,

@@ -1,5 +1,10 @@
 //! Adding a product is one YAML file and no Rust: Redis, from a fixture, on all three clouds.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
 
 use idp_function::compose::product::Product;
 use idp_tests::catalog::{read_yaml, repository};
@@ -24,10 +29,18 @@ fn redis_runs_on_every_cloud(#[case] place: &str, #[case] kind: &str, #[case] po
                 let mut cloud = SimulatedCloud::default();
                 let rendering = cloud.settle(&workload, &product);
                 assert_eq!(rendering.withheld, []);
-                assert!(rendering.objects.iter().any(|composed| composed.object["kind"] == kind));
+                assert!(
+                    rendering
+                        .objects
+                        .iter()
+                        .any(|composed| composed.object["kind"] == kind)
+                );
                 assert_eq!(rendering.connection["port"], port);
                 for object in cloud.managed() {
-                    let errors = schemas.as_ref().map(|schemas| schemas.check(object)).unwrap_or_default();
+                    let errors = schemas
+                        .as_ref()
+                        .map(|schemas| schemas.check(object))
+                        .unwrap_or_default();
                     assert!(errors.is_empty(), "{object:#}\n{errors:#?}");
                 }
             }
