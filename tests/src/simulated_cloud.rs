@@ -22,9 +22,7 @@ impl SimulatedCloud {
     /// A cloud where the workload's credentials have been made.
     pub fn with_credentials() -> Self {
         let secret = json!({"apiVersion": "v1", "kind": "Secret", "data": {"username": "ZGJhZG1pbg==", "password": "c2VjcmV0LVBhc3N3MHJk"}});
-        SimulatedCloud {
-            objects: BTreeMap::from([(RESOURCE_KEY.to_owned(), secret)]),
-        }
+        SimulatedCloud { objects: BTreeMap::from([(RESOURCE_KEY.to_owned(), secret)]) }
     }
 
     /// Renders `workload` and makes what was rendered, until nothing new appears. The last rendering.
@@ -33,9 +31,7 @@ impl SimulatedCloud {
             let rendering = workload.render(product, self);
             let before = self.objects.len();
             for composed in &rendering.objects {
-                self.objects
-                    .entry(composed.key.clone())
-                    .or_insert_with(|| made(&composed.object));
+                self.objects.entry(composed.key.clone()).or_insert_with(|| made(&composed.object));
             }
             if self.objects.len() == before {
                 return rendering;
@@ -45,9 +41,7 @@ impl SimulatedCloud {
 
     /// The managed resources that exist.
     pub fn managed(&self) -> impl Iterator<Item = &Value> {
-        self.objects
-            .values()
-            .filter(|object| object.pointer("/spec/forProvider").is_some())
+        self.objects.values().filter(|object| object.pointer("/spec/forProvider").is_some())
     }
 }
 
@@ -57,11 +51,7 @@ impl Observed for SimulatedCloud {
     }
 
     fn keys(&self, prefix: &str) -> Vec<String> {
-        self.objects
-            .keys()
-            .filter(|key| key.starts_with(prefix))
-            .cloned()
-            .collect()
+        self.objects.keys().filter(|key| key.starts_with(prefix)).cloned().collect()
     }
 
     fn ready(&self, key: &str) -> bool {

@@ -1,42 +1,26 @@
 //! One workload rendered at one place: what a test says of it, and everything else filled in from the default catalog.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use idp_crds::contract::Request;
-use idp_crds::{Candidate, Tier};
+use idp_function::catalog::{Catalog, embedded};
 use idp_function::compose::credentials::{self, RESOURCE_KEY};
 use idp_function::compose::product::Product;
 use idp_function::compose::render::{Inputs, Observed, Rendering, render};
-use idp_function::compose::scope::{Flavour, Identity, Placement, TierFacts};
+use idp_function::compose::scope::{Flavour, Identity};
 use serde_json::{Map, Value, json};
 
-use crate::catalog;
+/// The default catalog.
+pub static CATALOG: LazyLock<Catalog> = LazyLock::new(|| Catalog::strict(embedded().unwrap()).unwrap());
 
-static CANDIDATES: LazyLock<Vec<Candidate>> = LazyLock::new(catalog::candidates);
-static TIERS: LazyLock<Vec<Tier>> = LazyLock::new(catalog::tiers);
-
-/// A product of the default catalog, compiled.
-pub fn compiled(name: &str) -> Product {
-    Product::compile(name, catalog::product(name).spec).unwrap_or_else(|errors| {
-        panic!(
-            "{}",
-            errors
-                .iter()
-                .map(ToString::to_string)
-                .collect::<Vec<_>>()
-                .join("\n")
-        );
-    })
+/// A product of the default catalog.
+pub fn default_product(name: &str) -> Arc<Product> {
+    Arc::clone(CATALOG.product(name).expect("a product of that name"))
 }
 
 /// The objects that a rendering made of a resource.
 pub fn made_of<'r>(rendering: &'r Rendering, resource: &str) -> Vec<&'r Value> {
-    rendering
-        .objects
-        .iter()
-        .filter(|composed| composed.resource == resource)
-        .map(|composed| &composed.object)
-        .collect()
+    rendering.objects.iter().filter(|composed| composed.resource == resource).map(|composed| &composed.object).collect()
 }
 
 /// `spec.forProvider` of the only object that a rendering made of a resource.
@@ -66,11 +50,8 @@ pub struct Workload {
 impl Workload {
     /// In production, of the tier `medium`, claimed, in a cluster; `parameters` are the product's and may override these.
     pub fn new(place: &str, parameters: Value) -> Self {
-        let mut all =
-            json!({"cell": "cell-1", "tier": "medium", "environment": "production", "ha": false});
-        all.as_object_mut()
-            .unwrap()
-            .extend(parameters.as_object().unwrap().clone());
+        let mut all = json!({"cell": "cell-1", "tier": "medium", "environment": "production", "ha": false});
+        all.as_object_mut().unwrap().extend(parameters.as_object().unwrap().clone());
         Workload {
             name: "orders-7x2kq".to_owned(),
             namespace: "team-checkout".to_owned(),
@@ -84,57 +65,27 @@ impl Workload {
     /// The same with other or more parameters.
     pub fn with(&self, parameters: Value) -> Self {
         let mut other = self.clone();
-        other
-            .parameters
-            .extend(parameters.as_object().unwrap().clone());
+        other.parameters.extend(parameters.as_object().unwrap().clone());
         other
     }
 
     /// The same as a namespaced composite.
     pub fn namespaced(&self) -> Self {
-        Workload {
-            flavour: Flavour::Namespaced,
-            ..self.clone()
-        }
+        Workload { flavour: Flavour::Namespaced, ..self.clone() }
     }
 
     /// What the claim asks for.
     pub fn request(&self, product: &Product) -> Request {
-        let tiers: Vec<String> = TIERS.iter().map(catalog::tier_name).collect();
         let spec = json!({"parameters": self.parameters});
-        Request::read(
-            &product.spec,
-            spec.as_object().unwrap(),
-            tiers.iter().map(String::as_str),
-        )
-        .unwrap_or_else(|errors| panic!("{errors:#?}"))
+        Request::read(&product.spec, spec.as_object().unwrap(), CATALOG.scheduler().tier_names())
+            .unwrap_or_else(|errors| panic!("{errors:#?}"))
     }
 
     /// Renders it over what has been observed. For a product with credentials their Secret is composed too, as the function does.
     pub fn render(&self, product: &Product, observed: &dyn Observed) -> Rendering {
         let request = self.request(product);
-        let candidate = CANDIDATES
-            .iter()
-            .find(|c| c.metadata.name.as_ref() == Some(&self.place))
-            .expect("a candidate of that name");
-        let tier = TIERS
-            .iter()
-            .find(|tier| catalog::tier_name(tier) == request.tier)
-            .unwrap();
-        let tier = TierFacts {
-            rto_minutes: tier.spec.rto_minutes,
-            rpo_minutes: tier.spec.rpo_minutes,
-            capabilities: tier.spec.required_capabilities.clone(),
-        };
-        let placement = Placement {
-            provider: candidate.spec.provider.clone(),
-            region: candidate.spec.region.clone(),
-            runtime_cluster: candidate.spec.runtime_cluster.clone(),
-            network: candidate.spec.network.clone().into_iter().collect(),
-            settings: candidate.spec.settings.clone().into_iter().collect(),
-            provider_config: candidate.spec.provider_config(),
-            sequence: 1,
-        };
+        let tier = CATALOG.tier_facts(&request.tier).unwrap();
+        let placement = CATALOG.placement(self.place.split_once('-').unwrap(), 1).expect("a candidate of that name");
         let identity = Identity {
             name: self.name.clone(),
             claim_name: "orders".to_owned(),
@@ -143,14 +94,9 @@ impl Workload {
             persisted: self.persisted,
         };
         let secret = observed.object(RESOURCE_KEY);
-        let credentials = product
-            .spec
-            .credentials
-            .as_ref()
-            .map(|c| credentials::plan(&identity, &c.username, secret.as_ref()).credentials);
-        let plan = product
-            .provider(&placement.provider)
-            .expect("the product is offered there");
+        let credentials =
+            product.spec.credentials.as_ref().map(|c| credentials::plan(&identity, &c.username, secret.as_ref()).credentials);
+        let plan = product.provider(&placement.provider).expect("the product is offered there");
         let inputs = Inputs {
             request: &request,
             tier: &tier,

@@ -1,33 +1,28 @@
 //! The default catalog's files: well-formed, valid, and saying what the platform's documents say.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::Read;
+use std::path::Path;
 
-use idp_crds::names::{CATALOG, CATALOG_VALUE};
-use idp_crds::product::ProductApi;
-use idp_crds::validate::Validate;
-use idp_function::compose::product::Product;
-use idp_tests::catalog::{self, read_yaml, repository, tier_name};
-use kube::ResourceExt;
+use idp_crds::contract::Request;
+use idp_crds::names::{CATALOG as LABEL, CATALOG_VALUE, spoken};
+use idp_function::catalog::{embedded, embedded_files};
+use idp_tests::workload::CATALOG;
 use serde_json::{Value, json};
 
 #[test]
-fn everything_is_labelled_and_valid() {
-    fn check<K: ResourceExt, S: Validate>(objects: &[K], spec: impl Fn(&K) -> &S) {
-        assert!(!objects.is_empty());
+fn everything_is_labelled_and_ordered() {
+    for (path, text) in embedded_files() {
+        let objects: Vec<Value> = serde_saphyr::from_multiple(text).unwrap();
         for object in objects {
-            assert_eq!(object.labels().get(CATALOG).map(String::as_str), Some(CATALOG_VALUE), "{}", object.name_any());
-            assert_eq!(spec(object).errors(), [], "{}", object.name_any());
+            assert_eq!(object["metadata"]["labels"][LABEL], CATALOG_VALUE, "{path}: {}", object["metadata"]["name"]);
         }
-        let names: BTreeSet<String> = objects.iter().map(ResourceExt::name_any).collect();
-        assert_eq!(names.len(), objects.len(), "names are used once");
     }
-    check(&catalog::candidates(), |c| &c.spec);
-    check(&catalog::tiers(), |t| &t.spec);
-    check(&catalog::providers(), |p| &p.spec);
-    check(&catalog::feature_flags(), |f| &f.spec);
-    let products: Vec<idp_crds::Product> = catalog::product_names().iter().map(|name| catalog::product(name)).collect();
-    check(&products, |p| &p.spec);
+    // Reading it strictly finds everything else that could be wrong.
+    assert_eq!(CATALOG.scheduler().candidates().len(), 7);
+    assert_eq!(embedded().unwrap().providers.iter().map(|p| p.name.as_str()).collect::<Vec<_>>(), ["aws", "gcp", "oci"]);
+    assert!(embedded().unwrap().flags.iter().all(|flag| !flag.spec.enabled));
 }
 
 #[test]
@@ -47,11 +42,13 @@ fn candidates_are_the_seven_places() {
         ("oci", "us-ashburn-1", "oci-iad-prod-01", oci("iad"), few, [0.80, 0.70, 0.65, 0.85]),
         ("oci", "eu-frankfurt-1", "oci-fra-prod-01", oci("fra"), few, [0.68, 0.65, 0.60, 0.90]),
     ];
-    let candidates = catalog::candidates();
+    let candidates = embedded().unwrap().candidates;
     assert_eq!(candidates.len(), expected.len());
-    for (order, (candidate, (provider, region, cluster, network, capabilities, scores))) in (1..).zip(candidates.iter().zip(expected)) {
+    for (order, (candidate, (provider, region, cluster, network, capabilities, scores))) in
+        (1..).zip(candidates.iter().zip(expected))
+    {
         let spec = &candidate.spec;
-        assert_eq!(candidate.name_any(), format!("{provider}-{region}"));
+        assert_eq!(candidate.name, format!("{provider}-{region}"));
         assert_eq!((spec.provider.as_str(), spec.region.as_str(), spec.runtime_cluster.as_str()), (provider, region, cluster));
         assert_eq!(json!(spec.network), network);
         assert_eq!(spec.capabilities, capabilities);
@@ -74,15 +71,14 @@ fn tiers_are_the_four_classes() {
         ("critical", 480, 60, &["private_networking"], [0.15, 0.15, 0.20, 0.50], None),
         ("business_critical", 15, 1, all, [0.25, 0.40, 0.25, 0.10], Some(most)),
     ];
-    let tiers = catalog::tiers();
+    let tiers = embedded().unwrap().tiers;
     assert_eq!(tiers.len(), expected.len());
     for (tier, (name, rto, rpo, capabilities, weights, failover)) in tiers.iter().zip(expected) {
-        assert_eq!(tier_name(tier), name);
+        assert_eq!(spoken(&tier.name), name);
         assert_eq!((tier.spec.rto_minutes, tier.spec.rpo_minutes), (rto, rpo));
         assert_eq!(tier.spec.required_capabilities, capabilities);
         let [latency, dr, maturity, cost] = weights;
-        let expected = BTreeMap::from([("latency", latency), ("dr", dr), ("maturity", maturity), ("cost", cost)]);
-        assert_eq!(json!(tier.spec.weights), json!(expected));
+        assert_eq!(json!(tier.spec.weights), json!({"latency": latency, "dr": dr, "maturity": maturity, "cost": cost}));
         assert_eq!(tier.spec.failover.enabled, failover.is_some());
         let required = tier.spec.failover.required_capabilities.as_ref().unwrap_or(&tier.spec.required_capabilities);
         assert!(failover.is_none_or(|failover| required == failover));
@@ -90,26 +86,29 @@ fn tiers_are_the_four_classes() {
 }
 
 #[test]
-fn products_have_an_api_each_and_compile() {
-    let coordinates: Vec<(String, ProductApi)> = catalog::product_names()
-        .into_iter()
-        .map(|name| {
-            let object = catalog::product(&name);
-            assert_eq!(object.name_any(), name, "a product's file has its name");
-            assert_eq!(object.spec.providers.keys().collect::<Vec<_>>(), ["aws", "gcp", "oci"]);
-            let api = object.spec.api.clone();
-            assert!(Product::compile(&name, object.spec).is_ok());
-            (name, api)
+fn products_have_an_api_each_and_run_on_every_cloud() {
+    let said: Vec<String> = CATALOG
+        .products()
+        .iter()
+        .map(|product| {
+            let api = &product.spec.api;
+            let clouds: Vec<&str> = product.providers().map(|(cloud, _)| cloud).collect();
+            format!(
+                "{} on {clouds:?}: {} {} {} {}",
+                product.name,
+                api.api_version(),
+                api.claim_kind,
+                api.composite_kind,
+                api.namespaced_kind
+            )
         })
         .collect();
-    let said: Vec<String> =
-        coordinates.iter().map(|(name, api)| format!("{name}: {} {} {} {}", api.api_version(), api.claim_kind, api.composite_kind, api.namespaced_kind)).collect();
     assert_eq!(
         said,
         [
-            "mysql: db.platform.example.org/v1alpha1 MySQLInstanceClaim XMySQLInstance MySQLInstance",
-            "postgresql: db.platform.example.org/v1alpha1 PostgreSQLInstanceClaim XPostgreSQLInstance PostgreSQLInstance",
-            "webapp: compute.platform.example.org/v1alpha1 WebAppClaim XWebApp WebApp",
+            r#"mysql on ["aws", "gcp", "oci"]: db.platform.example.org/v1alpha1 MySQLInstanceClaim XMySQLInstance MySQLInstance"#,
+            r#"postgresql on ["aws", "gcp", "oci"]: db.platform.example.org/v1alpha1 PostgreSQLInstanceClaim XPostgreSQLInstance PostgreSQLInstance"#,
+            r#"webapp on ["aws", "gcp", "oci"]: compute.platform.example.org/v1alpha1 WebAppClaim XWebApp WebApp"#,
         ]
     );
 }
@@ -117,16 +116,52 @@ fn products_have_an_api_each_and_compile() {
 /// An example is good when its product would take it; the namespaced one is the same request.
 #[test]
 fn examples_are_requests_that_are_taken() {
-    let tiers: Vec<String> = catalog::tiers().iter().map(tier_name).collect();
-    for name in catalog::product_names() {
-        let spec = catalog::product(&name).spec;
-        let read = |file: String| -> Value { read_yaml(&repository("package/examples").join(file)).remove(0) };
-        let (claim, namespaced) = (read(format!("{name}.yaml")), read(format!("{name}-namespaced.yaml")));
-        assert_eq!((&claim["apiVersion"], &claim["kind"]), (&json!(spec.api.api_version()), &json!(spec.api.claim_kind)));
-        assert_eq!((&namespaced["apiVersion"], &namespaced["kind"]), (&json!(spec.api.api_version()), &json!(spec.api.namespaced_kind)));
+    for product in CATALOG.products() {
+        let api = &product.spec.api;
+        let read = |suffix: &str| -> Value {
+            let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../package/examples/{}{suffix}.yaml", product.name));
+            serde_saphyr::from_str(&fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display())))
+                .unwrap()
+        };
+        let (claim, namespaced) = (read(""), read("-namespaced"));
+        assert_eq!((&claim["apiVersion"], &claim["kind"]), (&json!(api.api_version()), &json!(api.claim_kind)));
+        assert_eq!((&namespaced["apiVersion"], &namespaced["kind"]), (&json!(api.api_version()), &json!(api.namespaced_kind)));
         assert_eq!((&claim["spec"], &claim["metadata"]), (&namespaced["spec"], &namespaced["metadata"]));
-        let request =
-            idp_crds::contract::Request::read(&spec, claim["spec"].as_object().unwrap(), tiers.iter().map(String::as_str));
+        let request = Request::read(&product.spec, claim["spec"].as_object().unwrap(), CATALOG.scheduler().tier_names());
         assert!(request.is_ok(), "{request:#?}");
     }
+}
+
+/// Parameters and their defaults are the reference's: what it put into claims is what is read here.
+#[test]
+fn golden_claims_have_the_same_parameters() {
+    let mut text = String::new();
+    let packed = include_bytes!("../golden/open.jsonl.gz");
+    flate2::read::GzDecoder::new(packed.as_slice()).read_to_string(&mut text).unwrap();
+    let vectors =
+        text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).filter(|vector| vector["kind"] == "claim");
+    let mut count = 0;
+    for vector in vectors {
+        let claim = &vector["expected"]["claim"];
+        let (group, _) = claim["apiVersion"].as_str().unwrap().split_once('/').unwrap();
+        let product = CATALOG.product_of(group, claim["kind"].as_str().unwrap()).unwrap();
+        let asked = &vector["input"]["request"];
+        let mut parameters = asked["params"].clone();
+        for common in ["cell", "tier", "environment", "ha"] {
+            parameters[common] = asked[common].clone();
+        }
+        // The reference takes any text for a cell; here it is a label, so that it can be selected by.
+        parameters["cell"] = json!("cell-1");
+        let spec = json!({"parameters": parameters});
+        let request = Request::read(&product.spec, spec.as_object().unwrap(), CATALOG.scheduler().tier_names()).unwrap();
+        for (name, value) in claim["spec"]["parameters"].as_object().unwrap() {
+            if ["cell", "tier", "environment", "ha", "provider", "region", "network"].contains(&name.as_str()) {
+                continue;
+            }
+            assert_eq!(request.params.get(name), Some(value), "{} {name}", vector["id"]);
+        }
+        count += 1;
+    }
+    println!("{count} golden claims");
+    assert_eq!(count, 37);
 }
