@@ -1,0 +1,109 @@
+//! One workload rendered at one place: what a test says of it, and everything else filled in from the default catalog.
+
+use std::sync::{Arc, LazyLock};
+
+use idp_crds::contract::Request;
+use idp_function::catalog::{Catalog, embedded};
+use idp_function::compose::credentials::{self, RESOURCE_KEY};
+use idp_function::compose::product::Product;
+use idp_function::compose::render::{Inputs, Observed, Rendering, render};
+use idp_function::compose::scope::{Flavour, Identity};
+use serde_json::{Map, Value, json};
+
+/// The default catalog.
+pub static CATALOG: LazyLock<Catalog> = LazyLock::new(|| Catalog::strict(embedded().unwrap()).unwrap());
+
+/// A product of the default catalog.
+pub fn default_product(name: &str) -> Arc<Product> {
+    Arc::clone(CATALOG.product(name).expect("a product of that name"))
+}
+
+/// The objects that a rendering made of a resource.
+pub fn made_of<'r>(rendering: &'r Rendering, resource: &str) -> Vec<&'r Value> {
+    rendering.objects.iter().filter(|composed| composed.resource == resource).map(|composed| &composed.object).collect()
+}
+
+/// `spec.forProvider` of the only object that a rendering made of a resource.
+pub fn for_provider<'r>(rendering: &'r Rendering, resource: &str) -> &'r Value {
+    let made = made_of(rendering, resource);
+    assert_eq!(made.len(), 1, "{resource}: {made:?}");
+    &made[0]["spec"]["forProvider"]
+}
+
+/// A workload at a place.
+#[derive(Clone, Debug)]
+pub struct Workload {
+    /// The composite resource's name.
+    pub name: String,
+    /// The claim's or the composite resource's namespace.
+    pub namespace: String,
+    /// The candidate's name, `<provider>-<region>`.
+    pub place: String,
+    /// Claims or namespaced composites.
+    pub flavour: Flavour,
+    /// Whether it is in a cluster, or rendered on a laptop.
+    pub persisted: bool,
+    /// `spec.parameters` of the claim.
+    pub parameters: Map<String, Value>,
+}
+
+impl Workload {
+    /// In production, of the tier `medium`, claimed, in a cluster; `parameters` are the product's and may override these.
+    pub fn new(place: &str, parameters: Value) -> Self {
+        let mut all = json!({"cell": "cell-1", "tier": "medium", "environment": "production", "ha": false});
+        all.as_object_mut().unwrap().extend(parameters.as_object().unwrap().clone());
+        Workload {
+            name: "orders-7x2kq".to_owned(),
+            namespace: "team-checkout".to_owned(),
+            place: place.to_owned(),
+            flavour: Flavour::Cluster,
+            persisted: true,
+            parameters: all.as_object().unwrap().clone(),
+        }
+    }
+
+    /// The same with other or more parameters.
+    pub fn with(&self, parameters: Value) -> Self {
+        let mut other = self.clone();
+        other.parameters.extend(parameters.as_object().unwrap().clone());
+        other
+    }
+
+    /// The same as a namespaced composite.
+    pub fn namespaced(&self) -> Self {
+        Workload { flavour: Flavour::Namespaced, ..self.clone() }
+    }
+
+    /// What the claim asks for.
+    pub fn request(&self, product: &Product) -> Request {
+        let spec = json!({"parameters": self.parameters});
+        Request::read(&product.spec, spec.as_object().unwrap(), CATALOG.scheduler().tier_names())
+            .unwrap_or_else(|errors| panic!("{errors:#?}"))
+    }
+
+    /// Renders it over what has been observed. For a product with credentials their Secret is composed too, as the function does.
+    pub fn render(&self, product: &Product, observed: &dyn Observed) -> Rendering {
+        let request = self.request(product);
+        let tier = CATALOG.tier_facts(&request.tier).unwrap();
+        let placement = CATALOG.placement(self.place.split_once('-').unwrap(), 1).expect("a candidate of that name");
+        let identity = Identity {
+            name: self.name.clone(),
+            claim_name: "orders".to_owned(),
+            namespace: self.namespace.clone(),
+            flavour: self.flavour,
+            persisted: self.persisted,
+        };
+        let secret = observed.object(RESOURCE_KEY);
+        let credentials =
+            product.spec.credentials.as_ref().map(|c| credentials::plan(&identity, &c.username, secret.as_ref()).credentials);
+        let plan = product.provider(&placement.provider).expect("the product is offered there");
+        let inputs = Inputs {
+            request: &request,
+            tier: &tier,
+            placement: &placement,
+            identity: &identity,
+            credentials: credentials.as_ref(),
+        };
+        render(product, plan, inputs, observed)
+    }
+}

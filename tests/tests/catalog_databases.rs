@@ -1,0 +1,221 @@
+//! What the database products promise, on every cloud: protection and backups by environment, privacy, encryption, high
+//! availability, storage, replicas.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use idp_function::compose::render::Rendering;
+use idp_tests::simulated_cloud::SimulatedCloud;
+use idp_tests::workload::{Workload, default_product, for_provider, made_of};
+use rstest::rstest;
+use serde_json::{Value, json};
+
+const AWS: &str = "aws-us-east-1";
+const GCP: &str = "gcp-us-central1";
+const OCI: &str = "oci-us-ashburn-1";
+
+fn settled(product: &str, place: &str, parameters: Value) -> Rendering {
+    let workload = Workload::new(place, json!({"size": "small", "storageGB": 100})).with(parameters);
+    SimulatedCloud::with_credentials().settle(&workload, &default_product(product))
+}
+
+#[rstest]
+#[case("dev", 1, 7, false)]
+#[case("staging", 7, 14, false)]
+#[case("production", 14, 30, true)]
+fn protection_backups_and_logs_follow_the_environment(
+    #[case] environment: &str,
+    #[case] backup_days: u32,
+    #[case] log_days: u32,
+    #[case] production: bool,
+    #[values("mysql", "postgresql")] product: &str,
+) {
+    let aws = settled(product, AWS, json!({"environment": environment}));
+    let instance = for_provider(&aws, "instance");
+    assert_eq!(instance["deletionProtection"], production);
+    assert_eq!(instance["skipFinalSnapshot"], !production);
+    assert_eq!(instance.get("finalSnapshotIdentifier").is_some(), production);
+    assert_eq!(instance["backupRetentionPeriod"], backup_days);
+    assert_eq!(for_provider(&aws, "log-group")["retentionInDays"], log_days);
+
+    let gcp = settled(product, GCP, json!({"environment": environment}));
+    let instance = for_provider(&gcp, "instance");
+    assert_eq!(instance["deletionProtection"], production);
+    assert_eq!(instance["settings"]["deletionProtectionEnabled"], production);
+    assert_eq!(instance["settings"].get("finalBackupConfig").is_some(), production);
+    let backups = &instance["settings"]["backupConfiguration"];
+    assert_eq!(backups["backupRetentionSettings"]["retainedBackups"], backup_days);
+    // Google refuses more than seven.
+    assert_eq!(backups["transactionLogRetentionDays"], backup_days.min(7));
+
+    let oci = settled(product, OCI, json!({"environment": environment}));
+    let system = for_provider(&oci, "db-system");
+    if product == "mysql" {
+        assert_eq!(system["deletionPolicy"][0]["isDeleteProtected"], production);
+        let last = if production { "REQUIRE_FINAL_BACKUP" } else { "SKIP_FINAL_BACKUP" };
+        assert_eq!(system["deletionPolicy"][0]["finalBackup"], last);
+        assert_eq!(system["backupPolicy"][0]["retentionInDays"], backup_days);
+    } else {
+        assert_eq!(system["managementPolicy"][0]["backupPolicy"][0]["retentionDays"], backup_days);
+    }
+}
+
+#[rstest]
+fn databases_are_private_encrypted_and_recoverable(#[values("mysql", "postgresql")] product: &str) {
+    let aws = settled(product, AWS, json!({"environment": "dev"}));
+    let instance = for_provider(&aws, "instance");
+    assert_eq!(instance["publiclyAccessible"], false);
+    assert_eq!(instance["storageEncrypted"], true);
+    assert_eq!(instance["dbSubnetGroupName"], "db-private-use1");
+    assert!(instance["backupRetentionPeriod"].as_i64() >= Some(1), "none would turn point-in-time recovery off");
+
+    let gcp = settled(product, GCP, json!({"environment": "dev"}));
+    let settings = &for_provider(&gcp, "instance")["settings"];
+    assert_eq!(settings["ipConfiguration"]["ipv4Enabled"], false);
+    assert_eq!(settings["ipConfiguration"]["sslMode"], "ENCRYPTED_ONLY");
+    assert_eq!(settings["edition"], "ENTERPRISE");
+    assert_eq!(settings["diskAutoresize"], false);
+    let (recovery, other) = match product {
+        "mysql" => ("binaryLogEnabled", "pointInTimeRecoveryEnabled"),
+        _ => ("pointInTimeRecoveryEnabled", "binaryLogEnabled"),
+    };
+    assert_eq!(settings["backupConfiguration"][recovery], true);
+    assert_eq!(settings["backupConfiguration"].get(other), None);
+
+    let oci = settled(product, OCI, json!({"environment": "dev"}));
+    let system = for_provider(&oci, "db-system");
+    if product == "mysql" {
+        assert_eq!(system["encryptData"][0]["keyGenerationType"], "SYSTEM");
+        assert_eq!(system["backupPolicy"][0]["isEnabled"], true);
+        assert_eq!(system["backupPolicy"][0]["pitrPolicy"][0]["isEnabled"], true);
+        assert_eq!(system["subnetId"], "ocid1.subnet.oc1.iad.exampledatabases");
+    } else {
+        assert_eq!(system["networkDetails"][0]["subnetId"], "ocid1.subnet.oc1.iad.exampledatabases");
+    }
+}
+
+#[rstest]
+fn ha_is_a_second_zone(#[values(false, true)] ha: bool) {
+    for product in ["mysql", "postgresql"] {
+        assert_eq!(for_provider(&settled(product, AWS, json!({"ha": ha})), "instance")["multiAz"], ha);
+        let regional = if ha { "REGIONAL" } else { "ZONAL" };
+        assert_eq!(for_provider(&settled(product, GCP, json!({"ha": ha})), "instance")["settings"]["availabilityType"], regional);
+    }
+    assert_eq!(for_provider(&settled("mysql", OCI, json!({"ha": ha})), "db-system")["isHighlyAvailable"], ha);
+    assert_eq!(
+        for_provider(&settled("postgresql", OCI, json!({"ha": ha})), "db-system")["instanceCount"],
+        if ha { 2 } else { 1 }
+    );
+}
+
+#[rstest]
+#[case("small", "dev", "db.t4g.large", "db-custom-2-8192", "MySQL.2")]
+#[case("small", "production", "db.m6g.large", "db-custom-2-8192", "MySQL.2")]
+#[case("medium", "dev", "db.m6g.xlarge", "db-custom-4-16384", "MySQL.4")]
+#[case("large", "production", "db.m6g.2xlarge", "db-custom-8-32768", "MySQL.8")]
+#[case("xlarge", "staging", "db.m6g.4xlarge", "db-custom-16-65536", "MySQL.16")]
+fn a_size_means_about_the_same_everywhere(
+    #[case] size: &str,
+    #[case] environment: &str,
+    #[case] aws: &str,
+    #[case] gcp: &str,
+    #[case] oci: &str,
+) {
+    let parameters = json!({"size": size, "environment": environment});
+    for product in ["mysql", "postgresql"] {
+        assert_eq!(for_provider(&settled(product, AWS, parameters.clone()), "instance")["instanceClass"], aws);
+        assert_eq!(for_provider(&settled(product, GCP, parameters.clone()), "instance")["settings"]["tier"], gcp);
+    }
+    assert_eq!(for_provider(&settled("mysql", OCI, parameters), "db-system")["shapeName"], oci);
+}
+
+#[rstest]
+#[case(AWS, "instance", "/allocatedStorage", 20)]
+#[case(GCP, "instance", "/settings/diskSize", 10)]
+#[case(OCI, "db-system", "/dataStorageSizeInGb", 50)]
+fn storage_below_what_is_sold_is_raised_and_said(
+    #[case] place: &str,
+    #[case] resource: &str,
+    #[case] field: &str,
+    #[case] least: i64,
+) {
+    for asked in [10, 20, 49, 50, 65_536] {
+        let rendering = settled("mysql", place, json!({"storageGB": asked}));
+        let given = asked.max(least);
+        assert_eq!(for_provider(&rendering, resource).pointer(field), Some(&json!(given)));
+        assert_eq!(rendering.effective["storageGB"], given);
+        assert_eq!(rendering.notices.contains_key("storage-raised"), given > asked);
+    }
+}
+
+/// RDS makes growth under 10 % into growth of 10 %, which must not be taken for drift: the provider ignores it exactly
+/// where a maximum above the asked size is set. AWS wants that maximum 10 % above, and no higher than the most it sells.
+#[test]
+fn rds_storage_may_grow_by_less_than_ten_percent() {
+    for asked in (10..=65_536).step_by(997).chain([59_578, 59_579, 65_536]) {
+        let rendering = settled("mysql", AWS, json!({"storageGB": asked}));
+        let instance = for_provider(&rendering, "instance");
+        let allocated = instance["allocatedStorage"].as_i64().unwrap();
+        match instance.get("maxAllocatedStorage").map(|most| most.as_i64().unwrap()) {
+            Some(most) => assert!(most * 10 >= allocated * 11 && most <= 65_536, "{most} for {allocated}"),
+            None => assert!(allocated * 11 > 65_536 * 10, "{allocated} could still grow by 10 %"),
+        }
+    }
+}
+
+#[rstest]
+fn a_replica_in_another_region_where_the_tier_asks_for_it(#[values("mysql", "postgresql")] product: &str) {
+    for tier in ["low", "medium", "critical"] {
+        for place in [AWS, GCP] {
+            assert_eq!(made_of(&settled(product, place, json!({"tier": tier})), "replica"), Vec::<&Value>::new());
+        }
+    }
+    let strict = json!({"tier": "business_critical"});
+    let aws = settled(product, AWS, strict.clone());
+    let replica = for_provider(&aws, "replica");
+    assert_eq!(replica["region"], "us-west-2");
+    assert_eq!(replica["replicateSourceDb"], "arn:aws:rds:us-east-1:123456789012:db:orders");
+    for not_a_replicas in ["engine", "username", "dbName", "passwordSecretRef"] {
+        assert_eq!(replica.get(not_a_replicas), None);
+    }
+    let gcp = settled(product, GCP, strict.clone());
+    let replica = for_provider(&gcp, "replica");
+    assert_eq!(replica["region"], "us-east4");
+    assert_eq!(replica["masterInstanceName"], "orders-7x2kq-1");
+
+    let oci = settled(product, OCI, strict);
+    let system = for_provider(&oci, "db-system");
+    let copies = match product {
+        "mysql" => &system["backupPolicy"][0]["copyPolicies"][0]["copyToRegion"],
+        _ => &system["managementPolicy"][0]["backupPolicy"][0]["copyPolicy"][0]["regions"][0],
+    };
+    assert_eq!(copies, "us-phoenix-1");
+}
+
+#[rstest]
+#[case("mysql", AWS, "instance")]
+#[case("mysql", GCP, "user")]
+#[case("mysql", OCI, "db-system")]
+#[case("postgresql", AWS, "instance")]
+#[case("postgresql", GCP, "user")]
+#[case("postgresql", OCI, "db-system")]
+fn what_needs_the_password_waits_for_it(#[case] product: &str, #[case] place: &str, #[case] resource: &str) {
+    let workload = Workload::new(place, json!({"size": "small", "storageGB": 100}));
+    let without = SimulatedCloud::default().settle(&workload, &default_product(product));
+    assert!(without.withheld.iter().any(|withheld| withheld.resource == resource && withheld.waiting));
+    assert_eq!(made_of(&without, resource), Vec::<&Value>::new());
+    let laptop = Workload { persisted: false, ..workload }.render(&default_product(product), &SimulatedCloud::default());
+    assert_eq!(made_of(&laptop, resource).len(), 1, "on a laptop nothing is ever observed");
+}
+
+#[test]
+fn data_is_labelled_as_data() {
+    for product in ["mysql", "postgresql"] {
+        for place in [AWS, GCP, OCI] {
+            let rendering = settled(product, place, json!({"tier": "business_critical"}));
+            let data = ["Instance", "DatabaseInstance", "Database", "MysqlDbSystem", "PsqlDbSystem"];
+            for composed in &rendering.objects {
+                let holds_data = data.contains(&composed.object["kind"].as_str().unwrap());
+                assert_eq!(composed.stateful, holds_data, "{}", composed.key);
+            }
+        }
+    }
+}
