@@ -7,6 +7,7 @@
 pub mod catalog;
 pub mod cli;
 pub mod compose;
+pub mod generate;
 pub mod run;
 pub mod schedule;
 pub mod wire;

@@ -25,10 +25,7 @@ fn quirks(vector: &Value) -> Vec<&str> {
 }
 
 fn answerer() -> Answerer {
-    let catalog = Catalog::strict(embedded().unwrap()).unwrap();
-    let scheduler = catalog.scheduler();
-    let tiers = scheduler.tier_names().map(|name| (name.to_owned(), scheduler.tier(name).unwrap().clone()));
-    Answerer::new(scheduler.candidates().to_vec(), tiers.collect())
+    Answerer::of(Catalog::strict(embedded().unwrap()).unwrap().scheduler())
 }
 
 /// The text between `start` and the matching end of the JSON value that begins there.

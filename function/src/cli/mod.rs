@@ -1,3 +1,147 @@
-//! The command line `idp`: one file a command.
+//! The command line `idp`: one file a command, and what they share.
 
+mod catalog;
+pub mod generate;
+pub mod input;
+pub mod render;
 pub mod schedule;
+mod summary;
+
+use std::io::{self, BufReader, BufWriter, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, CommandFactory, Parser, Subcommand};
+use thiserror::Error;
+
+/// Place managed services on AWS, Google Cloud and Oracle Cloud, and compose what they are made of.
+#[derive(Debug, Parser)]
+#[command(name = "idp", version, max_term_width = 120, after_help = AFTER_HELP)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Examples:
+  idp render claim.yaml                     where would this go, why, and what is it made of?
+  idp render claim.yaml --exclude aws       and if AWS were gone?
+  idp render claim.yaml -o json | jq .items[0].status.placement
+  idp schedule < questions.jsonl            a million placement decisions
+  idp generate xrd mysql | kubectl apply -f -
+  idp serve --insecure                      the function, for `crossplane render`
+
+Exit codes:
+  0  done
+  1  a claim was refused, or has no place
+  2  the command line is wrong
+  3  a file or the catalog cannot be read";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the composition function that Crossplane calls.
+    Serve(serve::ServeArgs),
+    Render(render::RenderArgs),
+    /// Answer placement questions: JSON lines in, JSON lines out, in the same order.
+    Schedule(ScheduleArgs),
+    Generate(generate::GenerateArgs),
+    /// Print a completion script for a shell.
+    Completions {
+        /// The shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Each input line is `{"id":…,"kind":"schedule","input":{"request":{"name":…,"tier":…,"ha":…},…}}`, where the input may
+/// bring `candidates`, `exclude_providers`, `health`, `circuit`, `experiments` and `flags`. Each output line is
+/// `{"id":…,"placement":…,"reason":…,"failover":…}` or `{"id":…,"error":{"kind":…,"message":…}}`. A line that cannot be read
+/// is answered with an error that has its number, and the rest go on.
+#[derive(Debug, Args)]
+struct ScheduleArgs {
+    /// A folder with Candidates and Tiers as YAML, instead of the built-in catalog.
+    #[arg(long, value_name = "DIR", env = "IDP_CATALOG")]
+    catalog: Option<PathBuf>,
+}
+
+/// Why a command failed. The exit code goes by it.
+#[derive(Debug, Error)]
+pub enum CliError {
+    /// A claim is refused, or has no place: what it is, and every reason.
+    #[error("{subject}\n{}", reasons.iter().map(|reason| format!("  {reason}")).collect::<Vec<_>>().join("\n"))]
+    Refused {
+        /// The file and the object.
+        subject: String,
+        /// Every reason.
+        reasons: Vec<String>,
+    },
+    /// The catalog is wrong.
+    #[error("the catalog is wrong\n  {0}")]
+    Catalog(String),
+    /// A file cannot be read or written, or is no YAML.
+    #[error("{0}")]
+    Input(String),
+    /// Output cannot be written.
+    #[error("cannot write the output: {0}")]
+    Output(#[from] io::Error),
+    /// Something cannot be written as JSON.
+    #[error("cannot write JSON: {0}")]
+    Json(#[from] serde_json::Error),
+    /// Something cannot be written as YAML.
+    #[error("cannot write YAML: {0}")]
+    Yaml(#[from] serde_saphyr::ser::Error),
+}
+
+impl CliError {
+    fn refused(subject: &str, reasons: Vec<String>) -> Self {
+        CliError::Refused { subject: subject.to_owned(), reasons }
+    }
+
+    fn catalog<T: ToString>(errors: &[T]) -> Self {
+        CliError::Catalog(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n  "))
+    }
+
+    fn exit_code(&self) -> ExitCode {
+        ExitCode::from(match self {
+            CliError::Refused { .. } => 1,
+            _ => 3,
+        })
+    }
+}
+
+/// Runs the command that the process was started with.
+#[must_use]
+pub fn main() -> ExitCode {
+    let result = match Cli::parse().command {
+        Command::Serve(args) => return serve::main(args),
+        Command::Render(args) => render::run(args, &mut output(), &mut io::stderr().lock()),
+        Command::Schedule(args) => answer(&args),
+        Command::Generate(args) => generate::run(args, &mut output()),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "idp", &mut output());
+            Ok(())
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever read our output has seen enough.
+        Err(CliError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr().lock(), "error: {error}");
+            error.exit_code()
+        }
+    }
+}
+
+fn output() -> impl Write {
+    BufWriter::with_capacity(1 << 16, io::stdout().lock())
+}
+
+fn answer(args: &ScheduleArgs) -> Result<(), CliError> {
+    let (catalog, _) = catalog::load(args.catalog.as_deref())?;
+    let answerer = schedule::Answerer::of(catalog.scheduler());
+    let tally = answerer.stream(BufReader::with_capacity(1 << 16, io::stdin().lock()), output())?;
+    if tally.bad > 0 {
+        let _ = writeln!(io::stderr().lock(), "{} of {} lines could not be read; their answers say why", tally.bad, tally.answered);
+    }
+    Ok(())
+}

@@ -44,6 +44,13 @@ impl Answerer {
         Answerer { candidates, tiers, plain }
     }
 
+    /// Over a scheduler's candidates and tiers, without its state: each question brings its own.
+    #[must_use]
+    pub fn of(scheduler: &Scheduler) -> Self {
+        let tiers = scheduler.tier_names().filter_map(|name| Some((name.to_owned(), scheduler.tier(name)?.clone())));
+        Answerer::new(scheduler.candidates().to_vec(), tiers.collect())
+    }
+
     /// Reads questions until the end of input and writes an answer to each, in order. What has been answered is flushed
     /// whenever the next question is not there yet, so that a program may ask one at a time.
     ///

@@ -1,0 +1,66 @@
+//! YAML and JSON documents that a user names.
+
+use std::io::Read;
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::CliError;
+
+/// The most that is read of one file, bytes.
+const LARGEST: u64 = 64 << 20;
+
+/// A document, and where it comes from.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Document {
+    /// The file, or `standard input`.
+    pub origin: String,
+    /// The object.
+    pub object: Value,
+}
+
+impl Document {
+    /// `file: Kind namespace/name`, for messages.
+    pub(super) fn title(&self) -> String {
+        let (kind, name) = (self.text("/kind"), self.text("/metadata/name"));
+        let kind = if kind.is_empty() { "object without a kind" } else { kind };
+        format!("{}: {kind} {}/{name}", self.origin, self.namespace())
+    }
+
+    pub(super) fn text(&self, pointer: &str) -> &str {
+        self.object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    pub(super) fn group(&self) -> &str {
+        self.text("/apiVersion").split_once('/').map_or("", |(group, _)| group)
+    }
+
+    pub(super) fn namespace(&self) -> &str {
+        match self.text("/metadata/namespace") {
+            "" => "default",
+            namespace => namespace,
+        }
+    }
+}
+
+/// Reads the documents of a file, or of standard input for `-`.
+pub(super) fn read(path: &Path) -> Result<Vec<Document>, CliError> {
+    let origin = if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() };
+    let mut text = String::new();
+    let read = if path == Path::new("-") {
+        std::io::stdin().lock().take(LARGEST + 1).read_to_string(&mut text)
+    } else {
+        std::fs::File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_string(&mut text))
+    };
+    let length = read.map_err(|error| CliError::Input(format!("cannot read {origin}: {error}")))?;
+    if length as u64 > LARGEST {
+        return Err(CliError::Input(format!("{origin} is larger than {LARGEST} bytes")));
+    }
+    let documents = serde_saphyr::from_multiple::<Option<Value>>(&text).map_err(|error| CliError::Input(format!("{origin}: {error}")))?;
+    let documents: Vec<Document> =
+        documents.into_iter().flatten().map(|object| Document { origin: origin.clone(), object }).collect();
+    if documents.is_empty() {
+        return Err(CliError::Input(format!("{origin} holds no document")));
+    }
+    Ok(documents)
+}

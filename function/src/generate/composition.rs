@@ -1,0 +1,51 @@
+//! A product's one Composition.
+
+use idp_crds::names::{API_VERSION, CATALOG, CATALOG_VALUE, PRODUCT};
+use serde_json::{Value, json};
+
+use super::{FUNCTION_NAME, Style};
+use crate::compose::product::Product;
+use crate::run::requirements::KINDS;
+
+/// The Composition that has the function compose a product.
+///
+/// `bootstrap` names what the function will ask for, so that its first call has it (Crossplane 2.x; 1.20 has no such field).
+#[must_use]
+pub fn composition(product: &Product, style: Style, bootstrap: bool) -> Value {
+    let api = &product.spec.api;
+    let (name, kind) = match style {
+        Style::Claim => (product.name.clone(), &api.composite_kind),
+        Style::Namespaced => (format!("{}-namespaced", product.name), &api.namespaced_kind),
+    };
+    let mut step = json!({
+        "step": "place-and-compose",
+        "functionRef": {"name": FUNCTION_NAME},
+        "input": {"apiVersion": API_VERSION, "kind": "Input", "product": product.name},
+    });
+    if let (true, Some(step)) = (bootstrap, step.as_object_mut()) {
+        let required: Vec<Value> = KINDS.iter().map(|(name, kind)| required(name, kind, &product.name)).collect();
+        step.insert("requirements".to_owned(), json!({"requiredResources": required}));
+    }
+    let mut spec = json!({
+        "compositeTypeRef": {"apiVersion": api.api_version(), "kind": kind},
+        "mode": "Pipeline",
+        "pipeline": [step],
+    });
+    if let (Style::Claim, Some(spec)) = (style, spec.as_object_mut()) {
+        // Where Crossplane keeps the composite's own copy of the connection secret.
+        spec.insert("writeConnectionSecretsToNamespace".to_owned(), json!("crossplane-system"));
+    }
+    json!({
+        "apiVersion": "apiextensions.crossplane.io/v1",
+        "kind": "Composition",
+        "metadata": {"name": name, "labels": {PRODUCT: product.name}},
+        "spec": spec,
+    })
+}
+
+fn required(name: &str, kind: &str, product: &str) -> Value {
+    if kind == "Product" {
+        return json!({"requirementName": name, "apiVersion": API_VERSION, "kind": kind, "name": product});
+    }
+    json!({"requirementName": name, "apiVersion": API_VERSION, "kind": kind, "matchLabels": {CATALOG: CATALOG_VALUE}})
+}
