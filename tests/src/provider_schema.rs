@@ -9,6 +9,7 @@
 use std::collections::BTreeSet;
 use std::collections::HashMap;
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
@@ -54,7 +55,8 @@ impl ProviderSchemas {
             folder.display()
         );
         assert!(std::env::var_os("CI").is_none(), "{message}");
-        eprintln!("\n{message}\n");
+        // Not by eprintln, which the test harness swallows while a test passes.
+        writeln!(std::io::stderr(), "\n{message}\n").unwrap();
         None
     }
 

@@ -50,10 +50,6 @@ impl Observed for SimulatedCloud {
         self.objects.get(key).cloned()
     }
 
-    fn keys(&self, prefix: &str) -> Vec<String> {
-        self.objects.keys().filter(|key| key.starts_with(prefix)).cloned().collect()
-    }
-
     fn ready(&self, key: &str) -> bool {
         self.objects.contains_key(key)
     }

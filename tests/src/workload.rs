@@ -39,6 +39,8 @@ pub struct Workload {
     pub namespace: String,
     /// The candidate's name, `<provider>-<region>`.
     pub place: String,
+    /// The decision's sequence: 1 for the first placement, more after moves.
+    pub sequence: u64,
     /// Claims or namespaced composites.
     pub flavour: Flavour,
     /// Whether it is in a cluster, or rendered on a laptop.
@@ -56,6 +58,7 @@ impl Workload {
             name: "orders-7x2kq".to_owned(),
             namespace: "team-checkout".to_owned(),
             place: place.to_owned(),
+            sequence: 1,
             flavour: Flavour::Cluster,
             persisted: true,
             parameters: all.as_object().unwrap().clone(),
@@ -85,7 +88,7 @@ impl Workload {
     pub fn render(&self, product: &Product, observed: &dyn Observed) -> Rendering {
         let request = self.request(product);
         let tier = CATALOG.tier_facts(&request.tier).unwrap();
-        let placement = CATALOG.placement(self.place.split_once('-').unwrap(), 1).expect("a candidate of that name");
+        let placement = CATALOG.placement(self.place.split_once('-').unwrap(), self.sequence).expect("a candidate of that name");
         let identity = Identity {
             name: self.name.clone(),
             claim_name: "orders".to_owned(),

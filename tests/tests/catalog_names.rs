@@ -1,7 +1,7 @@
 //! Names at the providers: valid whatever the workload is called, and different wherever workloads or placements are.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use idp_tests::simulated_cloud::SimulatedCloud;
 use idp_tests::workload::{Workload, default_product};
@@ -97,6 +97,26 @@ fn differ_between_workloads_that_share_an_account() {
                     assert!(before.is_none() || before == Some(owner), "{name} is both {before:?}'s and {workload:?}'s");
                 }
             }
+        }
+    }
+}
+
+/// What is left behind keeps its name, so that a new placement needs another: some names are unique in all regions, and an
+/// object that a human has taken over must not be found and taken back.
+#[test]
+fn differ_between_placements_of_one_workload() {
+    for name_of_product in ["mysql", "postgresql", "webapp"] {
+        let product = default_product(name_of_product);
+        for (place, other) in [("aws-us-east-1", "aws-eu-west-1"), ("gcp-us-central1", "gcp-europe-west1")] {
+            let names = |place: &str, sequence: u64| -> HashSet<String> {
+                let workload = Workload { sequence, ..Workload::new(place, parameters(name_of_product)) };
+                let mut cloud = SimulatedCloud::with_credentials();
+                cloud.settle(&workload, &product);
+                cloud.managed().filter_map(name_at_provider).map(|(name, _)| name.to_owned()).collect()
+            };
+            let first = names(place, 1);
+            assert!(!first.is_empty());
+            assert!(first.is_disjoint(&names(other, 2)) && first.is_disjoint(&names(place, 3)), "{first:?}");
         }
     }
 }
