@@ -42,6 +42,18 @@ pub struct PlacementStatus {
     pub notices: Vec<String>,
 }
 
+impl PlacementStatus {
+    /// The places, provider and region, that a move must not go to: where the workload is, and where it has left something.
+    /// There is never a second copy in one place.
+    #[must_use]
+    pub fn occupied(&self) -> Vec<(&str, &str)> {
+        let here = (self.provider.as_str(), self.region.as_str());
+        let previous = self.previous.as_ref().filter(|_| self.phase == Phase::Moving);
+        let retained = self.retained.iter().map(|retained| (retained.provider.as_str(), retained.region.as_str()));
+        std::iter::once(here).chain(previous.map(|p| (p.provider.as_str(), p.region.as_str()))).chain(retained).collect()
+    }
+}
+
 /// Whether a workload is settled or on the way.
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Phase {
@@ -58,6 +70,12 @@ pub enum Phase {
 pub struct Retained {
     /// `<provider>-<region>`: what `platform.example.org/release` names.
     pub place: String,
+    /// The cloud.
+    #[serde(default)]
+    pub provider: String,
+    /// The cloud's region.
+    #[serde(default)]
+    pub region: String,
     /// Composition-resource-names of what is kept, in order.
     pub resources: Vec<String>,
 }

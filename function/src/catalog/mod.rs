@@ -144,7 +144,9 @@ impl Catalog {
         })
     }
 
-    /// Decides where a workload of `product` goes: only providers that the product is offered on are considered.
+    /// Decides where a workload of `product` goes, leaving some providers, and not to some places (where it is, and where it
+    /// has left something: there is never a second copy in one place). Only providers that the product is offered on are
+    /// considered.
     ///
     /// # Errors
     /// When nothing can be selected.
@@ -154,7 +156,7 @@ impl Catalog {
         name: &str,
         request: &ClaimRequest,
         leave: &[String],
-        not: Option<PlaceRef<'_>>,
+        not: &[PlaceRef<'_>],
     ) -> Result<Decision<'_>, ScheduleError> {
         let mut providers: Vec<String> = leave.to_vec();
         for candidate in self.scheduler.candidates() {
@@ -162,7 +164,7 @@ impl Catalog {
                 providers.push(candidate.provider.clone());
             }
         }
-        let exclude = Exclusion { providers: &providers, place: not };
+        let exclude = Exclusion { providers: &providers, places: not };
         self.scheduler.decide(&Request { name, tier: &request.tier, ha: request.ha, exclude })
     }
 

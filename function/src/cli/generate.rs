@@ -111,7 +111,8 @@ fn crds() -> Result<Vec<Value>, CliError> {
 }
 
 fn write_crds(folder: &std::path::Path) -> Result<(), CliError> {
-    let failed = |path: &std::path::Path, error: std::io::Error| CliError::Input(format!("cannot write {}: {error}", path.display()));
+    let failed =
+        |path: &std::path::Path, error: std::io::Error| CliError::Input(format!("cannot write {}: {error}", path.display()));
     std::fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
     for crd in crds()? {
         let name = crd.pointer("/spec/names/plural").and_then(Value::as_str).unwrap_or_default().to_owned();

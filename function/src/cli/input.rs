@@ -56,7 +56,8 @@ pub(super) fn read(path: &Path) -> Result<Vec<Document>, CliError> {
     if length as u64 > LARGEST {
         return Err(CliError::Input(format!("{origin} is larger than {LARGEST} bytes")));
     }
-    let documents = serde_saphyr::from_multiple::<Option<Value>>(&text).map_err(|error| CliError::Input(format!("{origin}: {error}")))?;
+    let documents =
+        serde_saphyr::from_multiple::<Option<Value>>(&text).map_err(|error| CliError::Input(format!("{origin}: {error}")))?;
     let documents: Vec<Document> =
         documents.into_iter().flatten().map(|object| Document { origin: origin.clone(), object }).collect();
     if documents.is_empty() {

@@ -40,7 +40,7 @@ Exit codes:
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the composition function that Crossplane calls.
-    Serve(serve::ServeArgs),
+    // Serve(serve::ServeArgs),
     Render(render::RenderArgs),
     /// Answer placement questions: JSON lines in, JSON lines out, in the same order.
     Schedule(ScheduleArgs),
@@ -112,7 +112,7 @@ impl CliError {
 #[must_use]
 pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
-        Command::Serve(args) => return serve::main(args),
+        // Command::Serve(args) => return serve::main(args),
         Command::Render(args) => render::run(args, &mut output(), &mut io::stderr().lock()),
         Command::Schedule(args) => answer(&args),
         Command::Generate(args) => generate::run(args, &mut output()),
@@ -141,7 +141,8 @@ fn answer(args: &ScheduleArgs) -> Result<(), CliError> {
     let answerer = schedule::Answerer::of(catalog.scheduler());
     let tally = answerer.stream(BufReader::with_capacity(1 << 16, io::stdin().lock()), output())?;
     if tally.bad > 0 {
-        let _ = writeln!(io::stderr().lock(), "{} of {} lines could not be read; their answers say why", tally.bad, tally.answered);
+        let _ =
+            writeln!(io::stderr().lock(), "{} of {} lines could not be read; their answers say why", tally.bad, tally.answered);
     }
     Ok(())
 }

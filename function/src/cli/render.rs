@@ -134,13 +134,22 @@ impl Renderer {
     ///
     /// # Errors
     /// Everything that is wrong with it, or why it has no place.
-    pub fn render(&self, document: &Document, namespaced: bool, exclude: &[String], observed: &[Document]) -> Result<Rendered, CliError> {
+    pub fn render(
+        &self,
+        document: &Document,
+        namespaced: bool,
+        exclude: &[String],
+        observed: &[Document],
+    ) -> Result<Rendered, CliError> {
         let subject = document.title();
         let (group, kind) = (document.group(), document.text("/kind"));
         let Some(product) = self.catalog.product_of(group, kind) else {
             let kinds: Vec<&str> = self.catalog.products().iter().map(|p| p.spec.api.claim_kind.as_str()).collect();
             let hint = idp_crds::contract::did_you_mean(kind, kinds.iter().copied());
-            return Err(CliError::refused(&subject, vec![format!("no product has this API{hint}; claims are {}", kinds.join(", "))]));
+            return Err(CliError::refused(
+                &subject,
+                vec![format!("no product has this API{hint}; claims are {}", kinds.join(", "))],
+            ));
         };
         let mut composite = composite_of(document, product, namespaced);
         let spec = document.object.get("spec").and_then(Value::as_object).cloned().unwrap_or_default();
@@ -165,16 +174,30 @@ impl Renderer {
     }
 
     /// Decides without some providers, as admission does for a failover, and writes the decision into the annotation.
-    fn without(&self, exclude: &[String], subject: &str, product: &Product, request: &Request, composite: &mut Value) -> Result<(), CliError> {
-        let status = composite.pointer("/status/placement").cloned().and_then(|status| serde_json::from_value::<PlacementStatus>(status).ok());
-        let name = composite.pointer("/metadata/labels").and_then(|labels| labels.get(CLAIM_NAME)).or_else(|| composite.pointer("/metadata/name"));
+    fn without(
+        &self,
+        exclude: &[String],
+        subject: &str,
+        product: &Product,
+        request: &Request,
+        composite: &mut Value,
+    ) -> Result<(), CliError> {
+        let status = composite
+            .pointer("/status/placement")
+            .cloned()
+            .and_then(|status| serde_json::from_value::<PlacementStatus>(status).ok());
+        let name = composite
+            .pointer("/metadata/labels")
+            .and_then(|labels| labels.get(CLAIM_NAME))
+            .or_else(|| composite.pointer("/metadata/name"));
         let name = name.and_then(Value::as_str).unwrap_or_default().to_owned();
-        let place = status.as_ref().map(|status| (status.provider.as_str(), status.region.as_str()));
-        let decision = self.catalog.decide(product, &name, request, exclude, place).map_err(|error| {
+        let occupied = status.as_ref().map(PlacementStatus::occupied).unwrap_or_default();
+        let decision = self.catalog.decide(product, &name, request, exclude, &occupied).map_err(|error| {
             let reasons = error.reasons().into_iter();
             CliError::refused(subject, std::iter::once(error.to_string()).chain(reasons).collect())
         })?;
-        let previous = status.as_ref().map(|s| Previous { provider: s.provider.clone(), region: s.region.clone(), sequence: s.sequence });
+        let previous =
+            status.as_ref().map(|s| Previous { provider: s.provider.clone(), region: s.region.clone(), sequence: s.sequence });
         let sequence = status.as_ref().map_or(1, |status| status.sequence + 1);
         let record = decision.record(Provenance { sequence, previous, decided_by: DecidedBy::Admission });
         let annotations = object_at(object_at(composite, "metadata"), "annotations");
@@ -236,8 +259,17 @@ fn function_request(composite: &Value, observed: &[Document]) -> Result<v1::RunF
     };
     let mut resources = BTreeMap::new();
     for document in observed {
-        let key = document.object.pointer("/metadata/annotations").and_then(|all| all.get(COMPOSITION_RESOURCE_NAME)).and_then(Value::as_str);
-        let key = key.ok_or_else(|| CliError::Input(format!("{}: an observed resource needs the annotation {COMPOSITION_RESOURCE_NAME}", document.title())))?;
+        let key = document
+            .object
+            .pointer("/metadata/annotations")
+            .and_then(|all| all.get(COMPOSITION_RESOURCE_NAME))
+            .and_then(Value::as_str);
+        let key = key.ok_or_else(|| {
+            CliError::Input(format!(
+                "{}: an observed resource needs the annotation {COMPOSITION_RESOURCE_NAME}",
+                document.title()
+            ))
+        })?;
         resources.insert(key.to_owned(), resource(&document.object)?);
     }
     let state = v1::State { composite: Some(resource(composite)?), resources };
@@ -245,7 +277,8 @@ fn function_request(composite: &Value, observed: &[Document]) -> Result<v1::RunF
 }
 
 fn read_response(subject: &str, composite: &Value, response: &v1::RunFunctionResponse) -> Result<Rendered, CliError> {
-    let fatal: Vec<String> = response.results.iter().filter(|r| r.severity() == v1::Severity::Fatal).map(|r| r.message.clone()).collect();
+    let fatal: Vec<String> =
+        response.results.iter().filter(|r| r.severity() == v1::Severity::Fatal).map(|r| r.message.clone()).collect();
     if !fatal.is_empty() {
         return Err(CliError::refused(subject, fatal));
     }

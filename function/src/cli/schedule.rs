@@ -110,7 +110,7 @@ impl Answerer {
             name: &input.request.name,
             tier: &input.request.tier,
             ha: input.request.ha.unwrap_or(false),
-            exclude: Exclusion { providers: &input.exclude_providers, place: None },
+            exclude: Exclusion { providers: &input.exclude_providers, places: &[] },
         };
         let own;
         let scheduler = if input.candidates.is_none() && input.state_is_empty() {

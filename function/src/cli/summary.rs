@@ -44,14 +44,27 @@ fn decision(record: &Record, place: &str, text: &mut String) -> std::fmt::Result
         writeln!(text, "  experiment {}: {group}", experiment.experiment_id)?;
     }
     match &record.failover {
-        Some(target) => writeln!(text, "  would fail over to {}/{}, score {}", target.provider, target.region, float(target.total_score))?,
+        Some(target) => {
+            writeln!(text, "  would fail over to {}/{}, score {}", target.provider, target.region, float(target.total_score))?
+        }
         None => writeln!(text, "  names no failover target")?,
     }
-    writeln!(text, "  {} candidates, {} healthy, {} pass", record.candidates_evaluated, record.candidates_healthy, record.candidates_passed_gates)?;
+    writeln!(
+        text,
+        "  {} candidates, {} healthy, {} pass",
+        record.candidates_evaluated, record.candidates_healthy, record.candidates_passed_gates
+    )?;
     for ranked in &record.top_3_candidates {
         let scored = &ranked.scored;
         let scores: Vec<String> = scored.subscores.iter().map(|(name, score)| format!("{name} {score}")).collect();
-        writeln!(text, "    {}. {:<24} {:<7} {}", ranked.rank, format!("{}/{}", scored.provider, scored.region), float(scored.total_score), scores.join("  "))?;
+        writeln!(
+            text,
+            "    {}. {:<24} {:<7} {}",
+            ranked.rank,
+            format!("{}/{}", scored.provider, scored.region),
+            float(scored.total_score),
+            scores.join("  ")
+        )?;
     }
     for (place, why) in &record.rejected {
         writeln!(text, "    -  {place:<24} {why}")?;
@@ -67,7 +80,9 @@ fn resources(rendered: &Rendered, text: &mut String) -> std::fmt::Result {
     }
     let conditions = rendered.composite.pointer("/status/conditions").and_then(Value::as_array).into_iter().flatten();
     for condition in conditions.filter(|c| c.get("type").is_some_and(|t| t == "ResourcesReady")) {
-        for waiting in condition.get("message").and_then(Value::as_str).unwrap_or_default().split("; ").filter(|m| m.contains(" waits ")) {
+        for waiting in
+            condition.get("message").and_then(Value::as_str).unwrap_or_default().split("; ").filter(|m| m.contains(" waits "))
+        {
             writeln!(text, "    later: {waiting}")?;
         }
     }

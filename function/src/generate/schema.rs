@@ -1,9 +1,9 @@
 //! The OpenAPI schema of a product's claims and composites. It holds the contract also while the webhook is down.
 
+use idp_crds::ProductSpec;
 use idp_crds::contract::forbidden::DECIDED_BY_PLATFORM;
 use idp_crds::names::ENVIRONMENTS;
 use idp_crds::product::{ParameterSpec, ParameterType, UpdateRule};
-use idp_crds::ProductSpec;
 use serde_json::{Map, Value, json};
 
 /// `spec` and `status` of a product's API.
@@ -34,10 +34,8 @@ fn parameters(product: &ProductSpec) -> Value {
             "description": "How soon it must be back and how much may be lost: low, medium, critical, business_critical, or what the platform offers beside them.",
         }),
     );
-    properties.insert(
-        "environment".to_owned(),
-        json!({"type": "string", "enum": ENVIRONMENTS, "description": "What it is for."}),
-    );
+    properties
+        .insert("environment".to_owned(), json!({"type": "string", "enum": ENVIRONMENTS, "description": "What it is for."}));
     properties.insert(
         "ha".to_owned(),
         json!({"type": "boolean", "default": false, "description": "Whether it must survive the loss of a zone."}),
@@ -120,7 +118,8 @@ fn forbidden_rules(path: &str) -> Vec<Value> {
 
 fn status() -> Value {
     let text = |description: &str| json!({"type": "string", "description": description});
-    let free = |description: &str| json!({"type": "object", "description": description, "x-kubernetes-preserve-unknown-fields": true});
+    let free =
+        |description: &str| json!({"type": "object", "description": description, "x-kubernetes-preserve-unknown-fields": true});
     json!({
         "type": "object",
         "properties": {
@@ -144,6 +143,8 @@ fn status() -> Value {
                             "type": "object",
                             "properties": {
                                 "place": text("What the annotation platform.example.org/release names."),
+                                "provider": text("The cloud."),
+                                "region": text("The cloud's region."),
                                 "resources": {"type": "array", "items": {"type": "string"}},
                             },
                         },

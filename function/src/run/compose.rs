@@ -7,7 +7,7 @@ use idp_crds::names;
 use idp_crds::status::Retained;
 use serde_json::{Value, json};
 
-use super::observed::{Item, Resources};
+use super::observed::{Item, Resources, SeenPlace};
 use super::phase::{self, Fate, Other};
 use crate::compose::credentials::{self, Credentials};
 use crate::compose::object::{as_desired, observe_only};
@@ -69,7 +69,7 @@ pub(super) fn plan(job: Job<'_>, seen: &Resources<'_>) -> Plan {
     plan.effective = effective;
     plan.notices = notices;
 
-    keep_at_current(&mut plan, &place, &objects, &withheld, seen);
+    keep_at_current(&mut plan, job.placement, &objects, &withheld, seen);
     for composed in objects {
         plan.desired.insert(composed.key, Desired { object: composed.object, ready: composed.ready });
     }
@@ -89,7 +89,7 @@ pub(super) fn keep_all(seen: &Resources<'_>, gone: bool) -> (BTreeMap<String, De
     let mut kept: BTreeMap<String, Desired> =
         workload.filter_map(|(key, item)| Some((key.to_owned(), as_it_is(item)?))).collect();
     let mut retained = Vec::new();
-    for place in seen.places().into_keys() {
+    for (place, SeenPlace { provider, region, .. }) in seen.places() {
         let mut resources = Vec::new();
         for (key, item) in seen.at(&place) {
             let looked_at_only = gone && item.is_stateful();
@@ -102,7 +102,7 @@ pub(super) fn keep_all(seen: &Resources<'_>, gone: bool) -> (BTreeMap<String, De
             }
         }
         if !resources.is_empty() {
-            retained.push(Retained { place, resources });
+            retained.push(Retained { place, provider, region, resources });
         }
     }
     (kept, retained)
@@ -124,13 +124,14 @@ fn looked_at(item: &Item<'_>) -> Option<Desired> {
 }
 
 /// What exists at the current placement, and was not rendered.
-fn keep_at_current(plan: &mut Plan, place: &str, objects: &[Composed], withheld: &[Withheld], seen: &Resources<'_>) {
+fn keep_at_current(plan: &mut Plan, placement: &Placement, objects: &[Composed], withheld: &[Withheld], seen: &Resources<'_>) {
+    let place = placement.id();
     let rendered: BTreeSet<&str> = objects.iter().map(|object| object.key.as_str()).collect();
     let withheld: BTreeSet<&str> = withheld.iter().map(|withheld| withheld.resource.as_str()).collect();
     // A resource's earlier generations go when all of the present one is ready.
     let renewing: BTreeSet<&str> = objects.iter().filter(|o| o.immutable && !o.ready).map(|o| o.resource.as_str()).collect();
     let mut retained = Vec::new();
-    for (key, item) in seen.at(place).filter(|(key, _)| !rendered.contains(key)) {
+    for (key, item) in seen.at(&place).filter(|(key, _)| !rendered.contains(key)) {
         let resource = item.resource().unwrap_or_default();
         let kept = if withheld.contains(resource) || renewing.contains(resource) {
             as_it_is(item)
@@ -146,13 +147,14 @@ fn keep_at_current(plan: &mut Plan, place: &str, objects: &[Composed], withheld:
         }
     }
     if !retained.is_empty() {
-        plan.retained.push(Retained { place: place.to_owned(), resources: retained });
+        let Placement { provider, region, .. } = placement.clone();
+        plan.retained.push(Retained { place, provider, region, resources: retained });
     }
 }
 
 /// What exists at other placements.
 fn keep_elsewhere(plan: &mut Plan, job: Job<'_>, current: &str, seen: &Resources<'_>) {
-    for place in seen.places().into_keys().filter(|place| place != current) {
+    for (place, SeenPlace { provider, region, .. }) in seen.places().into_iter().filter(|(place, _)| place != current) {
         let reaches = seen.at(&place).any(|(_, item)| item.deletion_reaches_provider());
         let other = Other { place: &place, deletion_reaches_provider: reaches };
         let fate = phase::fate(other, job.product.spec.stateful, plan.arrived, job.release);
@@ -172,7 +174,7 @@ fn keep_elsewhere(plan: &mut Plan, job: Job<'_>, current: &str, seen: &Resources
             }
         }
         if fate == Fate::Retained {
-            plan.retained.push(Retained { place, resources });
+            plan.retained.push(Retained { place, provider, region, resources });
         }
     }
 }

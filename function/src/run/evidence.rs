@@ -75,7 +75,11 @@ pub(super) fn weigh(
     if let Some((text, record)) = record
         && record.sequence > standing.sequence
     {
-        match refusal(&record, product, request, catalog) {
+        let there = place_id(&record.selected.provider, &record.selected.region);
+        let occupied = seen.contains_key(&there).then(|| {
+            format!("the annotation {PLACEMENT_REASON} is not followed: the workload still has resources at {there}; release them first")
+        });
+        match occupied.or_else(|| refusal(&record, product, request, catalog)) {
             None => return Evidence::Placed { standing: from_record(text, record), ignored },
             Some(why) => ignored = Some(why),
         }

@@ -191,7 +191,7 @@ impl Case<'_> {
     }
 
     fn decide(&self, catalog: &Catalog, product: &Product, request: &Request, name: &str) -> Result<Standing, Failure> {
-        let decision = catalog.decide(product, name, request, &[], None).map_err(|error| {
+        let decision = catalog.decide(product, name, request, &[], &[]).map_err(|error| {
             let reasons = error.reasons();
             let message = if reasons.is_empty() { error.to_string() } else { format!("{error} {}", reasons.join("; ")) };
             Failure { reason: "NoCandidate", message }

@@ -53,7 +53,7 @@ pub struct Decision<'s> {
     pub(super) healthy: u64,
     pub(super) passed: u64,
     /// Per provider, whether it was excluded.
-    pub(super) excluded: Excluded<'s>,
+    pub(super) excluded: Excluded,
 }
 
 /// A candidate with its rounded total.
@@ -173,7 +173,7 @@ impl Scheduler {
         })
     }
 
-    fn nothing_passes(&self, tier: &str, plan: &GatePlan, excluded: &Excluded<'_>, healthy: u64) -> ScheduleError {
+    fn nothing_passes(&self, tier: &str, plan: &GatePlan, excluded: &Excluded, healthy: u64) -> ScheduleError {
         let skipped = reason::skipped(self, excluded);
         if healthy == 0 {
             return ScheduleError::no_healthy(skipped);
@@ -190,7 +190,7 @@ impl Scheduler {
     }
 
     /// Healthy candidates that are not excluded, in order.
-    fn considered<'a>(&'a self, excluded: &'a Excluded<'_>) -> impl Iterator<Item = &'a Candidate> {
+    fn considered<'a>(&'a self, excluded: &'a Excluded) -> impl Iterator<Item = &'a Candidate> {
         let pool = &self.pool;
         pool.candidates
             .iter()
@@ -243,25 +243,25 @@ impl TierPlan {
 
 /// Which places are out of the question, by position of the provider.
 #[derive(Debug)]
-pub(super) struct Excluded<'r> {
+pub(super) struct Excluded {
     providers: Vec<bool>,
-    place: Option<(Cow<'r, str>, Cow<'r, str>)>,
+    places: Vec<(String, String)>,
 }
 
-impl Excluded<'_> {
-    fn new<'s>(pool: &Pool, exclude: Exclusion<'_>) -> Excluded<'s> {
+impl Excluded {
+    fn new(pool: &Pool, exclude: Exclusion<'_>) -> Self {
         let providers = if exclude.providers.is_empty() {
             Vec::new()
         } else {
             pool.providers.iter().map(|provider| exclude.providers.contains(provider)).collect()
         };
-        let place = exclude.place.map(|(provider, region)| (Cow::Owned(provider.to_owned()), Cow::Owned(region.to_owned())));
-        Excluded { providers, place }
+        let places = exclude.places.iter().map(|(provider, region)| ((*provider).to_owned(), (*region).to_owned())).collect();
+        Excluded { providers, places }
     }
 
     pub(super) fn contains(&self, candidate: &Candidate, provider: u32) -> bool {
         self.providers.get(provider as usize).copied().unwrap_or(false)
-            || self.place.as_ref().is_some_and(|(p, r)| *p == candidate.provider && *r == candidate.region)
+            || self.places.iter().any(|(provider, region)| *provider == candidate.provider && *region == candidate.region)
     }
 }
 

@@ -114,6 +114,6 @@ pub struct Request<'a> {
 pub struct Exclusion<'a> {
     /// Whole providers.
     pub providers: &'a [String],
-    /// One place, provider and region: where the workload is now.
-    pub place: Option<(&'a str, &'a str)>,
+    /// Single places, provider and region: where the workload is, or has left something.
+    pub places: &'a [(&'a str, &'a str)],
 }

@@ -112,7 +112,7 @@ pub(super) fn missing_capability(capability: &str) -> String {
 }
 
 /// The candidates left out for their health, in order.
-pub(super) fn skipped(scheduler: &Scheduler, excluded: &Excluded<'_>) -> Vec<Skipped> {
+pub(super) fn skipped(scheduler: &Scheduler, excluded: &Excluded) -> Vec<Skipped> {
     let pool = &scheduler.pool;
     pool.candidates
         .iter()
