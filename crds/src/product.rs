@@ -255,7 +255,7 @@ pub struct ResourceTemplate {
     /// The Kubernetes object, in the cluster-scoped flavour. The platform fills in name, labels, and for managed resources
     /// `providerConfigRef` and `managementPolicies`, where they are not given.
     ///
-    /// Expressions see: `params`, `cell`, `environment`, `ha`, `tier` (name, rtoMinutes, rpoMinutes, capabilities),
+    /// Expressions see: `id` (a name at the provider: at most 40 characters, the workload's at this place alone), `params`, `cell`, `environment`, `ha`, `tier` (name, rtoMinutes, rpoMinutes, capabilities),
     /// `placement` (provider, region, runtimeCluster, network, settings, sequence), `claim` and `xr` (name, namespace:
     /// where namespaced objects go), `values`, `vars`, `flavour` (`cluster` or `namespaced`), `credentials`
     /// (secretName, username, password), `names.<resource>` (the composed object's name), `observed.<resource>`, and with

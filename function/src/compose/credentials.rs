@@ -45,8 +45,8 @@ pub struct Plan {
 
 /// Plans a workload's credentials from the observed Secret, if there is one.
 #[must_use]
-pub fn plan(identity: &Identity, username: &str, observed: Option<&Value>) -> Plan {
-    let name = shortened(&format!("{}-credentials", identity.name), 63);
+pub fn plan(identity: &Identity, product: &str, username: &str, observed: Option<&Value>) -> Plan {
+    let name = shortened(&format!("{}-{product}-credentials", identity.name), 63);
     let metadata = json!({"name": name, "namespace": identity.namespace});
     let mut secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "Opaque"});
     let held =
@@ -115,27 +115,28 @@ mod tests {
 
     #[test]
     fn made_once_and_never_changed() {
-        let first = plan(&identity(), "dbadmin", None);
+        let first = plan(&identity(), "mysql", "dbadmin", None);
         assert_eq!(first.secret.get("data"), None);
         assert_eq!(first.credentials.password, None);
 
         let observed = json!({"metadata": {"uid": "6b1f3d9e-2f6e-4a39-9d1c-0a4e1f0c9b11"}});
-        let second = plan(&identity(), "dbadmin", Some(&observed));
+        let second = plan(&identity(), "mysql", "dbadmin", Some(&observed));
         assert_eq!(second.secret["immutable"], true);
         // Not yet observed: whoever needs it goes on waiting.
         assert_eq!(second.credentials.password, None);
-        assert_eq!(plan(&identity(), "dbadmin", Some(&observed)), second, "a second call answers alike");
+        assert_eq!(plan(&identity(), "mysql", "dbadmin", Some(&observed)), second, "a second call answers alike");
 
         let mut stored = observed.clone();
         stored["data"] = second.secret["data"].clone();
-        let third = plan(&identity(), "renamed", Some(&stored));
+        let third = plan(&identity(), "mysql", "renamed", Some(&stored));
         assert_eq!(third.secret["data"], second.secret["data"]);
         let password = third.credentials.password.unwrap();
         assert_eq!(password.len(), 28);
         for class in [char::is_lowercase as fn(char) -> bool, char::is_uppercase, |c| c.is_ascii_digit(), |c| c == '-'] {
             assert!(password.chars().any(class), "{password}");
         }
-        let other = plan(&identity(), "dbadmin", Some(&json!({"metadata": {"uid": "7b1f3d9e-2f6e-4a39-9d1c-0a4e1f0c9b11"}})));
+        let other =
+            plan(&identity(), "mysql", "dbadmin", Some(&json!({"metadata": {"uid": "7b1f3d9e-2f6e-4a39-9d1c-0a4e1f0c9b11"}})));
         assert_ne!(other.secret["data"], second.secret["data"], "another Secret, another password");
     }
 }

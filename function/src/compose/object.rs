@@ -29,10 +29,10 @@ pub fn place_prefix(placement_id: &str) -> String {
 }
 
 /// The name of a composed object, the same for ever for the same workload, place and resource: an object whose reference was
-/// lost is found again instead of made twice.
+/// lost is found again instead of made twice. It carries the product, since workloads of two products may have one name.
 #[must_use]
-pub fn object_name(identity: &Identity, placement: &Placement, resource: &str, suffix: &str) -> String {
-    shortened(&format!("{}-{}-{resource}{suffix}", identity.name, placement.id()), LONGEST_NAME)
+pub fn object_name(identity: &Identity, product: &str, placement: &Placement, resource: &str, suffix: &str) -> String {
+    shortened(&format!("{}-{product}-{}-{resource}{suffix}", identity.name, placement.id()), LONGEST_NAME)
 }
 
 /// What labels say about a composed object.
@@ -73,6 +73,7 @@ pub(super) fn finish(
     placement: &Placement,
     name: &str,
 ) {
+    metadata_first(object);
     child(object, "metadata").insert("name".to_owned(), json!(name));
     if identity.flavour == Flavour::Namespaced {
         object.insert("apiVersion".to_owned(), json!(plan.namespaced_api_version));
@@ -91,6 +92,22 @@ pub(super) fn finish(
         spec.remove("deletionPolicy");
         child(spec, "providerConfigRef").entry("kind").or_insert_with(|| json!(placement.provider_config.kind));
         local_secret_references(spec);
+    }
+}
+
+/// Puts `metadata`, with its name, where people look for it: after `kind`.
+fn metadata_first(object: &mut Map<String, Value>) {
+    let rest = std::mem::take(object);
+    let (head, tail): (Vec<_>, Vec<_>) = rest.into_iter().partition(|(field, _)| field == "apiVersion" || field == "kind");
+    object.extend(head);
+    object.insert("metadata".to_owned(), json!({"name": ""}));
+    for (field, value) in tail {
+        match (field.as_str(), value) {
+            ("metadata", Value::Object(fields)) => child(object, "metadata").extend(fields),
+            (_, value) => {
+                object.insert(field, value);
+            }
+        }
     }
 }
 

@@ -13,13 +13,14 @@ use super::expression::{Expression, References};
 use super::template::{Template, TemplateError};
 
 /// The variables that every expression sees.
-pub const VARIABLES: [&str; 14] = [
+pub const VARIABLES: [&str; 15] = [
     "cell",
     "claim",
     "credentials",
     "environment",
     "flavour",
     "ha",
+    "id",
     "names",
     "observed",
     "params",
@@ -79,6 +80,8 @@ pub struct ResourcePlan {
     pub(super) for_each: Option<Expression>,
     pub(super) ready_when: Option<Expression>,
     pub(super) needs: Needs,
+    /// Resources that its template names or reads: it cannot do well before they do.
+    pub refers_to: BTreeSet<String>,
 }
 
 /// A message to the developer, compiled.
@@ -251,6 +254,9 @@ impl Compiler<'_> {
         let earlier: BTreeSet<&str> = templates.resources.iter().take(at).map(|r| r.name.as_str()).collect();
         self.names(&path, &template, &earlier, templates);
 
+        let mut refers_to = needs.observed.clone();
+        template.references(&mut |references| refers_to.extend(references.names.iter().cloned()));
+
         let text = |field: &str| resource.template.get(field).and_then(Value::as_str).filter(|text| !text.contains("${"));
         let (Some(api_version), Some(kind)) = (text("apiVersion"), text("kind")) else {
             self.error(
@@ -275,6 +281,7 @@ impl Compiler<'_> {
             include_when,
             for_each,
             ready_when,
+            refers_to,
             needs,
         })
     }

@@ -81,7 +81,7 @@ pub struct Withheld {
 /// Renders `plan` of `product`.
 #[must_use]
 pub fn render(product: &Product, plan: &ProviderPlan, inputs: Inputs<'_>, observed: &dyn Observed) -> Rendering {
-    let scope = Scope::new(inputs.request, inputs.tier, inputs.placement, inputs.identity, inputs.credentials);
+    let scope = Scope::new(inputs.request, inputs.tier, inputs.placement, inputs.identity, &product.name, inputs.credentials);
     let mut renderer = Renderer {
         product,
         plan,
@@ -132,7 +132,7 @@ impl<'a> Renderer<'a> {
 
     fn known_names(&mut self) {
         for resource in self.plan.resources.iter().filter(|r| !r.immutable && !r.repeated) {
-            let name = object_name(self.inputs.identity, self.inputs.placement, &resource.name, "");
+            let name = object_name(self.inputs.identity, &self.product.name, self.inputs.placement, &resource.name, "");
             set(&mut self.names, &resource.name, json!(name));
         }
     }
@@ -256,7 +256,7 @@ impl<'a> Renderer<'a> {
             suffix.push_str(&short_hash(&rendered.to_string()));
         }
         let key = resource_key(&self.placement_id, &plan.name, &suffix);
-        let name = object_name(identity, placement, &plan.name, &suffix);
+        let name = object_name(identity, &self.product.name, placement, &plan.name, &suffix);
         if let Some(fields) = rendered.as_object_mut() {
             object::finish(fields, plan, identity, placement, &name);
             Labels { request, product: &self.product.name, placement }.set(fields, &plan.name, plan.stateful);

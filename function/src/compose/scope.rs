@@ -6,6 +6,7 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
 use super::credentials::Credentials;
+use super::expression::short_hash;
 
 /// Where a workload runs, with everything that templates need to know of the place.
 #[derive(Debug, Clone, PartialEq)]
@@ -75,6 +76,27 @@ pub struct TierFacts {
     pub capabilities: Vec<String>,
 }
 
+/// A name for a workload at a place that every cloud takes, the same for ever, and no other workload's or placement's:
+/// begins with a letter, lower-case letters, digits and single hyphens, at most 40 characters.
+///
+/// The sequence is part of it: when a workload comes back to a place where a human has taken over what it left there, it must
+/// not take hold of that again. (It comes back only after a release, so the sequence never changes under something that is
+/// there.)
+fn provider_id(identity: &Identity, product: &str, placement: &Placement) -> String {
+    const LONGEST: usize = 40;
+    let whole = [product, &identity.namespace, &identity.name, &placement.id(), &placement.sequence.to_string()].join("/");
+    let hash = short_hash(&whole);
+    let mut plain = String::new();
+    for c in identity.name.chars().map(|c| if c.is_ascii_lowercase() || c.is_ascii_digit() { c } else { '-' }) {
+        let begins_well = !plain.is_empty() || c.is_ascii_lowercase();
+        if plain.len() < LONGEST - hash.len() - 1 && begins_well && !(c == '-' && plain.ends_with('-')) {
+            plain.push(c);
+        }
+    }
+    let plain = plain.trim_end_matches('-');
+    if plain.is_empty() { format!("w-{hash}") } else { format!("{plain}-{hash}") }
+}
+
 /// The variables that are the same for all of a placement's expressions.
 #[derive(Debug)]
 pub struct Scope {
@@ -89,6 +111,7 @@ impl Scope {
         tier: &TierFacts,
         placement: &Placement,
         identity: &Identity,
+        product: &str,
         credentials: Option<&Credentials>,
     ) -> Self {
         let flavour = match identity.flavour {
@@ -116,6 +139,7 @@ impl Scope {
             ),
             ("claim", json!({"name": identity.claim_name, "namespace": identity.namespace})),
             ("xr", json!({"name": identity.name, "namespace": identity.namespace})),
+            ("id", json!(provider_id(identity, product, placement))),
             ("flavour", json!(flavour)),
         ];
         if let Some(credentials) = credentials {

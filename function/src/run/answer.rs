@@ -9,7 +9,8 @@ use serde_json::{Map, Value, json};
 use super::Failure;
 use super::compose::{Desired, Plan};
 use super::evidence::Standing;
-use super::observed::{Composite, Resources};
+use super::observed::{Composite, Item, Resources};
+use crate::compose::product::Product;
 use crate::compose::scope::Placement;
 use crate::wire::{from_struct, to_struct, v1};
 
@@ -173,19 +174,36 @@ pub(super) fn story(
 }
 
 /// Whether the provider takes what it is asked, from the conditions of the current placement's managed resources.
-pub(super) fn provider_health(provider: &str, place: &str, seen: &Resources<'_>) -> (v1::Status, &'static str, String) {
-    let managed: Vec<_> = seen.at(place).filter(|(_, item)| item.is_managed()).collect();
+///
+/// An error of a resource that refers to another which is not ready yet is no failure of the provider: a user cannot be made
+/// before its database, nor a listener before its load balancer.
+pub(super) fn provider_health(
+    placement: &Placement,
+    product: &Product,
+    seen: &Resources<'_>,
+) -> (v1::Status, &'static str, String) {
+    let provider = &placement.provider;
+    let place = placement.id();
+    let managed: Vec<_> = seen.at(&place).filter(|(_, item)| item.is_managed()).collect();
+    let unready: BTreeSet<&str> =
+        managed.iter().filter(|(_, item)| !item.is_ready()).filter_map(|(_, item)| item.resource()).collect();
+    let plans = product.provider(provider).map(|plan| plan.resources.as_slice()).unwrap_or_default();
+    let excused = |item: &Item<'_>| {
+        let plan = plans.iter().find(|plan| Some(plan.name.as_str()) == item.resource());
+        plan.is_some_and(|plan| plan.refers_to.iter().any(|other| unready.contains(other.as_str())))
+    };
     let errors: Vec<String> = managed
         .iter()
+        .filter(|(_, item)| !excused(item))
         .filter_map(|(key, item)| Some(format!("{}: {}", key.rsplit('/').next().unwrap_or(key), item.sync_error()?)))
         .collect();
     if !errors.is_empty() {
         return (v1::Status::ConditionFalse, "ReconcileError", format!("{provider}: {}", shorten(&errors.join("; "))));
     }
     if managed.iter().any(|(_, item)| item.is_synced()) {
-        return (v1::Status::ConditionTrue, "Reconciled", provider.to_owned());
+        return (v1::Status::ConditionTrue, "Reconciled", provider.clone());
     }
-    (v1::Status::ConditionUnknown, "NothingObserved", provider.to_owned())
+    (v1::Status::ConditionUnknown, "NothingObserved", provider.clone())
 }
 
 /// What is missing, for people.

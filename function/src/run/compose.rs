@@ -69,7 +69,7 @@ pub(super) fn plan(job: Job<'_>, seen: &Resources<'_>) -> Plan {
     plan.effective = effective;
     plan.notices = notices;
 
-    keep_at_current(&mut plan, job.placement, &objects, &withheld, seen);
+    keep_at_current(&mut plan, job, &objects, &withheld, seen);
     for composed in objects {
         plan.desired.insert(composed.key, Desired { object: composed.object, ready: composed.ready });
     }
@@ -124,8 +124,9 @@ fn looked_at(item: &Item<'_>) -> Option<Desired> {
 }
 
 /// What exists at the current placement, and was not rendered.
-fn keep_at_current(plan: &mut Plan, placement: &Placement, objects: &[Composed], withheld: &[Withheld], seen: &Resources<'_>) {
-    let place = placement.id();
+fn keep_at_current(plan: &mut Plan, job: Job<'_>, objects: &[Composed], withheld: &[Withheld], seen: &Resources<'_>) {
+    let place = job.placement.id();
+    let released = job.release == Some(place.as_str());
     let rendered: BTreeSet<&str> = objects.iter().map(|object| object.key.as_str()).collect();
     let withheld: BTreeSet<&str> = withheld.iter().map(|withheld| withheld.resource.as_str()).collect();
     // A resource's earlier generations go when all of the present one is ready.
@@ -135,11 +136,11 @@ fn keep_at_current(plan: &mut Plan, placement: &Placement, objects: &[Composed],
         let resource = item.resource().unwrap_or_default();
         let kept = if withheld.contains(resource) || renewing.contains(resource) {
             as_it_is(item)
-        } else if item.is_stateful() {
+        } else if item.is_stateful() && !(released && !item.deletion_reaches_provider()) {
             retained.push(key.to_owned());
             looked_at(item)
         } else {
-            // Nothing asks for it any more, and it holds no data.
+            // Nothing asks for it any more, and it holds no data (or a human has let it go).
             None
         };
         if let Some(kept) = kept {
@@ -147,7 +148,7 @@ fn keep_at_current(plan: &mut Plan, placement: &Placement, objects: &[Composed],
         }
     }
     if !retained.is_empty() {
-        let Placement { provider, region, .. } = placement.clone();
+        let Placement { provider, region, .. } = job.placement.clone();
         plan.retained.push(Retained { place, provider, region, resources: retained });
     }
 }
@@ -189,7 +190,8 @@ fn workload_credentials(job: Job<'_>, seen: &Resources<'_>, plan: &mut Plan) -> 
         return None;
     };
     let object = observed.and_then(Item::object);
-    let credentials::Plan { credentials, mut secret } = credentials::plan(job.identity, &spec.username, object.as_ref());
+    let credentials::Plan { credentials, mut secret } =
+        credentials::plan(job.identity, &job.product.name, &spec.username, object.as_ref());
     label_workload(&mut secret, job, "credentials", true);
     let ready = credentials.password.is_some();
     plan.desired.insert(credentials::RESOURCE_KEY.to_owned(), Desired { object: secret, ready });

@@ -23,6 +23,7 @@ use idp_crds::status::PlacementStatus;
 
 use crate::catalog::Catalog;
 use crate::compose::product::Product;
+use crate::compose::scope::Placement;
 use crate::schedule::Provenance;
 use crate::wire::{from_struct, v1};
 
@@ -154,7 +155,7 @@ impl Case<'_> {
             self.composite.metadata.annotations.get(RELEASE).map(String::as_str).filter(|place| *place != placement.id());
         let job = Job { product, request: &request, tier: &tier, placement: &placement, identity: &identity, release };
         let plan = compose::plan(job, self.seen);
-        self.tell(answer, &standing, &placement, plan, status.as_ref(), ignored)
+        self.tell(answer, &standing, &placement, product, plan, status.as_ref(), ignored)
     }
 
     fn product<'l>(&self, loaded: &'l Loaded, input: &Input) -> Result<&'l Product, Failure> {
@@ -239,7 +240,8 @@ impl Case<'_> {
         &self,
         answer: &mut Answer,
         standing: &Standing,
-        placement: &crate::compose::scope::Placement,
+        placement: &Placement,
+        product: &Product,
         plan: compose::Plan,
         before: Option<&PlacementStatus>,
         ignored: Option<String>,
@@ -266,7 +268,7 @@ impl Case<'_> {
         );
         let (status, reason, message) = answer::readiness(&plan);
         answer.condition(RESOURCES_READY, status, reason, message);
-        let (health, reason, message) = answer::provider_health(&placement.provider, &placement.id(), self.seen);
+        let (health, reason, message) = answer::provider_health(placement, product, self.seen);
         answer.condition(PROVIDER_HEALTHY, health, reason, message);
 
         let settled = plan.arrived && !plan.moving && health == v1::Status::ConditionTrue;
