@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
     version = "v1alpha1",
     kind = "FeatureFlag",
     category = "idp",
+    doc = "A switch for the scheduler.",
     derive = "PartialEq",
-    label("platform.example.org/catalog", "true"),
     printcolumn(name = "Enabled", type_ = "boolean", json_path = ".spec.enabled"),
     printcolumn(name = "Description", type_ = "string", json_path = ".spec.description"),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")

@@ -16,8 +16,8 @@ use crate::schema;
     version = "v1alpha1",
     kind = "Tier",
     category = "idp",
+    doc = "A class of service: recovery objectives, the capabilities a place must have, and the weights of its scores.",
     derive = "PartialEq",
-    label("platform.example.org/catalog", "true"),
     printcolumn(
         name = "RTO",
         type_ = "integer",
