@@ -7,6 +7,9 @@
 //! - [`status`]: the placement as a composite resource reports it;
 //! - [`names`]: labels and annotations, spelled once.
 
+// Every printer column has a type and a path of its own; the lint takes them for repetitions.
+#![allow(clippy::duplicated_attributes)]
+
 pub mod candidate;
 pub mod cloud_provider;
 pub mod contract;

@@ -97,8 +97,11 @@ impl Workload {
             persisted: self.persisted,
         };
         let secret = observed.object(RESOURCE_KEY);
-        let credentials =
-            product.spec.credentials.as_ref().map(|c| credentials::plan(&identity, &product.name, &c.username, secret.as_ref()).credentials);
+        let credentials = product
+            .spec
+            .credentials
+            .as_ref()
+            .map(|c| credentials::plan(&identity, &product.name, &c.username, secret.as_ref()).credentials);
         let plan = product.provider(&placement.provider).expect("the product is offered there");
         let inputs = Inputs {
             request: &request,

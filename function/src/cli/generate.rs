@@ -84,7 +84,7 @@ pub(super) fn run(args: GenerateArgs, out: &mut impl Write) -> Result<(), CliErr
     let documents = match args.what {
         What::Crds { output_dir: Some(folder) } => return write_crds(&folder),
         What::Crds { output_dir: None } => crds()?,
-        What::Xrd(products) => products.generate(|product, style| xrd(product, style))?,
+        What::Xrd(products) => products.generate(xrd)?,
         What::Composition { products, crossplane } => {
             products.generate(|product, style| composition(product, style, crossplane == Crossplane::V2))?
         }
@@ -97,7 +97,7 @@ pub(super) fn run(args: GenerateArgs, out: &mut impl Write) -> Result<(), CliErr
         }
         What::Catalog => {
             for (path, text) in embedded_files() {
-                write!(out, "# {path}\n{}---\n{}", "", text.trim_start_matches("---\n"))?;
+                write!(out, "---\n# {path}\n{}", text.trim_start_matches("---\n"))?;
             }
             return Ok(out.flush()?);
         }

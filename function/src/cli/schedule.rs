@@ -134,7 +134,7 @@ impl Answerer {
                         runtime_cluster: reason.selected.runtime_cluster.clone(),
                         network: reason.network.clone(),
                     },
-                    failover: reason.failover.clone(),
+                    failover: reason.failover.clone().map(Box::new),
                     reason: Box::new(reason),
                 }
             }
@@ -335,7 +335,7 @@ struct Answer {
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Outcome {
-    Placed { placement: Placement, reason: Box<Record>, failover: Option<FailoverTarget> },
+    Placed { placement: Placement, reason: Box<Record>, failover: Option<Box<FailoverTarget>> },
     Error { error: Failure },
 }
 

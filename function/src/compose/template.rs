@@ -30,7 +30,7 @@ pub enum Piece {
     /// As it is.
     Literal(String),
     /// The text of the expression's value.
-    Expression(Expression),
+    Expression(Box<Expression>),
 }
 
 /// An expression that does not compile, and where.
@@ -158,7 +158,7 @@ fn compile_text(text: &str, path: &str, known: &BTreeSet<&str>, errors: &mut Vec
                 match part {
                     Part::Literal(literal) => pieces.push(Piece::Literal(literal)),
                     Part::Expression(source) => match Expression::compile(source, known) {
-                        Ok(expression) => pieces.push(Piece::Expression(expression)),
+                        Ok(expression) => pieces.push(Piece::Expression(Box::new(expression))),
                         Err(CompileError(message)) => report(source, message),
                     },
                 }
@@ -170,7 +170,7 @@ fn compile_text(text: &str, path: &str, known: &BTreeSet<&str>, errors: &mut Vec
     match (pieces_iter.next(), pieces_iter.next()) {
         (None, _) => Template::Literal(Value::String(String::new())),
         (Some(Piece::Literal(literal)), None) => Template::Literal(Value::String(literal)),
-        (Some(Piece::Expression(expression)), None) => Template::Expression(Box::new(expression)),
+        (Some(Piece::Expression(expression)), None) => Template::Expression(expression),
         (Some(first), Some(second)) => Template::Text([first, second].into_iter().chain(pieces_iter).collect()),
     }
 }

@@ -136,7 +136,7 @@ fn keep_at_current(plan: &mut Plan, job: Job<'_>, objects: &[Composed], withheld
         let resource = item.resource().unwrap_or_default();
         let kept = if withheld.contains(resource) || renewing.contains(resource) {
             as_it_is(item)
-        } else if item.is_stateful() && !(released && !item.deletion_reaches_provider()) {
+        } else if item.is_stateful() && (!released || item.deletion_reaches_provider()) {
             retained.push(key.to_owned());
             looked_at(item)
         } else {

@@ -112,6 +112,14 @@ impl Function {
     }
 }
 
+/// What was worked out.
+struct Outcome<'a> {
+    standing: &'a Standing,
+    placement: &'a Placement,
+    product: &'a Product,
+    plan: compose::Plan,
+}
+
 /// One request, read.
 struct Case<'a> {
     request: &'a v1::RunFunctionRequest,
@@ -155,7 +163,8 @@ impl Case<'_> {
             self.composite.metadata.annotations.get(RELEASE).map(String::as_str).filter(|place| *place != placement.id());
         let job = Job { product, request: &request, tier: &tier, placement: &placement, identity: &identity, release };
         let plan = compose::plan(job, self.seen);
-        self.tell(answer, &standing, &placement, product, plan, status.as_ref(), ignored)
+        let outcome = Outcome { standing: &standing, placement: &placement, product, plan };
+        self.tell(answer, outcome, status.as_ref(), ignored)
     }
 
     fn product<'l>(&self, loaded: &'l Loaded, input: &Input) -> Result<&'l Product, Failure> {
@@ -239,13 +248,11 @@ impl Case<'_> {
     fn tell(
         &self,
         answer: &mut Answer,
-        standing: &Standing,
-        placement: &Placement,
-        product: &Product,
-        plan: compose::Plan,
+        outcome: Outcome<'_>,
         before: Option<&PlacementStatus>,
         ignored: Option<String>,
     ) -> Result<(), Failure> {
+        let Outcome { standing, placement, product, plan } = outcome;
         let told = ignored.map(|why| ("annotation-not-followed".to_owned(), why)).into_iter().collect();
         let story = answer::story(standing, placement, &plan, before, told);
         let place = format!("{}/{}", placement.provider, placement.region);
