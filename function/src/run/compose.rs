@@ -156,25 +156,28 @@ fn keep_at_current(plan: &mut Plan, job: Job<'_>, objects: &[Composed], withheld
 /// What exists at other placements.
 fn keep_elsewhere(plan: &mut Plan, job: Job<'_>, current: &str, seen: &Resources<'_>) {
     for (place, SeenPlace { provider, region, .. }) in seen.places().into_iter().filter(|(place, _)| place != current) {
-        let reaches = seen.at(&place).any(|(_, item)| item.deletion_reaches_provider());
+        // What holds data is data also in a product that otherwise holds none.
+        let stateful = |item: &Item<'_>| job.product.spec.stateful || item.is_stateful();
+        let reaches = seen.at(&place).any(|(_, item)| stateful(item) && item.deletion_reaches_provider());
         let other = Other { place: &place, deletion_reaches_provider: reaches };
-        let fate = phase::fate(other, job.product.spec.stateful, plan.arrived, job.release);
-        let keep = match fate {
-            Fate::Stays => {
-                plan.moving = true;
-                as_it_is
-            }
-            Fate::Retained => looked_at,
-            Fate::Dropped => continue,
-        };
         let mut resources = Vec::new();
         for (key, item) in seen.at(&place) {
-            if let Some(desired) = keep(item) {
+            let desired = match phase::fate(other, stateful(item), plan.arrived, job.release) {
+                Fate::Stays => {
+                    plan.moving = true;
+                    as_it_is(item)
+                }
+                Fate::Retained => {
+                    resources.push(key.to_owned());
+                    looked_at(item)
+                }
+                Fate::Dropped => None,
+            };
+            if let Some(desired) = desired {
                 plan.desired.insert(key.to_owned(), Desired { ready: true, ..desired });
-                resources.push(key.to_owned());
             }
         }
-        if fate == Fate::Retained {
+        if !resources.is_empty() {
             plan.retained.push(Retained { place, provider, region, resources });
         }
     }

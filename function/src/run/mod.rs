@@ -39,6 +39,8 @@ use observed::{Composite, Resources};
 const UNKNOWN_PRODUCT: &str = "UnknownProduct";
 /// The place where a workload runs is not described (any more).
 const CANDIDATE_GONE: &str = "CandidateGone";
+/// The product is not offered (any more) on the provider where a workload runs.
+const PROVIDER_GONE: &str = "ProviderGone";
 
 /// The composition function.
 #[derive(Debug, Default)]
@@ -145,10 +147,7 @@ impl Case<'_> {
             Evidence::Placed { standing, ignored } => (standing, ignored),
             Evidence::Unplaced { ignored } => match self.decide(catalog, product, &request, &identity.claim_name) {
                 Ok(standing) => (standing, ignored),
-                Err(failure) => {
-                    self.nowhere(answer, &failure);
-                    return Ok(());
-                }
+                Err(failure) => return self.nowhere(answer, &failure),
             },
         };
         let at = (standing.provider.as_str(), standing.region.as_str());
@@ -219,18 +218,21 @@ impl Case<'_> {
     }
 
     /// No place now; there may be one later.
-    fn nowhere(&self, answer: &mut Answer, failure: &Failure) {
+    fn nowhere(&self, answer: &mut Answer, failure: &Failure) -> Result<(), Failure> {
+        // The workload's Secret may be there already.
+        answer.desire(compose::keep_all(self.seen, false).0)?;
         let told = self.composite.condition(PLACED).is_some_and(|placed| placed.message == failure.message);
         if !told {
             answer.result(v1::Severity::Warning, failure.reason, failure.message.clone());
         }
         answer.condition(PLACED, v1::Status::ConditionFalse, failure.reason, failure.message.clone());
-        let _ = answer.composite(self.composite, serde_json::Map::new(), None, Some(false));
+        answer.composite(self.composite, serde_json::Map::new(), None, Some(false))
     }
 
     /// Everything stays as it is: resources, status, connection.
     fn keep(&self, answer: &mut Answer, failure: Option<Failure>) -> Result<(), Failure> {
-        let gone = failure.as_ref().is_some_and(|failure| [UNKNOWN_PRODUCT, CANDIDATE_GONE].contains(&failure.reason));
+        let gone =
+            failure.as_ref().is_some_and(|failure| [UNKNOWN_PRODUCT, CANDIDATE_GONE, PROVIDER_GONE].contains(&failure.reason));
         let (kept, retained) = compose::keep_all(self.seen, gone);
         answer.desire(kept)?;
         answer.keep_connection(self.request);

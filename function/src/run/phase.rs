@@ -31,7 +31,7 @@ pub fn fate(other: Other<'_>, stateful: bool, arrived: bool, release: Option<&st
     let released = release == Some(other.place);
     match (stateful, arrived) {
         // On the way nothing goes, whatever state the old provider is in; but what is looked at only stays so.
-        (_, false) if !other.deletion_reaches_provider && stateful && !released => Fate::Retained,
+        (true, false) if !other.deletion_reaches_provider => Fate::Retained,
         (_, false) => Fate::Stays,
         (false, true) => Fate::Dropped,
         // First the policies that would delete go; only when that has been observed does the object.
