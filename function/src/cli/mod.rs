@@ -5,6 +5,7 @@ pub mod generate;
 pub mod input;
 pub mod render;
 pub mod schedule;
+pub mod serve;
 mod summary;
 
 use std::io::{self, BufReader, BufWriter, Write};
@@ -40,7 +41,7 @@ Exit codes:
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run the composition function that Crossplane calls.
-    // Serve(serve::ServeArgs),
+    Serve(serve::ServeArgs),
     Render(render::RenderArgs),
     /// Answer placement questions: JSON lines in, JSON lines out, in the same order.
     Schedule(ScheduleArgs),
@@ -112,7 +113,7 @@ impl CliError {
 #[must_use]
 pub fn main() -> ExitCode {
     let result = match Cli::parse().command {
-        // Command::Serve(args) => return serve::main(args),
+        Command::Serve(args) => return serve::main(args),
         Command::Render(args) => render::run(args, &mut output(), &mut io::stderr().lock()),
         Command::Schedule(args) => answer(&args),
         Command::Generate(args) => generate::run(args, &mut output()),

@@ -67,8 +67,12 @@ impl Out {
         let Some(start) = self.open.pop() else {
             return;
         };
-        let mut varint = [0; 10];
         let length = self.bytes.len() - start;
+        if let (Ok(short @ 0..0x80), Some(byte)) = (u8::try_from(length), self.bytes.get_mut(start - 1)) {
+            *byte = short;
+            return;
+        }
+        let mut varint = [0; 10];
         let size = prost::length_delimiter_len(length);
         // Ten bytes hold any length, so this cannot fail.
         let _ = prost::encode_length_delimiter(length, &mut varint.as_mut_slice());

@@ -1,0 +1,205 @@
+//! `idp serve`: the composition function that Crossplane calls.
+
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use clap::builder::FalseyValueParser;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+use tracing_subscriber::EnvFilter;
+
+use crate::run;
+use crate::server::function::{self, Settings};
+use crate::server::grpc::FunctionRunner;
+use crate::server::runtime::runtime;
+use crate::server::shutdown::{ShutdownError, drain_on_signal};
+use crate::server::tls::{CertificateDir, ReloadingTls, TlsError};
+
+/// The flags every composition function has, with the names of the Crossplane
+/// SDKs.
+#[derive(Args, Clone, Debug)]
+pub struct ServeArgs {
+    /// Log more, and in a form meant for people instead of JSON.
+    #[arg(short, long, env = "DEBUG", value_parser = FalseyValueParser::new())]
+    pub debug: bool,
+
+    /// Where to listen for Crossplane (gRPC).
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "0.0.0.0:9443", value_parser = parse_address)]
+    pub address: SocketAddr,
+
+    /// Directory holding tls.crt and tls.key, the function's certificate, and
+    /// ca.crt, the authority that signs Crossplane's. Crossplane provides it;
+    /// changed files are picked up while running.
+    #[arg(long, value_name = "DIR", env = "TLS_SERVER_CERTS_DIR")]
+    pub tls_certs_dir: Option<PathBuf>,
+
+    /// Serve without TLS, to anyone: for `crossplane render` on a laptop.
+    /// --tls-certs-dir is ignored.
+    #[arg(long)]
+    pub insecure: bool,
+
+    /// The largest gRPC message to take or to send, in bytes or with a unit: Ki,
+    /// Mi, Gi.
+    #[arg(long, value_name = "SIZE", default_value = "64Mi", value_parser = parse_size)]
+    pub max_recv_message_size: usize,
+
+    /// Where to answer /metrics, /healthz and /readyz (HTTP); empty for nowhere.
+    #[arg(long, value_name = "[ADDRESS]:PORT", env = "METRICS_ADDRESS", default_value = ":8080", value_parser = parse_optional_address)]
+    pub metrics_address: OptionalAddress,
+}
+
+/// An address, or none where the flag is empty.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OptionalAddress(pub Option<SocketAddr>);
+
+/// Why the function could not be served, or not to the end.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// Neither certificates nor the consent to go without.
+    #[error("no TLS certificates: pass --tls-certs-dir (or set TLS_SERVER_CERTS_DIR), or --insecure to serve without TLS")]
+    NoCertificates,
+    /// The certificates cannot be used.
+    #[error("cannot serve with the TLS certificates in {}: {source}", .directory.display())]
+    Certificates {
+        /// Where they are.
+        directory: PathBuf,
+        /// What is wrong with them.
+        source: TlsError,
+    },
+    /// An address is taken, or not ours.
+    #[error("cannot listen on {address} (--{flag}): {source}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// The flag that says it.
+        flag: &'static str,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The embedded protocol descriptor is broken.
+    #[error("cannot describe the protocol: {0}")]
+    Reflection(#[from] tonic_reflection::server::Error),
+    /// The threads cannot be started.
+    #[error("cannot start the threads to serve with: {0}")]
+    Runtime(#[source] io::Error),
+    /// Signals cannot be handled, or a second one came.
+    #[error(transparent)]
+    Shutdown(#[from] ShutdownError),
+}
+
+/// Serves the composition function: the whole of `idp serve`.
+#[must_use]
+pub fn main(args: ServeArgs) -> ExitCode {
+    let serving = || runtime().map_err(ServeError::Runtime)?.block_on(serve(args, run::Function::new()));
+    match serving() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(io::stderr().lock(), "error: {error}");
+            ExitCode::from(3)
+        }
+    }
+}
+
+/// Serves `runner` until SIGTERM or SIGINT, then drains.
+///
+/// # Errors
+///
+/// The certificates or the addresses cannot be used, or a second signal cut the
+/// draining short.
+pub async fn serve(args: ServeArgs, runner: impl FunctionRunner) -> Result<(), ServeError> {
+    let ServeArgs {
+        debug,
+        address,
+        tls_certs_dir,
+        insecure,
+        max_recv_message_size,
+        metrics_address: OptionalAddress(metrics_address),
+    } = args;
+    log_to_stderr(debug);
+
+    // Before listening: whoever connects gets an answer.
+    let tls = if insecure {
+        warn!("serving without TLS (--insecure)");
+        None
+    } else {
+        Some(certificates(tls_certs_dir)?)
+    };
+    let listener = listen(address, "address").await?;
+    let ops = match metrics_address {
+        Some(address) => Some(listen(address, "metrics-address").await?),
+        None => None,
+    };
+    info!(%address, "serving the composition function");
+
+    let shutdown = CancellationToken::new();
+    let settings = Settings { listener, tls, ops, message_limit: max_recv_message_size };
+    let serving = function::serve(settings, runner, shutdown.clone());
+    drain_on_signal(shutdown, serving).await??;
+    info!("stopped");
+    Ok(())
+}
+
+fn certificates(directory: Option<PathBuf>) -> Result<(CertificateDir, ReloadingTls), ServeError> {
+    let directory = directory.ok_or(ServeError::NoCertificates)?;
+    let certificates = CertificateDir::verifying_clients(&directory);
+    match certificates.load() {
+        Ok(tls) => Ok((certificates, tls)),
+        Err(source) => Err(ServeError::Certificates { directory, source }),
+    }
+}
+
+async fn listen(address: SocketAddr, flag: &'static str) -> Result<TcpListener, ServeError> {
+    TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, flag, source })
+}
+
+/// RUST_LOG, where set, says what to log.
+fn log_to_stderr(debug: bool) {
+    let default = if debug { "debug,h2=info,hyper_util=info" } else { "info" };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    // An error means that whoever embeds us logs already.
+    let _ = if debug { subscriber.try_init() } else { subscriber.json().flatten_event(true).with_span_list(false).try_init() };
+}
+
+/// As Go writes them: without an address, all of them.
+fn parse_address(text: &str) -> Result<SocketAddr, String> {
+    let full = match text.strip_prefix(':') {
+        Some(port) => format!("0.0.0.0:{port}"),
+        None => text.to_owned(),
+    };
+    full.parse().map_err(|_| "expected an IP address and a port, such as 0.0.0.0:9443 or :9443".to_owned())
+}
+
+fn parse_optional_address(text: &str) -> Result<OptionalAddress, String> {
+    if text.is_empty() {
+        return Ok(OptionalAddress(None));
+    }
+    parse_address(text).map(Some).map(OptionalAddress)
+}
+
+/// The Rust SDK counts in bytes, the Go template in MiB. A unit leaves no doubt,
+/// and a limit that refuses ordinary requests is most likely such a mistake.
+fn parse_size(text: &str) -> Result<usize, String> {
+    const MIN: usize = 1 << 20;
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = match text.strip_prefix(digits) {
+        Some("") => 1,
+        Some("Ki") => 1 << 10,
+        Some("Mi") => 1 << 20,
+        Some("Gi") => 1 << 30,
+        _ => return Err("unknown unit: use Ki, Mi, Gi, or none for bytes".to_owned()),
+    };
+    let size = digits
+        .parse::<usize>()
+        .ok()
+        .and_then(|number| number.checked_mul(unit))
+        .ok_or("expected a number, such as 67108864 or 64Mi")?;
+    if size < MIN {
+        return Err(format!("{size} bytes is too small for Crossplane's requests: at least 1Mi; write {text}Mi for mebibytes"));
+    }
+    Ok(size)
+}

@@ -1,0 +1,93 @@
+//! The composition function as a process: gRPC, certificates, probes, metrics.
+
+use std::time::Duration;
+
+use prometheus_client::registry::Registry;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tonic::Status;
+use tonic_health::ServingStatus;
+use tonic_health::server::HealthReporter;
+
+use super::grpc::{self, FunctionRunner};
+use super::http::{self, Options};
+use super::ops::{self, Readiness};
+use super::tls::{CertificateDir, ReloadingTls};
+use crate::run;
+use crate::wire::v1::function_runner_service_server::SERVICE_NAME;
+use crate::wire::v1::{RunFunctionRequest, RunFunctionResponse};
+
+/// Crossplane keeps its connection for as long as it lasts; once it ends, it
+/// looks up the function's addresses anew and finds new replicas.
+const MAX_CONNECTION_AGE: Duration = Duration::from_secs(10 * 60);
+
+impl FunctionRunner for run::Function {
+    fn run(&self, request: RunFunctionRequest) -> Result<RunFunctionResponse, Status> {
+        // Whatever is wrong with a request is told in the answer.
+        Ok(self.answer(&request))
+    }
+}
+
+/// How the function is served.
+pub struct Settings {
+    /// Where gRPC is spoken.
+    pub listener: TcpListener,
+    /// The certificate and the directory it comes from; none to serve without TLS.
+    pub tls: Option<(CertificateDir, ReloadingTls)>,
+    /// Where the operator finds metrics and probes.
+    pub ops: Option<TcpListener>,
+    /// The largest message in bytes, in either direction.
+    pub message_limit: usize,
+}
+
+/// Serves `runner` until `shutdown`, then answers what is in flight.
+///
+/// # Errors
+///
+/// The embedded protocol descriptor is broken.
+pub async fn serve(
+    settings: Settings,
+    runner: impl FunctionRunner,
+    shutdown: CancellationToken,
+) -> Result<(), tonic_reflection::server::Error> {
+    let Settings { listener, tls, ops, message_limit } = settings;
+    let mut registry = Registry::default();
+    let health = HealthReporter::new();
+    let router = grpc::router(runner, message_limit, health.clone(), &mut registry)?;
+    let readiness = Readiness::default();
+
+    let (certificates, tls) = tls.unzip();
+    let options = Options { tls: tls.clone(), max_connection_age: Some(MAX_CONNECTION_AGE), ..Options::default() };
+    // The operator can watch the draining.
+    let drained = CancellationToken::new();
+    let grpc = async {
+        http::serve(listener, options, router, shutdown.clone()).await;
+        drained.cancel();
+    };
+    let ops = async {
+        if let Some(listener) = ops {
+            let router = ops::router(registry, readiness.clone());
+            http::serve(listener, Options::default(), router, drained.clone()).await;
+        }
+    };
+    let state = async {
+        announce(&health, &readiness, true).await;
+        shutdown.cancelled().await;
+        announce(&health, &readiness, false).await;
+    };
+    let certificates = async {
+        if let (Some(certificates), Some(tls)) = (certificates, tls) {
+            drained.run_until_cancelled(certificates.follow(&tls)).await;
+        }
+    };
+    tokio::join!(grpc, ops, state, certificates);
+    Ok(())
+}
+
+async fn announce(health: &HealthReporter, readiness: &Readiness, ready: bool) {
+    let status = if ready { ServingStatus::Serving } else { ServingStatus::NotServing };
+    for service in ["", SERVICE_NAME] {
+        health.set_service_status(service, status).await;
+    }
+    readiness.set(ready);
+}
