@@ -1,0 +1,57 @@
+//! What users touch, on a real API server with a real Crossplane.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing
+)]
+
+use idp_tests::cluster::{Cluster, eventually};
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::api::Api;
+
+const XRD: &str = r#"
+apiVersion: apiextensions.crossplane.io/v1
+kind: CompositeResourceDefinition
+metadata: {name: xcanaries.canary.example.org}
+spec:
+  group: canary.example.org
+  names: {kind: XCanary, plural: xcanaries}
+  claimNames: {kind: Canary, plural: canaries}
+  versions:
+  - name: v1
+    served: true
+    referenceable: true
+    schema: {openAPIV3Schema: {type: object, properties: {spec: {type: object}}}}
+"#;
+
+/// The cluster itself works: Crossplane defines kinds, its RBAC manager grants them to
+/// developers, and nothing more is granted.
+#[tokio::test]
+async fn crossplane_defines_a_kind_and_developers_may_use_it() {
+    let Some(cluster) = Cluster::shared() else {
+        return;
+    };
+    let team = cluster.team("canary").await;
+    let admin = &cluster.control_plane.admin;
+    let developer = &cluster.control_plane.developer;
+
+    admin.kubectl(&["apply", "-f", "-"], XRD).unwrap();
+    let crds: Api<CustomResourceDefinition> = Api::all(team.client.clone());
+    eventually("the claim's CRD", async || {
+        let crd = crds.get("canaries.canary.example.org").await;
+        crd.map(|_| ()).map_err(|error| error.to_string())
+    })
+    .await;
+    let claim = "{apiVersion: canary.example.org/v1, kind: Canary, metadata: {name: a}, spec: {}}";
+    eventually("the developer's right", async || {
+        developer.kubectl(&["-n", "canary", "apply", "-f", "-"], claim)
+    })
+    .await;
+    let refused = developer.kubectl(&["-n", "default", "apply", "-f", "-"], claim);
+    assert!(refused.unwrap_err().contains("cannot get resource"));
+
+    developer
+        .kubectl(&["-n", "canary", "delete", "canary", "a"], "")
+        .unwrap();
+}
