@@ -55,3 +55,52 @@ async fn crossplane_defines_a_kind_and_developers_may_use_it() {
         .kubectl(&["-n", "canary", "delete", "canary", "a"], "")
         .unwrap();
 }
+
+/// The stand-in cloud plays a provider: ready, then gone, and the ledger knows both.
+#[tokio::test]
+async fn the_stand_in_cloud_makes_and_destroys() {
+    let Some(cluster) = Cluster::shared() else {
+        return;
+    };
+    let admin = &cluster.control_plane.admin;
+    let database = r#"
+apiVersion: rds.aws.upbound.io/v1beta3
+kind: Instance
+metadata: {name: canary-db}
+spec:
+  forProvider:
+    region: eu-west-1
+    engine: mysql
+    instanceClass: db.m6g.large
+    allocatedStorage: 20
+    username: admin
+"#;
+    admin.kubectl(&["apply", "-f", "-"], database).unwrap();
+    admin
+        .kubectl(
+            &[
+                "wait",
+                "--for=condition=Ready",
+                "instances.rds.aws.upbound.io/canary-db",
+                "--timeout=60s",
+            ],
+            "",
+        )
+        .unwrap();
+    let address = admin.kubectl(&["get", "instances.rds.aws.upbound.io/canary-db", "-o", "jsonpath={.status.atProvider.address} {.status.atProvider.port} {.status.atProvider.engine}"], "").unwrap();
+    assert_eq!(address, "canary-db.cloud.example 3306 mysql");
+    assert_eq!(cluster.cloud.ledger().existing_of("canary-db").count(), 1);
+
+    admin
+        .kubectl(
+            &[
+                "delete",
+                "instances.rds.aws.upbound.io/canary-db",
+                "--timeout=60s",
+            ],
+            "",
+        )
+        .unwrap();
+    assert_eq!(cluster.cloud.ledger().existing_of("canary-db").count(), 0);
+    assert_eq!(cluster.cloud.ledger().destroyed_of("canary-db").count(), 1);
+}

@@ -7,6 +7,7 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::api::Api;
 
 use super::control_plane::ControlPlane;
+use super::hosts::Hosts;
 use super::ports::free_port;
 use super::process::{Process, Program};
 use super::tools::{run, tool};
@@ -25,14 +26,14 @@ pub struct Crossplane {
 }
 
 impl Crossplane {
-    pub(super) async fn start(dir: &Path, control_plane: &ControlPlane) -> Self {
+    pub(super) async fn start(dir: &Path, control_plane: &ControlPlane, hosts: &Hosts) -> Self {
         install_chart(dir, &control_plane.admin);
         let core_user = control_plane.service_account(NAMESPACE, "crossplane").await;
         let rbac_user = control_plane
             .service_account(NAMESPACE, "rbac-manager")
             .await;
 
-        core(dir, "crossplane-init", &core_user)
+        core(dir, "crossplane-init", &core_user, hosts)
             .args(["core", "init"])
             .finish(dir)
             .await;
@@ -45,7 +46,7 @@ impl Crossplane {
             .start(dir);
 
         let health_port = free_port();
-        let core = core(dir, "crossplane", &core_user)
+        let core = core(dir, "crossplane", &core_user, hosts)
             .args(["core", "start", "--debug"])
             .env("TLS_CLIENT_CERTS_DIR", certificates)
             .env("HEALTH_PROBE_PORT", health_port.to_string())
@@ -58,9 +59,9 @@ impl Crossplane {
 }
 
 /// The core program with the environment its Deployment sets.
-fn core(dir: &Path, name: &'static str, user: &User) -> Program {
+fn core(dir: &Path, name: &'static str, user: &User, hosts: &Hosts) -> Program {
     let source = tool("crossplane-source");
-    Program::new(name, &tool("crossplane"))
+    Program::with_hosts(name, &tool("crossplane"), hosts)
         .env("KUBECONFIG", &user.kubeconfig)
         .env("POD_NAMESPACE", NAMESPACE)
         .env("POD_SERVICE_ACCOUNT", "crossplane")

@@ -7,24 +7,35 @@
 //! `tests/cluster/run` builds the programs and sets `IDP_CLUSTER` to a fresh directory for
 //! state and logs. Without it there is no cluster and the tests that want one skip.
 
+mod cloud;
 mod control_plane;
 mod crossplane;
+mod function;
+mod hosts;
+mod ours;
 mod ports;
 mod process;
+mod providers;
+mod registry;
 mod team;
 mod tools;
 mod users;
 mod wait;
 
 use std::path::PathBuf;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, mpsc};
 
+pub use cloud::{Cloud, External, Ledger, Mood};
 pub use control_plane::ControlPlane;
 pub use crossplane::Crossplane;
 pub use process::Process;
 pub use team::Team;
 pub use users::User;
 pub use wait::eventually;
+
+use cloud::ManagedKind;
+use hosts::Hosts;
+use registry::Registry;
 
 /// Everything that runs, and where its files are.
 pub struct Cluster {
@@ -34,6 +45,9 @@ pub struct Cluster {
     pub control_plane: ControlPlane,
     /// Crossplane and its RBAC manager.
     pub crossplane: Crossplane,
+    /// The stand-in for AWS, GCP and OCI.
+    pub cloud: Cloud,
+    registry: Registry,
 }
 
 static SHARED: LazyLock<Option<Cluster>> = LazyLock::new(|| {
@@ -42,15 +56,22 @@ static SHARED: LazyLock<Option<Cluster>> = LazyLock::new(|| {
     rustls::crypto::ring::default_provider()
         .install_default()
         .ok();
-    // The first test to come here waits; its runtime must not be the one the start runs on.
-    let start = std::thread::spawn(|| {
+    let (started, cluster) = mpsc::channel();
+    std::thread::spawn(move || {
         tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()
-            .expect("a runtime to start the cluster on")
-            .block_on(Cluster::start(dir))
+            .expect("a runtime for the cluster")
+            .block_on(async {
+                let (cluster, kinds) = Cluster::start(dir).await;
+                let client = cluster.control_plane.admin.client().await;
+                let providers = cluster.cloud.clone().run(client, kinds);
+                started.send(cluster).expect("a test waits for the cluster");
+                providers.await;
+            });
     });
-    Some(start.join().expect("the cluster did not start"))
+    let cluster = cluster.recv();
+    Some(cluster.expect("the cluster did not start; the reason is above"))
 });
 
 impl Cluster {
@@ -64,13 +85,21 @@ impl Cluster {
         cluster
     }
 
-    async fn start(dir: PathBuf) -> Self {
+    async fn start(dir: PathBuf) -> (Self, Vec<ManagedKind>) {
         let control_plane = ControlPlane::start(&dir).await;
-        let crossplane = Crossplane::start(&dir, &control_plane).await;
-        Self {
+        let service = format!("{}.{}", function::FUNCTION, crossplane::NAMESPACE);
+        let hosts = Hosts::write(&dir, &service);
+        let crossplane = Crossplane::start(&dir, &control_plane, &hosts).await;
+        let registry = Registry::start(&dir).await;
+        let named = providers::named_in(&ours::products());
+        let kinds = providers::install(&control_plane.admin, &named);
+        let cluster = Self {
             dir,
             control_plane,
             crossplane,
-        }
+            registry,
+            cloud: Cloud::default(),
+        };
+        (cluster, kinds)
     }
 }

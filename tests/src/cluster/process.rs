@@ -11,6 +11,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::{LazyLock, Mutex, mpsc};
 
+use super::hosts::Hosts;
+
 struct Order {
     command: Command,
     answer: mpsc::Sender<(Command, io::Result<Child>)>,
@@ -42,6 +44,27 @@ impl Program {
     pub fn new(name: &'static str, path: &Path) -> Self {
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL", "--"]).arg(path);
+        Self { name, command }
+    }
+
+    /// The same, with its own `/etc/hosts` and `/etc/resolv.conf`, as a pod has. Nothing
+    /// else sees these mounts; they need no rights beyond a user namespace.
+    pub(super) fn with_hosts(name: &'static str, path: &Path, hosts: &Hosts) -> Self {
+        const MOUNT_AND_RUN: &str = r#"
+            mount --bind "$1" /etc/hosts && mount --bind "$2" /etc/resolv.conf && shift 2 &&
+            exec setpriv --pdeathsig KILL -- "$@""#;
+        let mut command = Command::new("unshare");
+        command
+            .args([
+                "--map-root-user",
+                "--mount",
+                "sh",
+                "-c",
+                MOUNT_AND_RUN,
+                "sh",
+            ])
+            .args([&hosts.hosts, &hosts.resolver])
+            .arg(path);
         Self { name, command }
     }
 
