@@ -61,6 +61,8 @@ impl Crossplane {
 /// The core program with the environment its Deployment sets.
 fn core(dir: &Path, name: &'static str, user: &User, hosts: &Hosts) -> Program {
     let source = tool("crossplane-source");
+    let packages = dir.join("xpkg");
+    std::fs::create_dir_all(&packages).expect("a cache for packages");
     Program::with_hosts(name, &tool("crossplane"), hosts)
         .env("KUBECONFIG", &user.kubeconfig)
         .env("POD_NAMESPACE", NAMESPACE)
@@ -76,7 +78,7 @@ fn core(dir: &Path, name: &'static str, user: &User, hosts: &Hosts) -> Program {
             "WEBHOOK_CONFIGS_PATH",
             source.join("cluster/webhookconfigurations"),
         )
-        .env("XPKG_CACHE_DIR", dir.join("xpkg"))
+        .env("XPKG_CACHE_DIR", packages)
         .env("XFN_CACHE_DIR", dir.join("xfn"))
 }
 

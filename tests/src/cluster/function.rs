@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::crossplane::NAMESPACE;
 use super::hosts::Hosts;
-use super::ours::{our_program, workspace};
+use super::ours::our_program;
 use super::process::{Process, Program};
 use super::registry::Registry;
 use super::users::{User, write_secret};
@@ -23,7 +23,7 @@ pub(super) const FUNCTION: &str = "function-idp-multicloud";
 /// Pushes and installs the package, starts `idp serve` with the certificate Crossplane
 /// made for it, and waits until Crossplane takes the function for healthy.
 pub(super) async fn start(dir: &Path, admin: &User, registry: &Registry, hosts: &Hosts) -> Process {
-    let package = registry.push(dir, &workspace().join("package"));
+    let package = registry.push(dir);
     let function = json!({
         "apiVersion": "pkg.crossplane.io/v1", "kind": "Function",
         "metadata": {"name": FUNCTION},

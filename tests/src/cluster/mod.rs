@@ -47,7 +47,8 @@ pub struct Cluster {
     pub crossplane: Crossplane,
     /// The stand-in for AWS, GCP and OCI.
     pub cloud: Cloud,
-    registry: Registry,
+    /// The composition function, `idp serve`.
+    pub function: Process,
 }
 
 static SHARED: LazyLock<Option<Cluster>> = LazyLock::new(|| {
@@ -93,11 +94,12 @@ impl Cluster {
         let registry = Registry::start(&dir).await;
         let named = providers::named_in(&ours::products());
         let kinds = providers::install(&control_plane.admin, &named);
+        let function = function::start(&dir, &control_plane.admin, &registry, &hosts).await;
         let cluster = Self {
             dir,
             control_plane,
             crossplane,
-            registry,
+            function,
             cloud: Cloud::default(),
         };
         (cluster, kinds)

@@ -1,9 +1,10 @@
 //! An OCI registry for our package.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use super::ours::workspace;
 use super::ports::free_port;
 use super::process::{Process, Program};
 use super::tools::{run, tool};
@@ -40,13 +41,13 @@ impl Registry {
         registry
     }
 
-    /// Builds the package in `root`, pushes it, and returns its reference.
-    pub(super) fn push(&self, dir: &Path, root: &Path) -> String {
+    /// Builds our function package, pushes it, and returns its reference.
+    pub(super) fn push(&self, dir: &Path) -> String {
         let file = dir.join("function.xpkg");
         let reference = format!("{}/idp/function-idp-multicloud:v0.0.0-test", self.address);
         run(Command::new(tool("crossplane-cli"))
             .args(["xpkg", "build", "--package-root"])
-            .arg(root)
+            .arg(stage(dir))
             .arg("--package-file")
             .arg(&file));
         run(Command::new(tool("crossplane-cli"))
@@ -55,4 +56,22 @@ impl Registry {
             .arg(&reference));
         reference
     }
+}
+
+/// The package without its neighbours in `package/`: the builder takes every YAML file
+/// below its root for a part of the package and refuses the catalog and the chart.
+fn stage(dir: &Path) -> PathBuf {
+    let package = workspace().join("package");
+    let staged = dir.join("package");
+    fs::create_dir_all(staged.join("input")).expect("a directory for the package");
+    let mut files = vec![PathBuf::from("crossplane.yaml")];
+    let inputs = fs::read_dir(package.join("input")).expect("package/input");
+    files.extend(inputs.map(|entry| {
+        Path::new("input").join(entry.expect("a directory entry").file_name())
+    }));
+    for file in files {
+        fs::copy(package.join(&file), staged.join(&file))
+            .unwrap_or_else(|error| panic!("package/{}: {error}", file.display()));
+    }
+    staged
 }
