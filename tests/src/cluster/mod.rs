@@ -24,11 +24,12 @@ mod wait;
 
 use std::path::PathBuf;
 use std::sync::{LazyLock, mpsc};
+use std::time::Instant;
 
 pub use cloud::{Cloud, External, Ledger, Mood};
 pub use control_plane::ControlPlane;
 pub use crossplane::Crossplane;
-pub use process::Process;
+pub use process::{Process, Program};
 pub use team::Team;
 pub use users::User;
 pub use wait::eventually;
@@ -47,6 +48,7 @@ pub struct Cluster {
     pub crossplane: Crossplane,
     /// The stand-in for AWS, GCP and OCI.
     pub cloud: Cloud,
+    _registry: Registry,
     /// The composition function, `idp serve`.
     pub function: Process,
 }
@@ -87,21 +89,30 @@ impl Cluster {
     }
 
     async fn start(dir: PathBuf) -> (Self, Vec<ManagedKind>) {
+        let clock = Instant::now();
         let control_plane = ControlPlane::start(&dir).await;
+        let admin = &control_plane.admin;
         let service = format!("{}.{}", function::FUNCTION, crossplane::NAMESPACE);
         let hosts = Hosts::write(&dir, &service);
-        let crossplane = Crossplane::start(&dir, &control_plane, &hosts).await;
-        let registry = Registry::start(&dir).await;
-        let named = providers::named_in(&ours::products());
-        let kinds = providers::install(&control_plane.admin, &named);
-        let function = function::start(&dir, &control_plane.admin, &registry, &hosts).await;
+        // The CRDs are many and large: the API server takes some seconds over them.
+        let installer = admin.clone();
+        let install =
+            move || providers::install(&installer, &providers::named_in(&ours::products()));
+        let (crossplane, registry, kinds) = tokio::join!(
+            Crossplane::start(&dir, &control_plane, &hosts),
+            Registry::start(&dir),
+            tokio::task::spawn_blocking(install),
+        );
+        let function = function::start(&dir, admin, &registry, &hosts).await;
+        eprintln!("cluster: started in {} s", clock.elapsed().as_secs());
         let cluster = Self {
             dir,
             control_plane,
             crossplane,
             function,
             cloud: Cloud::default(),
+            _registry: registry,
         };
-        (cluster, kinds)
+        (cluster, kinds.expect("the providers' CRDs are installed"))
     }
 }

@@ -153,6 +153,11 @@ impl Process {
         *running = (Some(command), child);
     }
 
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.running.lock().expect("the process").1.id()
+    }
+
     /// How it ended; `None` while it runs.
     pub fn exit_status(&self) -> Option<std::process::ExitStatus> {
         let mut running = self.running.lock().expect("the process");

@@ -66,9 +66,9 @@ fn stage(dir: &Path) -> PathBuf {
     fs::create_dir_all(staged.join("input")).expect("a directory for the package");
     let mut files = vec![PathBuf::from("crossplane.yaml")];
     let inputs = fs::read_dir(package.join("input")).expect("package/input");
-    files.extend(inputs.map(|entry| {
-        Path::new("input").join(entry.expect("a directory entry").file_name())
-    }));
+    files.extend(
+        inputs.map(|entry| Path::new("input").join(entry.expect("a directory entry").file_name())),
+    );
     for file in files {
         fs::copy(package.join(&file), staged.join(&file))
             .unwrap_or_else(|error| panic!("package/{}: {error}", file.display()));

@@ -1,10 +1,4 @@
-//! What users touch, on a real API server with a real Crossplane.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
+//! The cluster itself works, so that a failure elsewhere is about what is tested there.
 
 use idp_tests::cluster::{Cluster, eventually};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
