@@ -39,32 +39,34 @@ pub struct Program {
     command: Command,
 }
 
+/// Runs the rest of its arguments with the death signal set, unless the test program, whose
+/// process id comes first, has died before that.
+const DIE_WITH_PARENT: &str = r#"[ "$PPID" = "$1" ] && shift && exec "$@""#;
+
+/// Gives a program files of its own over `/etc/hosts` and `/etc/resolv.conf`.
+const MOUNT_HOSTS: &str =
+    r#"mount --bind "$1" /etc/hosts && mount --bind "$2" /etc/resolv.conf && shift 2 && exec "$@""#;
+
 impl Program {
     /// The program at `path`; `name` is what its log is called.
     pub fn new(name: &'static str, path: &Path) -> Self {
         let mut command = Command::new("setpriv");
-        command.args(["--pdeathsig", "KILL", "--"]).arg(path);
+        die_with_us(&mut command);
+        command.arg(path);
         Self { name, command }
     }
 
     /// The same, with its own `/etc/hosts` and `/etc/resolv.conf`, as a pod has. Nothing
     /// else sees these mounts; they need no rights beyond a user namespace.
     pub(super) fn with_hosts(name: &'static str, path: &Path, hosts: &Hosts) -> Self {
-        const MOUNT_AND_RUN: &str = r#"
-            mount --bind "$1" /etc/hosts && mount --bind "$2" /etc/resolv.conf && shift 2 &&
-            exec setpriv --pdeathsig KILL -- "$@""#;
         let mut command = Command::new("unshare");
         command
-            .args([
-                "--map-root-user",
-                "--mount",
-                "sh",
-                "-c",
-                MOUNT_AND_RUN,
-                "sh",
-            ])
+            .args(["--map-root-user", "--mount", "sh", "-c", MOUNT_HOSTS, "sh"])
             .args([&hosts.hosts, &hosts.resolver])
-            .arg(path);
+            // The kernel clears the signal of a process that enters a user namespace.
+            .arg("setpriv");
+        die_with_us(&mut command);
+        command.arg(path);
         Self { name, command }
     }
 
@@ -116,6 +118,14 @@ impl Program {
         })
         .await;
     }
+}
+
+/// The arguments of `setpriv`, but for the program.
+fn die_with_us(command: &mut Command) {
+    let pid = std::process::id().to_string();
+    command
+        .args(["--pdeathsig", "KILL", "sh", "-c", DIE_WITH_PARENT, "sh"])
+        .arg(pid);
 }
 
 fn spawn(name: &str, command: Command) -> (Command, Child) {

@@ -35,7 +35,10 @@ async fn programs_end_when_the_test_program_is_killed() {
         .find_map(|line| line.unwrap().strip_prefix("pid ").map(str::to_owned))
         .unwrap();
     let state = format!("/proc/{pid}/stat");
-    assert!(Path::new(&state).exists(), "the program is not even started");
+    assert!(
+        Path::new(&state).exists(),
+        "the program is not even started"
+    );
 
     victim.kill().unwrap();
     victim.wait().unwrap();
