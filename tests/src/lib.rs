@@ -1,6 +1,8 @@
 //! What the tests share. Nothing here is shipped.
+// A fixture that cannot do its work ends the test with a message, as an assertion does.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+pub mod cluster;
 pub mod provider_schema;
 pub mod simulated_cloud;
 pub mod workload;

@@ -1,0 +1,125 @@
+//! Crossplane as its own chart installs it, its two programs run by us.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::Api;
+
+use super::control_plane::ControlPlane;
+use super::hosts::Hosts;
+use super::ports::free_port;
+use super::process::{Process, Program};
+use super::tools::{run, tool};
+use super::users::{User, write_secret};
+use super::wait::eventually;
+
+/// The namespace Crossplane and its functions live in.
+pub const NAMESPACE: &str = "crossplane-system";
+
+/// Crossplane, with the rights of its own ServiceAccount.
+pub struct Crossplane {
+    /// Claims, composite resources, packages.
+    pub core: Process,
+    /// Grants rights on the kinds that XRDs define.
+    pub rbac_manager: Process,
+}
+
+impl Crossplane {
+    pub(super) async fn start(dir: &Path, control_plane: &ControlPlane, hosts: &Hosts) -> Self {
+        install_chart(dir, &control_plane.admin);
+        let core_user = control_plane.service_account(NAMESPACE, "crossplane").await;
+        let rbac_user = control_plane
+            .service_account(NAMESPACE, "rbac-manager")
+            .await;
+
+        core(dir, "crossplane-init", &core_user, hosts)
+            .args(["core", "init"])
+            .finish(dir)
+            .await;
+        let certificates = fetch_client_certificate(dir, &control_plane.admin).await;
+
+        let rbac_manager = Program::new("crossplane-rbac", &tool("crossplane"))
+            .args(["rbac", "start", "--debug"])
+            .env("KUBECONFIG", &rbac_user.kubeconfig)
+            .env("LEADER_ELECTION", "false")
+            .start(dir);
+
+        let health_port = free_port();
+        let core = core(dir, "crossplane", &core_user, hosts)
+            .args(["core", "start", "--debug"])
+            .env("TLS_CLIENT_CERTS_DIR", certificates)
+            .env("HEALTH_PROBE_PORT", health_port.to_string())
+            .env("METRICS_PORT", free_port().to_string())
+            .env("WEBHOOK_PORT", free_port().to_string())
+            .start(dir);
+        wait_until_ready(&core, &rbac_manager, health_port).await;
+        Self { core, rbac_manager }
+    }
+}
+
+/// The core program with the environment its Deployment sets.
+fn core(dir: &Path, name: &'static str, user: &User, hosts: &Hosts) -> Program {
+    let source = tool("crossplane-source");
+    let packages = dir.join("xpkg");
+    std::fs::create_dir_all(&packages).expect("a cache for packages");
+    Program::with_hosts(name, &tool("crossplane"), hosts)
+        .env("KUBECONFIG", &user.kubeconfig)
+        .env("POD_NAMESPACE", NAMESPACE)
+        .env("POD_SERVICE_ACCOUNT", "crossplane")
+        .env("LEADER_ELECTION", "false")
+        // The API server could not reach Crossplane's webhook through its Service.
+        .env("ENABLE_WEBHOOKS", "false")
+        .env("TLS_CA_SECRET_NAME", "crossplane-root-ca")
+        .env("TLS_SERVER_SECRET_NAME", "crossplane-tls-server")
+        .env("TLS_CLIENT_SECRET_NAME", CLIENT_SECRET)
+        .env("CRDS_PATH", source.join("cluster/crds"))
+        .env(
+            "WEBHOOK_CONFIGS_PATH",
+            source.join("cluster/webhookconfigurations"),
+        )
+        .env("XPKG_CACHE_DIR", packages)
+        .env("XFN_CACHE_DIR", dir.join("xfn"))
+}
+
+const CLIENT_SECRET: &str = "crossplane-tls-client";
+
+fn install_chart(dir: &Path, admin: &User) {
+    run(Command::new(tool("helm"))
+        .args([
+            "install",
+            "crossplane",
+            "--create-namespace",
+            "--namespace",
+            NAMESPACE,
+        ])
+        .arg(tool("crossplane-source").join("cluster/charts/crossplane"))
+        .env("KUBECONFIG", &admin.kubeconfig)
+        .env("HELM_CACHE_HOME", dir.join("helm"))
+        .env("HELM_CONFIG_HOME", dir.join("helm"))
+        .env("HELM_DATA_HOME", dir.join("helm")));
+}
+
+/// Writes the certificate that init made for calling functions, as a pod would mount it.
+async fn fetch_client_certificate(dir: &Path, admin: &User) -> PathBuf {
+    let secrets: Api<Secret> = Api::namespaced(admin.client().await, NAMESPACE);
+    let secret = secrets
+        .get(CLIENT_SECRET)
+        .await
+        .expect("init made the certificate");
+    let target = dir.join("credentials").join(CLIENT_SECRET);
+    write_secret(&secret, &target);
+    target
+}
+
+async fn wait_until_ready(core: &Process, rbac_manager: &Process, health_port: u16) {
+    eventually("Crossplane", async || {
+        core.assert_running();
+        rbac_manager.assert_running();
+        tokio::net::TcpStream::connect(("127.0.0.1", health_port))
+            .await
+            .map(|_| ())
+            .map_err(|error| error.to_string())
+    })
+    .await;
+}

@@ -1,0 +1,121 @@
+//! The function package as Crossplane installs it, and our program as its pod.
+
+use std::path::{Path, PathBuf};
+
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::Secret;
+use kube::Client;
+use kube::api::{Api, DynamicObject, Patch, PatchParams};
+use kube::core::{ApiResource, GroupVersionKind};
+use serde_json::json;
+
+use super::crossplane::NAMESPACE;
+use super::hosts::Hosts;
+use super::ours::our_program;
+use super::process::{Process, Program};
+use super::registry::Registry;
+use super::users::{User, write_secret};
+use super::wait::eventually;
+
+/// The name of the Function, which is also that of its Service.
+pub(super) const FUNCTION: &str = "function-idp-multicloud";
+
+/// Pushes and installs the package, starts `idp serve` with the certificate Crossplane
+/// made for it, and waits until Crossplane takes the function for healthy.
+pub(super) async fn start(dir: &Path, admin: &User, registry: &Registry, hosts: &Hosts) -> Process {
+    let package = registry.push(dir);
+    let function = json!({
+        "apiVersion": "pkg.crossplane.io/v1", "kind": "Function",
+        "metadata": {"name": FUNCTION},
+        "spec": {"package": package},
+    });
+    let apply = ["apply", "--server-side", "-f", "-"];
+    if let Err(error) = admin.kubectl(&apply, &function.to_string()) {
+        panic!("cannot install the function: {error}");
+    }
+
+    let client = admin.client().await;
+    let certificates = certificates(dir, &client).await;
+    let process = Program::new("function", &our_program("idp"))
+        .args(["serve", "--debug"])
+        .args([format!("--address={}:9443", hosts.function)])
+        .env("TLS_SERVER_CERTS_DIR", certificates)
+        .start(dir);
+    play_the_kubelet(&client).await;
+    wait_until_healthy(&client, &process).await;
+    process
+}
+
+/// The revision of our function; Crossplane names it after the package's digest.
+async fn revision(client: &Client) -> Result<DynamicObject, String> {
+    let kind = GroupVersionKind::gvk("pkg.crossplane.io", "v1", "FunctionRevision");
+    let revisions = Api::<DynamicObject>::all_with(client.clone(), &ApiResource::from_gvk(&kind));
+    let list = revisions.list(&Default::default()).await;
+    let list = list.map_err(|error| error.to_string())?;
+    list.items
+        .into_iter()
+        .next()
+        .ok_or_else(|| "no FunctionRevision".to_owned())
+}
+
+/// Writes the server certificate as the pod would have it mounted.
+async fn certificates(dir: &Path, client: &Client) -> PathBuf {
+    let secret = eventually("the function's certificate", async || {
+        let revision = revision(client).await?;
+        let status = &revision.data["status"];
+        let name = status["tlsServerSecretName"].as_str();
+        let name = name.ok_or_else(|| format!("the revision has no certificate: {status}"))?;
+        let endpoint = status["endpoint"].as_str().unwrap_or_default();
+        assert_eq!(endpoint, format!("dns:///{FUNCTION}.{NAMESPACE}:9443"));
+        let secrets: Api<Secret> = Api::namespaced(client.clone(), NAMESPACE);
+        let secret = secrets.get(name).await.map_err(|error| error.to_string())?;
+        let ready = secret
+            .data
+            .as_ref()
+            .is_some_and(|data| data.contains_key("tls.crt"));
+        ready
+            .then_some(secret)
+            .ok_or_else(|| "the Secret is still empty".to_owned())
+    })
+    .await;
+    let target = dir.join("credentials/function");
+    write_secret(&secret, &target);
+    target
+}
+
+/// There is no kubelet to say that the pod runs, and Crossplane waits for it.
+async fn play_the_kubelet(client: &Client) {
+    let deployments: Api<Deployment> = Api::namespaced(client.clone(), NAMESPACE);
+    let available = json!({"status": {"conditions": [
+        {"type": "Available", "status": "True", "reason": "MinimumReplicasAvailable"},
+    ]}});
+    eventually("the function's Deployment", async || {
+        let name = revision(client).await?.metadata.name.unwrap_or_default();
+        let patch = Patch::Strategic(&available);
+        let patched = deployments
+            .patch_status(&name, &PatchParams::default(), &patch)
+            .await;
+        patched.map(|_| ()).map_err(|error| error.to_string())
+    })
+    .await;
+}
+
+async fn wait_until_healthy(client: &Client, process: &Process) {
+    eventually("a healthy function", async || {
+        process.assert_running();
+        let revision = revision(client).await?;
+        let conditions = revision.data["status"]["conditions"].as_array().cloned();
+        let healthy = |kind: &str| {
+            conditions
+                .iter()
+                .flatten()
+                .any(|one| one["type"] == kind && one["status"] == "True")
+        };
+        if healthy("RevisionHealthy") && healthy("RuntimeHealthy") {
+            Ok(())
+        } else {
+            Err(format!("{conditions:?}"))
+        }
+    })
+    .await;
+}

@@ -1,0 +1,118 @@
+//! A real Kubernetes API with a real Crossplane, as plain processes on loopback.
+//!
+//! [`Cluster::shared`] starts it once for all tests of a test program: etcd,
+//! kube-apiserver, kube-controller-manager, Crossplane and its RBAC manager. There is no
+//! kubelet, so no pod ever runs. Every test works in a namespace of its own.
+//!
+//! `tests/cluster/run` builds the programs and sets `IDP_CLUSTER` to a fresh directory for
+//! state and logs. Without it there is no cluster and the tests that want one skip.
+
+mod cloud;
+mod control_plane;
+mod crossplane;
+mod function;
+mod hosts;
+mod ours;
+mod ports;
+mod process;
+mod providers;
+mod registry;
+mod team;
+mod tools;
+mod users;
+mod wait;
+
+use std::path::PathBuf;
+use std::sync::{LazyLock, mpsc};
+use std::time::Instant;
+
+pub use cloud::{Cloud, External, Ledger, Mood};
+pub use control_plane::ControlPlane;
+pub use crossplane::Crossplane;
+pub use process::{Process, Program};
+pub use team::Team;
+pub use users::User;
+pub use wait::eventually;
+
+use cloud::ManagedKind;
+use hosts::Hosts;
+use registry::Registry;
+
+/// Everything that runs, and where its files are.
+pub struct Cluster {
+    /// State, credentials and logs.
+    pub dir: PathBuf,
+    /// etcd, the API server and the controllers.
+    pub control_plane: ControlPlane,
+    /// Crossplane and its RBAC manager.
+    pub crossplane: Crossplane,
+    /// The stand-in for AWS, GCP and OCI.
+    pub cloud: Cloud,
+    _registry: Registry,
+    /// The composition function, `idp serve`.
+    pub function: Process,
+}
+
+static SHARED: LazyLock<Option<Cluster>> = LazyLock::new(|| {
+    let dir = PathBuf::from(std::env::var_os("IDP_CLUSTER")?);
+    // Another crate of the tests brings a second provider; rustls does not choose for us.
+    rustls::crypto::ring::default_provider()
+        .install_default()
+        .ok();
+    let (started, cluster) = mpsc::channel();
+    std::thread::spawn(move || {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime for the cluster")
+            .block_on(async {
+                let (cluster, kinds) = Cluster::start(dir).await;
+                let client = cluster.control_plane.admin.client().await;
+                let providers = cluster.cloud.clone().run(client, kinds);
+                started.send(cluster).expect("a test waits for the cluster");
+                providers.await;
+            });
+    });
+    let cluster = cluster.recv();
+    Some(cluster.expect("the cluster did not start; the reason is above"))
+});
+
+impl Cluster {
+    /// The cluster, started when the first test asks for it; `None` when these tests are
+    /// switched off, which is said aloud.
+    pub fn shared() -> Option<&'static Self> {
+        let cluster = SHARED.as_ref();
+        if cluster.is_none() {
+            eprintln!("SKIPPED: no cluster (IDP_CLUSTER is not set); run tests/cluster/run");
+        }
+        cluster
+    }
+
+    async fn start(dir: PathBuf) -> (Self, Vec<ManagedKind>) {
+        let clock = Instant::now();
+        let control_plane = ControlPlane::start(&dir).await;
+        let admin = &control_plane.admin;
+        let service = format!("{}.{}", function::FUNCTION, crossplane::NAMESPACE);
+        let hosts = Hosts::write(&dir, &service);
+        // The CRDs are many and large: the API server takes some seconds over them.
+        let installer = admin.clone();
+        let install =
+            move || providers::install(&installer, &providers::named_in(&ours::products()));
+        let (crossplane, registry, kinds) = tokio::join!(
+            Crossplane::start(&dir, &control_plane, &hosts),
+            Registry::start(&dir),
+            tokio::task::spawn_blocking(install),
+        );
+        let function = function::start(&dir, admin, &registry, &hosts).await;
+        eprintln!("cluster: started in {} s", clock.elapsed().as_secs());
+        let cluster = Self {
+            dir,
+            control_plane,
+            crossplane,
+            function,
+            cloud: Cloud::default(),
+            _registry: registry,
+        };
+        (cluster, kinds.expect("the providers' CRDs are installed"))
+    }
+}

@@ -1,0 +1,38 @@
+//! What this repository ships, installed as a platform team would.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use super::providers::read_yaml;
+
+/// The root of the repository.
+pub(super) fn workspace() -> &'static Path {
+    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+}
+
+/// The Products of the catalog we ship.
+pub(super) fn products() -> Vec<Value> {
+    let dir = workspace().join("package/catalog/products");
+    let files = fs::read_dir(&dir).unwrap_or_else(|error| panic!("{}: {error}", dir.display()));
+    let paths = files.map(|file| file.expect("a directory entry").path());
+    paths.flat_map(|path| read_yaml(&path)).collect()
+}
+
+/// One of our binaries, built with the same profile as the tests: test programs are in
+/// `target/<profile>/deps`.
+pub(super) fn our_program(name: &str) -> PathBuf {
+    let tests = std::env::current_exe().expect("the path of the test program");
+    let profile = tests
+        .parent()
+        .and_then(Path::parent)
+        .expect("a target directory");
+    let program = profile.join(name);
+    assert!(
+        program.exists(),
+        "{} is not built; run cargo build --workspace",
+        program.display()
+    );
+    program
+}
