@@ -139,7 +139,7 @@ async fn shutdown_answers_requests_in_flight_and_closes_idle_connections() {
     open.add_permits(1);
     exchange(&mut idle, "first").await.unwrap();
     open.forget_permits(1);
-    let _ = entered.acquire().await.unwrap().forget();
+    entered.acquire().await.unwrap().forget();
 
     let mut busy = connect(webhook.address, &authority, &[]).await.unwrap();
     let request = b"POST /mutate HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nlater";
