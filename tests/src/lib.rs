@@ -5,4 +5,5 @@
 pub mod cluster;
 pub mod provider_schema;
 pub mod simulated_cloud;
+pub mod tools;
 pub mod workload;

@@ -66,7 +66,13 @@ impl Image {
             .env(vec!["SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt".to_owned()])
             .build()?;
         let files = RootFsBuilder::default().typ("layers").diff_ids(vec![digest(&plain)]).build()?;
-        let config = ImageConfigurationBuilder::default().architecture(architecture).os("linux").config(process).rootfs(files).history(Vec::new()).build()?;
+        let config = ImageConfigurationBuilder::default()
+            .architecture(architecture)
+            .os("linux")
+            .config(process)
+            .rootfs(files)
+            .history(Vec::new())
+            .build()?;
         Ok(Image { layer, config: serde_json::to_vec(&config)? })
     }
 
