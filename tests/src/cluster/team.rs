@@ -1,42 +1,97 @@
-//! A test's own namespace.
+//! A test's own namespace, and what its developers do there.
 
 use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::api::rbac::v1::RoleBinding;
-use kube::Client;
-use kube::api::{Api, PostParams};
-use serde_json::json;
+use kube::api::{Api, DynamicObject, PostParams};
+use kube::core::{ApiResource, GroupVersionKind};
+use kube::{Client, discovery};
+use serde_json::{Value, json};
+use tokio::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use super::Cluster;
+use super::{Cluster, User};
 
-/// A namespace whose developers may use claims (`crossplane-edit`), and an admin's client.
+/// Tests that change what all others rely on (the catalog, a provider's mood, a process) have
+/// the cluster to themselves.
+static WORLD: RwLock<()> = RwLock::const_new(());
+
+enum Share {
+    Together { _guard: RwLockReadGuard<'static, ()> },
+    Alone { _guard: RwLockWriteGuard<'static, ()> },
+}
+
+/// A namespace whose developers may use claims (`crossplane-edit`).
 pub struct Team {
     /// The name of the namespace.
     pub namespace: String,
     /// May do everything.
     pub client: Client,
+    developer: User,
+    _share: Share,
 }
 
 impl Cluster {
-    /// Makes a namespace for one test.
+    /// Makes a namespace for one test, which runs beside others.
     pub async fn team(&self, name: &str) -> Team {
+        let share = Share::Together { _guard: WORLD.read().await };
+        self.make_team(name, share).await
+    }
+
+    /// Makes a namespace for one test, which runs while no other does.
+    pub async fn team_alone(&self, name: &str) -> Team {
+        let share = Share::Alone { _guard: WORLD.write().await };
+        self.make_team(name, share).await
+    }
+
+    async fn make_team(&self, name: &str, share: Share) -> Team {
         let client = self.control_plane.admin.client().await;
-        let namespace = json!({"metadata": {"name": name}});
         let namespaces: Api<Namespace> = Api::all(client.clone());
-        create(&namespaces, namespace).await;
+        create(&namespaces, json!({"metadata": {"name": name}})).await;
+        let bindings: Api<RoleBinding> = Api::namespaced(client.clone(), name);
+        let group = "rbac.authorization.k8s.io";
         let binding = json!({
             "metadata": {"name": "developers"},
-            "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole",
-                "name": "crossplane-edit"},
-            "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "Group",
-                "name": "developers"}],
+            "roleRef": {"apiGroup": group, "kind": "ClusterRole", "name": "crossplane-edit"},
+            "subjects": [{"apiGroup": group, "kind": "Group", "name": "developers"}],
         });
-        let bindings: Api<RoleBinding> = Api::namespaced(client.clone(), name);
         create(&bindings, binding).await;
-        Team { namespace: name.to_owned(), client }
+        let developer = self.control_plane.developer.clone();
+        Team { namespace: name.to_owned(), client, developer, _share: share }
     }
 }
 
-async fn create<K>(api: &Api<K>, object: serde_json::Value)
+impl Team {
+    /// Runs kubectl in this namespace as a developer; an error is what it printed.
+    pub fn kubectl(&self, arguments: &[&str], input: &str) -> Result<String, String> {
+        let mut all = vec!["--namespace", &self.namespace];
+        all.extend(arguments);
+        self.developer.kubectl(&all, input)
+    }
+
+    /// Applies a manifest as a developer.
+    pub fn apply(&self, manifest: &Value) -> Result<String, String> {
+        self.kubectl(&["apply", "-f", "-"], &manifest.to_string())
+    }
+
+    /// The objects of a kind, those of this namespace if it is a namespaced kind.
+    pub async fn objects(&self, api_version: &str, kind: &str) -> Api<DynamicObject> {
+        let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+        let gvk = GroupVersionKind::gvk(group, version, kind);
+        let (resource, capabilities) = discovery::pinned_kind(&self.client, &gvk)
+            .await
+            .unwrap_or_else(|error| panic!("no kind {api_version} {kind}: {error}"));
+        self.api(&resource, capabilities.scope == discovery::Scope::Namespaced)
+    }
+
+    fn api(&self, resource: &ApiResource, namespaced: bool) -> Api<DynamicObject> {
+        if namespaced {
+            Api::namespaced_with(self.client.clone(), &self.namespace, resource)
+        } else {
+            Api::all_with(self.client.clone(), resource)
+        }
+    }
+}
+
+async fn create<K>(api: &Api<K>, object: Value)
 where
     K: kube::Resource + serde::de::DeserializeOwned + serde::Serialize + Clone + std::fmt::Debug,
 {
