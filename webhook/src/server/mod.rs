@@ -1,0 +1,3 @@
+//! Serving: the webhooks over TLS on one port, metrics and probes on another.
+
+pub mod routes;
