@@ -8,7 +8,7 @@ use idp_function::catalog::{Catalog, PlaceRef};
 use idp_function::schedule::{Provenance, ScheduleError};
 
 use super::answer::{Denial, Reason};
-use super::object::Evidence;
+use super::object::{Evidence, PlacementStatus};
 use super::workload::Workload;
 use super::{Admission, Phase};
 
@@ -21,17 +21,25 @@ pub struct Question<'q> {
     pub leave: &'q [String],
     /// Where the workload is now, for a move.
     pub from: Option<&'q Evidence>,
+    /// Where it is now, and where it has left something: there is never a second copy in one place.
+    pub not: Vec<PlaceRef<'q>>,
 }
 
 impl<'q> Question<'q> {
     /// Where a new workload goes.
     #[must_use]
     pub fn first(asked: &'q ClaimRequest) -> Self {
-        Question { asked, leave: &[], from: None }
+        Question { asked, leave: &[], from: None, not: Vec::new() }
     }
 
-    fn not(&self) -> Option<PlaceRef<'q>> {
-        self.from.map(Evidence::place)
+    /// Where a placed workload moves to.
+    #[must_use]
+    pub fn next(asked: &'q ClaimRequest, leave: &'q [String], from: &'q Evidence, status: &'q PlacementStatus) -> Self {
+        let mut not = vec![from.place()];
+        not.extend(status.retained.iter().map(|left| (left.provider.as_str(), left.region.as_str())));
+        let previous = from.record.previous.as_ref().filter(|_| status.is_moving());
+        not.extend(previous.map(|previous| (previous.provider.as_str(), previous.region.as_str())));
+        Question { asked, leave, from: Some(from), not }
     }
 
     fn provenance(&self) -> Provenance {
@@ -80,7 +88,7 @@ pub(super) fn decide(
     catalog: &Catalog,
     question: &Question<'_>,
 ) -> Result<Record, ScheduleError> {
-    let decision = catalog.decide(workload.product, workload.name(), question.asked, question.leave, question.not())?;
+    let decision = catalog.decide(workload.product, workload.name(), question.asked, question.leave, &question.not)?;
     Ok(decision.record(question.provenance()))
 }
 

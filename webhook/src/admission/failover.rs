@@ -5,7 +5,7 @@ use idp_crds::names::{FAILOVER, VERB_FAILOVER};
 
 use super::answer::{Denial, Reason};
 use super::decide::{Question, decide, text};
-use super::object::Evidence;
+use super::object::{Evidence, PlacementStatus};
 use super::stamp::Settled;
 use super::workload::{Flavour, Workload, annotation_error, annotation_path};
 use super::{Admission, rights};
@@ -44,8 +44,9 @@ impl Admission {
         asked: ClaimRequest,
         leave: &[String],
         from: &Evidence,
+        status: &PlacementStatus,
     ) -> Result<Settled, Denial> {
-        let question = Question { asked: &asked, leave, from: Some(from) };
+        let question = Question::next(&asked, leave, from, status);
         let (provider, region) = from.place();
         let record = self.decide(workload, &question).await.map_err(|error| {
             Denial::schedule(&error, &annotation_path(FAILOVER))
@@ -77,6 +78,7 @@ impl Admission {
         given: &Evidence,
         asked: &ClaimRequest,
         from: &Evidence,
+        status: &PlacementStatus,
     ) -> Result<bool, Denial> {
         let (record, (provider, region)) = (&given.record, from.place());
         let follows = record.sequence == from.record.sequence.saturating_add(1)
@@ -91,7 +93,7 @@ impl Admission {
         let snapshot = workload.snapshot;
         let candidates = snapshot.catalog.scheduler().candidates().iter();
         let leave: Vec<String> = candidates.map(|c| c.provider.clone()).filter(|p| *p != record.selected.provider).collect();
-        let question = Question { asked, leave: &leave, from: Some(from) };
+        let question = Question::next(asked, &leave, from, status);
         let catalogs = [Some(&snapshot.catalog), snapshot.probing.as_ref().map(|probing| &probing.catalog)];
         let chosen_by_us = catalogs.into_iter().flatten().filter_map(|catalog| decide(workload, catalog, &question).ok()).any(|best| {
             best.selected.provider == record.selected.provider && best.selected.region == record.selected.region

@@ -61,6 +61,9 @@ pub struct PlacementStatus {
     /// The decision record in force, as JSON text.
     #[serde(default)]
     pub reason: Option<String>,
+    /// Whether it stays or moves.
+    #[serde(default)]
+    pub phase: String,
     /// Places that still hold data of this workload.
     #[serde(default)]
     pub retained: Vec<Retained>,
@@ -73,6 +76,14 @@ pub struct Retained {
     pub provider: String,
     /// Its region.
     pub region: String,
+}
+
+impl PlacementStatus {
+    /// Whether the workload is on its way from one place to another, and so is in both.
+    #[must_use]
+    pub fn is_moving(&self) -> bool {
+        self.phase == "Moving"
+    }
 }
 
 impl Retained {

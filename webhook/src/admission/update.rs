@@ -59,7 +59,7 @@ impl Admission {
         if let Some(leave) = leave {
             return match (asked, &current) {
                 (Some(asked), Some(current)) if errors.is_empty() => {
-                    let mut settled = self.fail_over(workload, asked, &leave, current).await?;
+                    let mut settled = self.fail_over(workload, asked, &leave, current, &status).await?;
                     settled.consumed.extend(released);
                     Ok(settled)
                 }
@@ -74,7 +74,7 @@ impl Admission {
             (Some(current), Some(given)) if current.text == given => {}
             (Some(current), given) => {
                 let moved = match (given.and_then(Evidence::read), &asked) {
-                    (Some(given), Some(asked)) => self.is_move(workload, &given, asked, current).await?,
+                    (Some(given), Some(asked)) => self.is_move(workload, &given, asked, current, &status).await?,
                     _ => false,
                 };
                 if moved {

@@ -1,3 +1,3 @@
-//! Serving: the webhooks over TLS on one port, metrics and probes on another.
+//! Serving: from the API server's requests to admission, and back.
 
 pub mod routes;

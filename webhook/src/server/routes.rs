@@ -32,7 +32,11 @@ pub fn router(admission: Arc<Admission>, readiness: Readiness) -> Router {
         .layer(DefaultBodyLimit::max(LARGEST_REVIEW))
         .with_state(admission)
         .route("/healthz", get(async || "ok\n"))
-        .route("/readyz", get(async move || readiness.answer()))
+        .route("/readyz", get(async move || ready(&readiness)))
+}
+
+fn ready(readiness: &Readiness) -> (StatusCode, &'static str) {
+    if readiness.get() { (StatusCode::OK, "ready\n") } else { (StatusCode::SERVICE_UNAVAILABLE, "the catalog is not read yet\n") }
 }
 
 type Body = Result<Bytes, BytesRejection>;
