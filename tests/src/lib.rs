@@ -6,3 +6,4 @@ pub mod cluster;
 pub mod provider_schema;
 pub mod simulated_cloud;
 pub mod workload;
+pub mod https;
