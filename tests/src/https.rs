@@ -118,7 +118,7 @@ fn parse(bytes: &[u8]) -> io::Result<Option<(Reply, usize)>> {
     let header = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
     let length: usize = header("content-length:").unwrap_or("0").parse().map_err(|_| bad())?;
     let body = head + 4;
-    Ok(bytes.get(body..body + length).map(|content| {
-        (Reply { status, last: header("connection:") == Some("close"), body: content.to_vec() }, body + length)
-    }))
+    Ok(bytes
+        .get(body..body + length)
+        .map(|content| (Reply { status, last: header("connection:") == Some("close"), body: content.to_vec() }, body + length)))
 }

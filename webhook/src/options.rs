@@ -55,7 +55,12 @@ pub struct ServeOptions {
     #[arg(long, value_enum, default_value_t)]
     pub decision_at: DecisionAt,
     /// Crossplane's user names: it carries claims on and is not held to the contract.
-    #[arg(long, value_name = "USER", value_delimiter = ',', default_value = "system:serviceaccount:crossplane-system:crossplane")]
+    #[arg(
+        long,
+        value_name = "USER",
+        value_delimiter = ',',
+        default_value = "system:serviceaccount:crossplane-system:crossplane"
+    )]
     pub crossplane_user: Vec<String>,
     /// In a cluster.
     #[command(flatten)]

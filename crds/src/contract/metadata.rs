@@ -12,7 +12,8 @@ pub fn name(name: &str) -> Option<FieldError> {
     if name.is_empty() {
         return error(
             Problem::Required,
-            "is required: the decision and the connection secret depend on it, so metadata.generateName cannot be used".to_owned(),
+            "is required: the decision and the connection secret depend on it, so metadata.generateName cannot be used"
+                .to_owned(),
         );
     }
     if name.len() > LONGEST_NAME {

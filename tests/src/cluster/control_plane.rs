@@ -42,10 +42,7 @@ impl ControlPlane {
 
         let port = free_port();
         let api_server = start_api_server(dir, port, &etcd_url, &credentials);
-        let address = Address {
-            url: format!("https://127.0.0.1:{port}"),
-            ca_pem: credentials.ca,
-        };
+        let address = Address { url: format!("https://127.0.0.1:{port}"), ca_pem: credentials.ca };
         let admin = User::new(dir, "admin", ADMIN_TOKEN, &address);
         let developer = User::new(dir, "developer", DEVELOPER_TOKEN, &address);
         wait_until_ready(&admin, &[&etcd, &api_server]).await;
@@ -60,25 +57,14 @@ impl ControlPlane {
             ])
             .start(dir);
 
-        Self {
-            etcd,
-            api_server,
-            controllers,
-            admin,
-            developer,
-            dir: dir.to_owned(),
-            address,
-        }
+        Self { etcd, api_server, controllers, admin, developer, dir: dir.to_owned(), address }
     }
 
     /// The user a pod with this ServiceAccount would be. The account must exist.
     pub async fn service_account(&self, namespace: &str, name: &str) -> User {
         let accounts: Api<ServiceAccount> = Api::namespaced(self.admin.client().await, namespace);
         let request = TokenRequest {
-            spec: TokenRequestSpec {
-                expiration_seconds: Some(24 * 60 * 60),
-                ..TokenRequestSpec::default()
-            },
+            spec: TokenRequestSpec { expiration_seconds: Some(24 * 60 * 60), ..TokenRequestSpec::default() },
             ..TokenRequest::default()
         };
         let answer = accounts
@@ -86,12 +72,7 @@ impl ControlPlane {
             .await
             .unwrap_or_else(|error| panic!("no token for {namespace}/{name}: {error}"));
         let token = answer.status.expect("an issued token").token;
-        User::new(
-            &self.dir,
-            &format!("{namespace}.{name}"),
-            &token,
-            &self.address,
-        )
+        User::new(&self.dir, &format!("{namespace}.{name}"), &token, &self.address)
     }
 }
 
@@ -124,14 +105,8 @@ fn start_api_server(dir: &Path, port: u16, etcd_url: &str, credentials: &Credent
             // There is no node to reach the `kubernetes` service.
             "--endpoint-reconciler-type=none".into(),
             "--service-account-issuer=https://kubernetes.default.svc".into(),
-            format!(
-                "--service-account-key-file={}",
-                path(&credentials.accounts_public_key)
-            ),
-            format!(
-                "--service-account-signing-key-file={}",
-                path(&credentials.accounts_key)
-            ),
+            format!("--service-account-key-file={}", path(&credentials.accounts_public_key)),
+            format!("--service-account-signing-key-file={}", path(&credentials.accounts_key)),
             format!("--token-auth-file={}", path(&credentials.tokens)),
             "--authorization-mode=Node,RBAC".into(),
             // Beside the default ones; kubeadm sets the same.

@@ -29,14 +29,9 @@ impl Crossplane {
     pub(super) async fn start(dir: &Path, control_plane: &ControlPlane, hosts: &Hosts) -> Self {
         install_chart(dir, &control_plane.admin);
         let core_user = control_plane.service_account(NAMESPACE, "crossplane").await;
-        let rbac_user = control_plane
-            .service_account(NAMESPACE, "rbac-manager")
-            .await;
+        let rbac_user = control_plane.service_account(NAMESPACE, "rbac-manager").await;
 
-        core(dir, "crossplane-init", &core_user, hosts)
-            .args(["core", "init"])
-            .finish(dir)
-            .await;
+        core(dir, "crossplane-init", &core_user, hosts).args(["core", "init"]).finish(dir).await;
         let certificates = fetch_client_certificate(dir, &control_plane.admin).await;
 
         let rbac_manager = Program::new("crossplane-rbac", &tool("crossplane"))
@@ -74,10 +69,7 @@ fn core(dir: &Path, name: &'static str, user: &User, hosts: &Hosts) -> Program {
         .env("TLS_SERVER_SECRET_NAME", "crossplane-tls-server")
         .env("TLS_CLIENT_SECRET_NAME", CLIENT_SECRET)
         .env("CRDS_PATH", source.join("cluster/crds"))
-        .env(
-            "WEBHOOK_CONFIGS_PATH",
-            source.join("cluster/webhookconfigurations"),
-        )
+        .env("WEBHOOK_CONFIGS_PATH", source.join("cluster/webhookconfigurations"))
         .env("XPKG_CACHE_DIR", packages)
         .env("XFN_CACHE_DIR", dir.join("xfn"))
 }
@@ -86,13 +78,7 @@ const CLIENT_SECRET: &str = "crossplane-tls-client";
 
 fn install_chart(dir: &Path, admin: &User) {
     run(Command::new(tool("helm"))
-        .args([
-            "install",
-            "crossplane",
-            "--create-namespace",
-            "--namespace",
-            NAMESPACE,
-        ])
+        .args(["install", "crossplane", "--create-namespace", "--namespace", NAMESPACE])
         .arg(tool("crossplane-source").join("cluster/charts/crossplane"))
         .env("KUBECONFIG", &admin.kubeconfig)
         .env("HELM_CACHE_HOME", dir.join("helm"))
@@ -103,10 +89,7 @@ fn install_chart(dir: &Path, admin: &User) {
 /// Writes the certificate that init made for calling functions, as a pod would mount it.
 async fn fetch_client_certificate(dir: &Path, admin: &User) -> PathBuf {
     let secrets: Api<Secret> = Api::namespaced(admin.client().await, NAMESPACE);
-    let secret = secrets
-        .get(CLIENT_SECRET)
-        .await
-        .expect("init made the certificate");
+    let secret = secrets.get(CLIENT_SECRET).await.expect("init made the certificate");
     let target = dir.join("credentials").join(CLIENT_SECRET);
     write_secret(&secret, &target);
     target
@@ -116,10 +99,7 @@ async fn wait_until_ready(core: &Process, rbac_manager: &Process, health_port: u
     eventually("Crossplane", async || {
         core.assert_running();
         rbac_manager.assert_running();
-        tokio::net::TcpStream::connect(("127.0.0.1", health_port))
-            .await
-            .map(|_| ())
-            .map_err(|error| error.to_string())
+        tokio::net::TcpStream::connect(("127.0.0.1", health_port)).await.map(|_| ()).map_err(|error| error.to_string())
     })
     .await;
 }

@@ -52,10 +52,7 @@ async fn revision(client: &Client) -> Result<DynamicObject, String> {
     let revisions = Api::<DynamicObject>::all_with(client.clone(), &ApiResource::from_gvk(&kind));
     let list = revisions.list(&Default::default()).await;
     let list = list.map_err(|error| error.to_string())?;
-    list.items
-        .into_iter()
-        .next()
-        .ok_or_else(|| "no FunctionRevision".to_owned())
+    list.items.into_iter().next().ok_or_else(|| "no FunctionRevision".to_owned())
 }
 
 /// Writes the server certificate as the pod would have it mounted.
@@ -69,13 +66,8 @@ async fn certificates(dir: &Path, client: &Client) -> PathBuf {
         assert_eq!(endpoint, format!("dns:///{FUNCTION}.{NAMESPACE}:9443"));
         let secrets: Api<Secret> = Api::namespaced(client.clone(), NAMESPACE);
         let secret = secrets.get(name).await.map_err(|error| error.to_string())?;
-        let ready = secret
-            .data
-            .as_ref()
-            .is_some_and(|data| data.contains_key("tls.crt"));
-        ready
-            .then_some(secret)
-            .ok_or_else(|| "the Secret is still empty".to_owned())
+        let ready = secret.data.as_ref().is_some_and(|data| data.contains_key("tls.crt"));
+        ready.then_some(secret).ok_or_else(|| "the Secret is still empty".to_owned())
     })
     .await;
     let target = dir.join("credentials/function");
@@ -92,9 +84,7 @@ async fn play_the_kubelet(client: &Client) {
     eventually("the function's Deployment", async || {
         let name = revision(client).await?.metadata.name.unwrap_or_default();
         let patch = Patch::Strategic(&available);
-        let patched = deployments
-            .patch_status(&name, &PatchParams::default(), &patch)
-            .await;
+        let patched = deployments.patch_status(&name, &PatchParams::default(), &patch).await;
         patched.map(|_| ()).map_err(|error| error.to_string())
     })
     .await;
@@ -105,17 +95,8 @@ async fn wait_until_healthy(client: &Client, process: &Process) {
         process.assert_running();
         let revision = revision(client).await?;
         let conditions = revision.data["status"]["conditions"].as_array().cloned();
-        let healthy = |kind: &str| {
-            conditions
-                .iter()
-                .flatten()
-                .any(|one| one["type"] == kind && one["status"] == "True")
-        };
-        if healthy("RevisionHealthy") && healthy("RuntimeHealthy") {
-            Ok(())
-        } else {
-            Err(format!("{conditions:?}"))
-        }
+        let healthy = |kind: &str| conditions.iter().flatten().any(|one| one["type"] == kind && one["status"] == "True");
+        if healthy("RevisionHealthy") && healthy("RuntimeHealthy") { Ok(()) } else { Err(format!("{conditions:?}")) }
     })
     .await;
 }

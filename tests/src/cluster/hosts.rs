@@ -27,10 +27,7 @@ impl Hosts {
             path
         };
         Self {
-            hosts: write(
-                "hosts",
-                format!("127.0.0.1 localhost\n{address} {function}\n"),
-            ),
+            hosts: write("hosts", format!("127.0.0.1 localhost\n{address} {function}\n")),
             // Asking for a service configuration by DNS fails at once, not by a timeout.
             resolver: write("resolv.conf", "nameserver 127.0.0.1\n".to_owned()),
             function: address,

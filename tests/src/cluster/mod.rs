@@ -56,22 +56,16 @@ pub struct Cluster {
 static SHARED: LazyLock<Option<Cluster>> = LazyLock::new(|| {
     let dir = PathBuf::from(std::env::var_os("IDP_CLUSTER")?);
     // Another crate of the tests brings a second provider; rustls does not choose for us.
-    rustls::crypto::ring::default_provider()
-        .install_default()
-        .ok();
+    rustls::crypto::ring::default_provider().install_default().ok();
     let (started, cluster) = mpsc::channel();
     std::thread::spawn(move || {
-        tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .expect("a runtime for the cluster")
-            .block_on(async {
-                let (cluster, kinds) = Cluster::start(dir).await;
-                let client = cluster.control_plane.admin.client().await;
-                let providers = cluster.cloud.clone().run(client, kinds);
-                started.send(cluster).expect("a test waits for the cluster");
-                providers.await;
-            });
+        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime for the cluster").block_on(async {
+            let (cluster, kinds) = Cluster::start(dir).await;
+            let client = cluster.control_plane.admin.client().await;
+            let providers = cluster.cloud.clone().run(client, kinds);
+            started.send(cluster).expect("a test waits for the cluster");
+            providers.await;
+        });
     });
     let cluster = cluster.recv();
     Some(cluster.expect("the cluster did not start; the reason is above"))
@@ -96,8 +90,7 @@ impl Cluster {
         let hosts = Hosts::write(&dir, &service);
         // The CRDs are many and large: the API server takes some seconds over them.
         let installer = admin.clone();
-        let install =
-            move || providers::install(&installer, &providers::named_in(&ours::products()));
+        let install = move || providers::install(&installer, &providers::named_in(&ours::products()));
         let (crossplane, registry, kinds) = tokio::join!(
             Crossplane::start(&dir, &control_plane, &hosts),
             Registry::start(&dir),
@@ -105,14 +98,7 @@ impl Cluster {
         );
         let function = function::start(&dir, admin, &registry, &hosts).await;
         eprintln!("cluster: started in {} s", clock.elapsed().as_secs());
-        let cluster = Self {
-            dir,
-            control_plane,
-            crossplane,
-            function,
-            cloud: Cloud::default(),
-            _registry: registry,
-        };
+        let cluster = Self { dir, control_plane, crossplane, function, cloud: Cloud::default(), _registry: registry };
         (cluster, kinds.expect("the providers' CRDs are installed"))
     }
 }

@@ -24,15 +24,8 @@ pub(super) fn products() -> Vec<Value> {
 /// `target/<profile>/deps`.
 pub(super) fn our_program(name: &str) -> PathBuf {
     let tests = std::env::current_exe().expect("the path of the test program");
-    let profile = tests
-        .parent()
-        .and_then(Path::parent)
-        .expect("a target directory");
+    let profile = tests.parent().and_then(Path::parent).expect("a target directory");
     let program = profile.join(name);
-    assert!(
-        program.exists(),
-        "{} is not built; run cargo build --workspace",
-        program.display()
-    );
+    assert!(program.exists(), "{} is not built; run cargo build --workspace", program.display());
     program
 }

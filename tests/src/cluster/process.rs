@@ -21,11 +21,7 @@ struct Order {
 static STARTER: LazyLock<Mutex<mpsc::Sender<Order>>> = LazyLock::new(|| {
     let (orders, queue) = mpsc::channel::<Order>();
     std::thread::spawn(move || {
-        for Order {
-            mut command,
-            answer,
-        } in queue
-        {
+        for Order { mut command, answer } in queue {
             let child = command.spawn();
             answer.send((command, child)).ok();
         }
@@ -44,8 +40,7 @@ pub struct Program {
 const DIE_WITH_PARENT: &str = r#"[ "$PPID" = "$1" ] && shift && exec "$@""#;
 
 /// Gives a program files of its own over `/etc/hosts` and `/etc/resolv.conf`.
-const MOUNT_HOSTS: &str =
-    r#"mount --bind "$1" /etc/hosts && mount --bind "$2" /etc/resolv.conf && shift 2 && exec "$@""#;
+const MOUNT_HOSTS: &str = r#"mount --bind "$1" /etc/hosts && mount --bind "$2" /etc/resolv.conf && shift 2 && exec "$@""#;
 
 impl Program {
     /// The program at `path`; `name` is what its log is called.
@@ -87,21 +82,10 @@ impl Program {
         let logs = dir.join("logs");
         fs::create_dir_all(&logs).expect("a directory for logs");
         let log = logs.join(format!("{}.log", self.name));
-        let output = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(&log)
-            .expect("a log file");
-        self.command
-            .stdin(Stdio::null())
-            .stdout(output.try_clone().expect("a second handle of the log"))
-            .stderr(output);
+        let output = OpenOptions::new().create(true).append(true).open(&log).expect("a log file");
+        self.command.stdin(Stdio::null()).stdout(output.try_clone().expect("a second handle of the log")).stderr(output);
         let (command, child) = spawn(self.name, self.command);
-        Process {
-            name: self.name,
-            log,
-            running: Mutex::new((Some(command), child)),
-        }
+        Process { name: self.name, log, running: Mutex::new((Some(command), child)) }
     }
 
     /// Runs it to a good end; after a bad one again, as the kubelet does with init
@@ -123,9 +107,7 @@ impl Program {
 /// The arguments of `setpriv`, but for the program.
 fn die_with_us(command: &mut Command) {
     let pid = std::process::id().to_string();
-    command
-        .args(["--pdeathsig", "KILL", "sh", "-c", DIE_WITH_PARENT, "sh"])
-        .arg(pid);
+    command.args(["--pdeathsig", "KILL", "sh", "-c", DIE_WITH_PARENT, "sh"]).arg(pid);
 }
 
 fn spawn(name: &str, command: Command) -> (Command, Child) {

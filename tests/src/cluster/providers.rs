@@ -19,20 +19,12 @@ pub(super) fn named_in(products: &[Value]) -> Named {
     let mut named = Named::new();
     for product in products {
         let providers = product["spec"]["providers"].as_object();
-        for provider in providers
-            .into_iter()
-            .flat_map(|providers| providers.values())
-        {
+        for provider in providers.into_iter().flat_map(|providers| providers.values()) {
             for resource in provider["resources"].as_array().into_iter().flatten() {
                 let kind = resource["template"]["kind"].as_str();
-                let versions = [
-                    &resource["template"]["apiVersion"],
-                    &resource["namespacedApiVersion"],
-                ];
+                let versions = [&resource["template"]["apiVersion"], &resource["namespacedApiVersion"]];
                 for api_version in versions.into_iter().filter_map(Value::as_str) {
-                    if let (Some((group, version)), Some(kind)) =
-                        (api_version.split_once('/'), kind)
-                    {
+                    if let (Some((group, version)), Some(kind)) = (api_version.split_once('/'), kind) {
                         named.insert((group.into(), version.into(), kind.into()));
                     }
                 }
@@ -62,22 +54,11 @@ pub(super) fn install(admin: &User, named: &Named) -> Vec<ManagedKind> {
 
 /// The real CRDs (IDP_PROVIDER_CRDS, else `provider-crds` beside the workspace), if there.
 fn crd_files() -> Vec<PathBuf> {
-    let dir = std::env::var_os("IDP_PROVIDER_CRDS").map_or_else(
-        || workspace().join("../shared/provider-crds"),
-        PathBuf::from,
-    );
-    let providers = ["aws", "gcp", "oci"]
-        .iter()
-        .filter_map(|name| fs::read_dir(dir.join(name)).ok());
-    let files: Vec<_> = providers
-        .flatten()
-        .map(|entry| entry.expect("a directory entry").path())
-        .collect();
+    let dir = std::env::var_os("IDP_PROVIDER_CRDS").map_or_else(|| workspace().join("../shared/provider-crds"), PathBuf::from);
+    let providers = ["aws", "gcp", "oci"].iter().filter_map(|name| fs::read_dir(dir.join(name)).ok());
+    let files: Vec<_> = providers.flatten().map(|entry| entry.expect("a directory entry").path()).collect();
     if files.is_empty() {
-        eprintln!(
-            "no provider CRDs in {}: kinds without a schema stand in",
-            dir.display()
-        );
+        eprintln!("no provider CRDs in {}: kinds without a schema stand in", dir.display());
     }
     files
 }
@@ -89,24 +70,18 @@ fn find(files: &[PathBuf], group: &str, kind: &str) -> Option<Value> {
         name.is_some_and(|name| name.starts_with(&format!("{group}_")))
     };
     let crds = files.iter().filter(of_group).map(|path| read_yaml(path));
-    crds.flatten()
-        .find(|crd| crd["spec"]["names"]["kind"] == kind)
+    crds.flatten().find(|crd| crd["spec"]["names"]["kind"] == kind)
 }
 
 /// All documents of a YAML file.
 pub(super) fn read_yaml(path: &Path) -> Vec<Value> {
-    let text = fs::read_to_string(path)
-        .unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()));
+    let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()));
     serde_saphyr::from_multiple(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 fn permissive(group: &str, version: &str, kind: &str) -> Value {
     let plural = format!("{}s", kind.to_lowercase());
-    let scope = if group.contains(".m.") {
-        "Namespaced"
-    } else {
-        "Cluster"
-    };
+    let scope = if group.contains(".m.") { "Namespaced" } else { "Cluster" };
     json!({
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
@@ -127,16 +102,11 @@ fn permissive(group: &str, version: &str, kind: &str) -> Value {
 fn managed_kind(crd: &Value, version: &str) -> ManagedKind {
     let spec = &crd["spec"];
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let gvk = GroupVersionKind::gvk(
-        &text(&spec["group"]),
-        version,
-        &text(&spec["names"]["kind"]),
-    );
+    let gvk = GroupVersionKind::gvk(&text(&spec["group"]), version, &text(&spec["names"]["kind"]));
     let versions = spec["versions"].as_array().into_iter().flatten();
     let mut of_version = versions.filter(|candidate| candidate["name"] == version);
-    let of_version = of_version.next().unwrap_or_else(|| {
-        panic!("the catalog wants {gvk:?}, but the provider has no such version")
-    });
+    let of_version =
+        of_version.next().unwrap_or_else(|| panic!("the catalog wants {gvk:?}, but the provider has no such version"));
     let schema = &of_version["schema"]["openAPIV3Schema"]["properties"];
     ManagedKind {
         resource: ApiResource::from_gvk_with_plural(&gvk, &text(&spec["names"]["plural"])),

@@ -32,10 +32,7 @@ impl Cluster {
         });
         let bindings: Api<RoleBinding> = Api::namespaced(client.clone(), name);
         create(&bindings, binding).await;
-        Team {
-            namespace: name.to_owned(),
-            client,
-        }
+        Team { namespace: name.to_owned(), client }
     }
 }
 

@@ -5,29 +5,16 @@ use std::process::Command;
 
 /// The path of a program, or of a file that came with one.
 pub(super) fn tool(name: &str) -> PathBuf {
-    let dir = std::env::var_os("IDP_TOOLS_DIR").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("cluster/.cache/bin"),
-        PathBuf::from,
-    );
+    let dir = std::env::var_os("IDP_TOOLS_DIR")
+        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("cluster/.cache/bin"), PathBuf::from);
     let path = dir.join(name);
-    assert!(
-        path.exists(),
-        "{} is not there; run tests/cluster/build",
-        path.display()
-    );
+    assert!(path.exists(), "{} is not there; run tests/cluster/build", path.display());
     path
 }
 
 /// Runs a command to its good end and returns what it printed.
 pub(super) fn run(command: &mut Command) -> String {
-    let output = command
-        .output()
-        .unwrap_or_else(|error| panic!("cannot run {command:?}: {error}"));
-    assert!(
-        output.status.success(),
-        "{command:?}: {}\n{}",
-        output.status,
-        String::from_utf8_lossy(&output.stderr)
-    );
+    let output = command.output().unwrap_or_else(|error| panic!("cannot run {command:?}: {error}"));
+    assert!(output.status.success(), "{command:?}: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).into_owned()
 }

@@ -2,12 +2,7 @@
 //!
 //! One program, so that all tests share one cluster. They skip, aloud, unless
 //! `tests/cluster/run` runs them.
-#![allow(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing
-)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod fixture;
 mod processes;

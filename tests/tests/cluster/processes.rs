@@ -13,9 +13,7 @@ const VICTIM: &str = "processes::a_test_program_that_hangs";
 #[ignore = "started by another test"]
 fn a_test_program_that_hangs() {
     let dir = std::env::var("IDP_PROCESSES").expect("a directory, from the other test");
-    let sleeper = Program::new("sleep", Path::new("sleep"))
-        .args(["600"])
-        .start(Path::new(&dir));
+    let sleeper = Program::new("sleep", Path::new("sleep")).args(["600"]).start(Path::new(&dir));
     println!("\npid {}", sleeper.pid());
     std::thread::sleep(std::time::Duration::from_secs(600));
 }
@@ -30,26 +28,17 @@ async fn programs_end_when_the_test_program_is_killed() {
         .spawn()
         .unwrap();
     let output = BufReader::new(victim.stdout.take().unwrap());
-    let pid = output
-        .lines()
-        .find_map(|line| line.unwrap().strip_prefix("pid ").map(str::to_owned))
-        .unwrap();
+    let pid = output.lines().find_map(|line| line.unwrap().strip_prefix("pid ").map(str::to_owned)).unwrap();
     let state = format!("/proc/{pid}/stat");
-    assert!(
-        Path::new(&state).exists(),
-        "the program is not even started"
-    );
+    assert!(Path::new(&state).exists(), "the program is not even started");
 
     victim.kill().unwrap();
     victim.wait().unwrap();
 
-    eventually(
-        "the end of the orphan",
-        async || match std::fs::read_to_string(&state) {
-            // A zombie has ended; its new parent may be slow to notice.
-            Ok(stat) if !stat.contains(") Z ") => Err(stat),
-            _ => Ok(()),
-        },
-    )
+    eventually("the end of the orphan", async || match std::fs::read_to_string(&state) {
+        // A zombie has ended; its new parent may be slow to notice.
+        Ok(stat) if !stat.contains(") Z ") => Err(stat),
+        _ => Ok(()),
+    })
     .await;
 }

@@ -13,7 +13,10 @@ use super::fixture::{Review, Webhook, annotate, ask_failover, claim, place, reas
 fn with_status(claim: &Value, retained: &[(&str, &str)]) -> Value {
     let record = reason(claim);
     let mut placed = claim.clone();
-    let retained: Vec<Value> = retained.iter().map(|(p, r)| json!({"place": format!("{p}-{r}"), "provider": p, "region": r, "sequence": 1, "resources": []})).collect();
+    let retained: Vec<Value> = retained
+        .iter()
+        .map(|(p, r)| json!({"place": format!("{p}-{r}"), "provider": p, "region": r, "sequence": 1, "resources": []}))
+        .collect();
     placed["status"] = json!({"placement": {
         "provider": record["selected"]["provider"], "region": record["selected"]["region"], "sequence": record["sequence"], "phase": "Steady",
         "reason": claim["metadata"]["annotations"][PLACEMENT_REASON], "retained": retained
@@ -52,10 +55,12 @@ async fn everything_that_is_wrong_is_said_at_once() {
     ask_failover(&mut bad, "any");
     bad["spec"]["region"] = "us-east-1".into();
     bad["spec"]["compositionRef"] = json!({"name": "mine"});
-    bad["spec"]["parameters"] = json!({"tier": "lo", "environment": "production", "provider": "aws", "size": "huge", "storageGb": 5});
+    bad["spec"]["parameters"] =
+        json!({"tier": "lo", "environment": "production", "provider": "aws", "size": "huge", "storageGb": 5});
     let outcome = webhook.admit(&Review::create(bad)).await;
     let status = outcome.denied.clone().unwrap();
-    let fields: Vec<&str> = status["details"]["causes"].as_array().unwrap().iter().map(|c| c["field"].as_str().unwrap()).collect();
+    let fields: Vec<&str> =
+        status["details"]["causes"].as_array().unwrap().iter().map(|c| c["field"].as_str().unwrap()).collect();
     assert_eq!(
         fields,
         [
@@ -147,7 +152,8 @@ async fn parameters_change_as_the_product_allows() {
     let stored = webhook.admit(&Review::create(claim())).await.allowed();
     let shrunk = webhook.admit(&Review::update(&stored, |o| o["spec"]["parameters"]["storageGB"] = 50.into())).await.refused();
     assert!(shrunk.contains("spec.parameters.storageGB: can only grow"), "{shrunk}");
-    let forbidden = webhook.admit(&Review::update(&stored, |o| o["spec"]["compositionRef"] = json!({"name": "x"}))).await.refused();
+    let forbidden =
+        webhook.admit(&Review::update(&stored, |o| o["spec"]["compositionRef"] = json!({"name": "x"}))).await.refused();
     assert!(forbidden.contains("spec.compositionRef: is set by Crossplane"), "{forbidden}");
 }
 
@@ -184,7 +190,8 @@ async fn a_stricter_catalog_does_not_keep_people_from_their_labels() {
     objects.tiers.retain(|tier| tier.name != "medium");
     webhook.snapshot.store(Snapshot::strict(objects).unwrap().into());
     webhook.admit(&Review::update(&stored, |object| object["metadata"]["labels"]["team"] = "a".into())).await.allowed();
-    let message = webhook.admit(&Review::update(&stored, |object| object["spec"]["parameters"]["size"] = "huge".into())).await.refused();
+    let message =
+        webhook.admit(&Review::update(&stored, |object| object["spec"]["parameters"]["size"] = "huge".into())).await.refused();
     assert!(message.contains("spec.parameters.size") && !message.contains("spec.parameters.tier"), "{message}");
 }
 
@@ -274,7 +281,8 @@ async fn what_the_function_decided_is_mirrored() {
     }
     // What a user writes into the status of an update is not the function's word.
     let forged = Review::update(&placed, |object| {
-        object["status"]["placement"]["reason"] = text.replace("us-east-1", "us-west-2").replace("\"sequence\":1", "\"sequence\":9").into();
+        object["status"]["placement"]["reason"] =
+            text.replace("us-east-1", "us-west-2").replace("\"sequence\":1", "\"sequence\":9").into();
     });
     assert_eq!(place(&webhook.admit(&forged).await.allowed()), "aws/us-east-1");
 }

@@ -94,10 +94,15 @@ async fn what_is_in_use_stays() {
     webhook.placements.put("MySQLInstanceClaim", placed("aws", "us-east-1"));
     for (object, way_out) in [(&product, "delete them first"), (&tier, "another tier"), (&here, "move them first")] {
         let message = webhook.validate(&Review::delete(object)).await.refused();
-        assert!(message.contains("MySQLInstanceClaim team-alpha/orders-db still need it") && message.contains(way_out), "{message}");
+        assert!(
+            message.contains("MySQLInstanceClaim team-alpha/orders-db still need it") && message.contains(way_out),
+            "{message}"
+        );
     }
     webhook.validate(&Review::delete(&object("Candidate", "oci-us-ashburn-1"))).await.allowed();
-    webhook.placements.put("MySQLInstanceClaim", Placed { retained: vec!["aws/us-east-1".to_owned()], ..placed("gcp", "us-central1") });
+    webhook
+        .placements
+        .put("MySQLInstanceClaim", Placed { retained: vec!["aws/us-east-1".to_owned()], ..placed("gcp", "us-central1") });
     let outcome = webhook.validate(&Review::delete(&here)).await;
     assert_eq!(outcome.warnings.len(), 1, "{:?}", outcome.warnings);
     outcome.allowed();
@@ -107,7 +112,8 @@ async fn what_is_in_use_stays() {
 async fn a_product_goes_on_describing_the_data_that_exists() {
     let webhook = Webhook::start().await;
     let product = object("Product", "mysql");
-    let at = product["spec"]["providers"]["aws"]["resources"].as_array().unwrap().iter().position(|r| r["stateful"] == true).unwrap();
+    let at =
+        product["spec"]["providers"]["aws"]["resources"].as_array().unwrap().iter().position(|r| r["stateful"] == true).unwrap();
     let lose = |object: &mut Value| object["spec"]["providers"]["aws"]["resources"][at]["stateful"] = false.into();
     webhook.validate(&Review::update(&product, lose)).await.allowed();
     webhook.placements.put("MySQLInstanceClaim", placed("gcp", "us-central1"));

@@ -93,7 +93,7 @@ impl Load {
                         assert!(shutdown.is_cancelled(), "a new connection was refused");
                         return;
                     };
-                    for _ in 0..200 {
+                    for _ in 0..50 {
                         // A connection that is closed between two requests has lost neither.
                         match connection.post("/mutate?timeout=10s", &body).await {
                             Ok(reply) => {
@@ -139,7 +139,7 @@ async fn certificates_change_under_load_without_an_error() {
     load.reach(2000).await;
     webhook.tls.replace(&certificate(&next)).unwrap();
     // Every client opens at least one connection after the change.
-    load.reach(64 * 200 * 2).await;
+    load.reach(64 * 50 * 2).await;
     load.end().await;
     // The old authority alone is not enough any more: the new certificate is in use.
     assert!(Connection::open(webhook.address, &Trust::new(&webhook.authority.certificate).unwrap()).await.is_err());

@@ -102,7 +102,8 @@ impl Findings {
             tier.spec.required_capabilities.iter().all(|capability| candidate.spec.capabilities.contains(capability))
         };
         if !snapshot.objects.candidates.iter().any(passes) {
-            self.warnings.push(format!("no Candidate has all that tier {:?} requires: nothing can be placed", spoken(&tier.name)));
+            self.warnings
+                .push(format!("no Candidate has all that tier {:?} requires: nothing can be placed", spoken(&tier.name)));
         }
     }
 
@@ -117,7 +118,8 @@ impl Findings {
             }));
         }
         let api = &product.spec.api;
-        let kinds = [("claimKind", &api.claim_kind), ("compositeKind", &api.composite_kind), ("namespacedKind", &api.namespaced_kind)];
+        let kinds =
+            [("claimKind", &api.claim_kind), ("compositeKind", &api.composite_kind), ("namespacedKind", &api.namespaced_kind)];
         for (at, (field, kind)) in kinds.iter().enumerate() {
             if kinds.iter().take(at).any(|(_, earlier)| earlier == kind) {
                 let message = format!("{kind:?} is used twice: claim, composite and namespaced composite have different kinds");
@@ -179,7 +181,9 @@ impl Findings {
                 let kind = |template: &Value| (template.get("apiVersion").cloned(), template.get("kind").cloned());
                 let message = match same {
                     None if before.stateful => "holds data and cannot be dropped or renamed",
-                    Some(now) if before.stateful && !now.stateful => "holds data, which stateful: true keeps: it cannot be taken away",
+                    Some(now) if before.stateful && !now.stateful => {
+                        "holds data, which stateful: true keeps: it cannot be taken away"
+                    }
                     Some(now) if kind(&now.template) != kind(&before.template) => {
                         "cannot become another kind of object under the same name, the old one would be lost: give the new one a new name"
                     }

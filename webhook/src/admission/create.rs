@@ -125,6 +125,10 @@ fn not_adoptable(workload: &Workload<'_>, text: &str, asked: &ClaimRequest) -> O
 /// Annotations that have a meaning only on a placed workload.
 fn misplaced_annotations(workload: &Workload<'_>) -> impl Iterator<Item = FieldError> {
     [FAILOVER, RELEASE].into_iter().filter(|name| workload.new.metadata.annotation(name).is_some()).map(|name| {
-        annotation_error(name, Problem::Forbidden, "has a meaning only on a workload that is placed, and this one is new: remove it")
+        annotation_error(
+            name,
+            Problem::Forbidden,
+            "has a meaning only on a workload that is placed, and this one is new: remove it",
+        )
     })
 }

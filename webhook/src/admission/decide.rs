@@ -83,11 +83,7 @@ impl Admission {
 }
 
 /// Decides by `catalog`.
-pub(super) fn decide(
-    workload: &Workload<'_>,
-    catalog: &Catalog,
-    question: &Question<'_>,
-) -> Result<Record, ScheduleError> {
+pub(super) fn decide(workload: &Workload<'_>, catalog: &Catalog, question: &Question<'_>) -> Result<Record, ScheduleError> {
     let decision = catalog.decide(workload.product, workload.name(), question.asked, question.leave, &question.not)?;
     Ok(decision.record(question.provenance()))
 }

@@ -23,13 +23,19 @@ impl Admission {
     ) -> Result<Result<Vec<String>, FieldError>, Denial> {
         let error = |problem, message: String| Ok(Err(annotation_error(FAILOVER, problem, message)));
         if workload.flavour == Flavour::Composite && workload.new.has_claim() {
-            return error(Problem::Forbidden, "must be asked for on the claim that this composite resource belongs to".to_owned());
+            return error(
+                Problem::Forbidden,
+                "must be asked for on the claim that this composite resource belongs to".to_owned(),
+            );
         }
         if !self.rights.allow(workload.request, VERB_FAILOVER).await? {
             return error(Problem::Forbidden, rights::missing(workload.request, VERB_FAILOVER));
         }
         if current.is_none() {
-            return error(Problem::Invalid, "needs a workload that is placed, and this one is not yet: try again later".to_owned());
+            return error(
+                Problem::Invalid,
+                "needs a workload that is placed, and this one is not yet: try again later".to_owned(),
+            );
         }
         Ok(providers_to_leave(workload, value).map_err(|message| annotation_error(FAILOVER, Problem::Invalid, message)))
     }
@@ -95,9 +101,11 @@ impl Admission {
         let leave: Vec<String> = candidates.map(|c| c.provider.clone()).filter(|p| *p != record.selected.provider).collect();
         let question = Question::next(asked, &leave, from, status);
         let catalogs = [Some(&snapshot.catalog), snapshot.probing.as_ref().map(|probing| &probing.catalog)];
-        let chosen_by_us = catalogs.into_iter().flatten().filter_map(|catalog| decide(workload, catalog, &question).ok()).any(|best| {
-            best.selected.provider == record.selected.provider && best.selected.region == record.selected.region
-        });
+        let chosen_by_us = catalogs
+            .into_iter()
+            .flatten()
+            .filter_map(|catalog| decide(workload, catalog, &question).ok())
+            .any(|best| best.selected.provider == record.selected.provider && best.selected.region == record.selected.region);
         Ok(chosen_by_us && self.rights.allow(workload.request, VERB_FAILOVER).await?)
     }
 }
@@ -116,7 +124,9 @@ fn providers_to_leave(workload: &Workload<'_>, value: &str) -> Result<Vec<String
         if !known.contains(&name) {
             let hint = did_you_mean(name, known.iter().copied().chain([ANY]));
             let all = known.join(", ");
-            return Err(format!("names {name:?}, which is no provider{hint}: give the providers to leave, among {all}, or {ANY:?}"));
+            return Err(format!(
+                "names {name:?}, which is no provider{hint}: give the providers to leave, among {all}, or {ANY:?}"
+            ));
         }
         if !leave.iter().any(|already| already == name) {
             leave.push(name.to_owned());

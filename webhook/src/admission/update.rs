@@ -83,7 +83,9 @@ impl Admission {
                 }
                 settled.reason = Some(current.text.clone());
                 if given.is_some() && given != old.metadata.annotation(PLACEMENT_REASON) {
-                    settled.warnings.push(format!("{PLACEMENT_REASON} is kept as it was: a placed workload moves by {FAILOVER} only"));
+                    settled
+                        .warnings
+                        .push(format!("{PLACEMENT_REASON} is kept as it was: a placed workload moves by {FAILOVER} only"));
                 }
             }
             (None, Some(added)) if old.metadata.annotation(PLACEMENT_REASON) != Some(added) => {

@@ -47,7 +47,8 @@ impl<'r> Workload<'r> {
     pub fn of(snapshot: &'r Snapshot, phase: Phase, request: &'r Request<'r>) -> Result<Self, Denial> {
         let kind = &request.kind;
         let Some(product) = snapshot.catalog.product_of(&kind.group, &kind.kind) else {
-            let summary = format!("no Product in the catalog has the kind {}.{}: `kubectl get products` lists them", kind.kind, kind.group);
+            let summary =
+                format!("no Product in the catalog has the kind {}.{}: `kubectl get products` lists them", kind.kind, kind.group);
             return Err(Denial::new(Reason::Invalid, summary));
         };
         if snapshot.catalog.is_empty() {

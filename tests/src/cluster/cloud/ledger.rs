@@ -33,15 +33,11 @@ impl Ledger {
 
     /// The existing resources whose external name begins like this.
     pub fn existing_of<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a External> {
-        self.existing
-            .keys()
-            .filter(move |external| external.name.starts_with(prefix))
+        self.existing.keys().filter(move |external| external.name.starts_with(prefix))
     }
 
     /// The destroyed resources whose external name begins like this.
     pub fn destroyed_of<'a>(&'a self, prefix: &'a str) -> impl Iterator<Item = &'a External> {
-        self.destroyed
-            .iter()
-            .filter(move |external| external.name.starts_with(prefix))
+        self.destroyed.iter().filter(move |external| external.name.starts_with(prefix))
     }
 }

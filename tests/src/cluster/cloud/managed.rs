@@ -25,37 +25,23 @@ pub(super) struct Provider {
 
 impl Provider {
     pub(super) async fn reconcile(&self, object: &DynamicObject) -> kube::Result<()> {
-        if object
-            .annotations()
-            .get("crossplane.io/paused")
-            .is_some_and(|value| value == "true")
-        {
+        if object.annotations().get("crossplane.io/paused").is_some_and(|value| value == "true") {
             return Ok(());
         }
         match self.cloud.mood(&self.kind.resource.group) {
             Mood::Stalled => Ok(()),
             Mood::Failing => {
                 let message = "cannot reach the cloud: the stand-in is told to fail";
-                self.report(
-                    object,
-                    &[condition("Synced", "False", "ReconcileError", message)],
-                    None,
-                )
-                .await
+                self.report(object, &[condition("Synced", "False", "ReconcileError", message)], None).await
             }
-            Mood::Healthy if object.metadata.deletion_timestamp.is_some() => {
-                self.delete(object).await
-            }
+            Mood::Healthy if object.metadata.deletion_timestamp.is_some() => self.delete(object).await,
             Mood::Healthy => self.observe_or_create(object).await,
         }
     }
 
     async fn observe_or_create(&self, object: &DynamicObject) -> kube::Result<()> {
         let external = self.external(object);
-        if !object
-            .finalizers()
-            .iter()
-            .any(|finalizer| finalizer == FINALIZER)
+        if !object.finalizers().iter().any(|finalizer| finalizer == FINALIZER)
             || !object.annotations().contains_key(EXTERNAL_NAME)
         {
             return self.adopt(object, &external.name).await;
@@ -67,10 +53,7 @@ impl Provider {
             return self.report(object, &[unsynced], None).await;
         }
         self.write_connection_secret(object, &external.name).await?;
-        let conditions = [
-            condition("Synced", "True", "ReconcileSuccess", ""),
-            condition("Ready", "True", "Available", ""),
-        ];
+        let conditions = [condition("Synced", "True", "ReconcileSuccess", ""), condition("Ready", "True", "Available", "")];
         let values = at_provider(&self.kind.at_provider, &external.name, for_provider);
         self.report(object, &conditions, Some(values)).await
     }
@@ -81,102 +64,54 @@ impl Provider {
         if !finalizers.iter().any(|finalizer| finalizer == FINALIZER) {
             finalizers.push(FINALIZER.to_owned());
         }
-        self.patch_metadata(
-            object,
-            json!({"finalizers": finalizers, "annotations": {EXTERNAL_NAME: external_name}}),
-        )
-        .await
+        self.patch_metadata(object, json!({"finalizers": finalizers, "annotations": {EXTERNAL_NAME: external_name}})).await
     }
 
     async fn delete(&self, object: &DynamicObject) -> kube::Result<()> {
         // A finalizer of somebody else, such as foreground deletion, is theirs to remove.
-        if !object
-            .finalizers()
-            .iter()
-            .any(|finalizer| finalizer == FINALIZER)
-        {
+        if !object.finalizers().iter().any(|finalizer| finalizer == FINALIZER) {
             return Ok(());
         }
         if allows(object, "Delete") && object.data["spec"]["deletionPolicy"] != "Orphan" {
             let mut ledger = self.cloud.ledger.lock().expect("the ledger");
             ledger.destroy(&self.external(object));
         }
-        let others: Vec<_> = object
-            .finalizers()
-            .iter()
-            .filter(|name| *name != FINALIZER)
-            .collect();
-        self.patch_metadata(object, json!({"finalizers": others}))
-            .await
+        let others: Vec<_> = object.finalizers().iter().filter(|name| *name != FINALIZER).collect();
+        self.patch_metadata(object, json!({"finalizers": others})).await
     }
 
     fn external(&self, object: &DynamicObject) -> External {
         let ApiResource { plural, group, .. } = &self.kind.resource;
         External {
             kind: format!("{plural}.{}", group.replace(".m.", ".")),
-            name: object
-                .annotations()
-                .get(EXTERNAL_NAME)
-                .cloned()
-                .unwrap_or_else(|| object.name_any()),
+            name: object.annotations().get(EXTERNAL_NAME).cloned().unwrap_or_else(|| object.name_any()),
         }
     }
 
     /// Writes the status, unless it says so already.
-    async fn report(
-        &self,
-        object: &DynamicObject,
-        news: &[Value],
-        at_provider: Option<Value>,
-    ) -> kube::Result<()> {
-        let old = object.data["status"]["conditions"]
-            .as_array()
-            .cloned()
-            .unwrap_or_default();
-        let of_type = |conditions: &[Value], kind: &Value| {
-            conditions
-                .iter()
-                .find(|condition| condition["type"] == *kind)
-                .cloned()
-        };
-        let same = |a: &Value, b: &Value| {
-            ["type", "status", "reason", "message"]
-                .iter()
-                .all(|field| a[field] == b[field])
-        };
-        let reported = news
-            .iter()
-            .all(|new| of_type(&old, &new["type"]).is_some_and(|old| same(&old, new)));
-        let values_known = at_provider
-            .as_ref()
-            .is_none_or(|values| object.data["status"]["atProvider"] == *values);
+    async fn report(&self, object: &DynamicObject, news: &[Value], at_provider: Option<Value>) -> kube::Result<()> {
+        let old = object.data["status"]["conditions"].as_array().cloned().unwrap_or_default();
+        let of_type =
+            |conditions: &[Value], kind: &Value| conditions.iter().find(|condition| condition["type"] == *kind).cloned();
+        let same = |a: &Value, b: &Value| ["type", "status", "reason", "message"].iter().all(|field| a[field] == b[field]);
+        let reported = news.iter().all(|new| of_type(&old, &new["type"]).is_some_and(|old| same(&old, new)));
+        let values_known = at_provider.as_ref().is_none_or(|values| object.data["status"]["atProvider"] == *values);
         if reported && values_known {
             return Ok(());
         }
         let mut conditions = news.to_vec();
-        conditions.extend(
-            old.into_iter()
-                .filter(|condition| of_type(news, &condition["type"]).is_none()),
-        );
+        conditions.extend(old.into_iter().filter(|condition| of_type(news, &condition["type"]).is_none()));
         let mut status = json!({"conditions": conditions});
         if let Some(values) = at_provider {
             status["atProvider"] = values;
         }
         self.api(object)
-            .patch_status(
-                &object.name_any(),
-                &PatchParams::default(),
-                &Patch::Merge(json!({"status": status})),
-            )
+            .patch_status(&object.name_any(), &PatchParams::default(), &Patch::Merge(json!({"status": status})))
             .await
             .map(|_| ())
     }
 
-    async fn write_connection_secret(
-        &self,
-        object: &DynamicObject,
-        name: &str,
-    ) -> kube::Result<()> {
+    async fn write_connection_secret(&self, object: &DynamicObject, name: &str) -> kube::Result<()> {
         let reference = &object.data["spec"]["writeConnectionSecretToRef"];
         let Some(secret_name) = reference["name"].as_str() else {
             return Ok(());
@@ -197,37 +132,23 @@ impl Provider {
             "stringData": values,
         });
         Api::<Secret>::namespaced(self.client.clone(), namespace.unwrap_or("default"))
-            .patch(
-                secret_name,
-                &PatchParams::apply("stand-in-cloud").force(),
-                &Patch::Apply(secret),
-            )
+            .patch(secret_name, &PatchParams::apply("stand-in-cloud").force(), &Patch::Apply(secret))
             .await
             .map(|_| ())
     }
 
-    async fn patch_metadata(
-        &self,
-        object: &DynamicObject,
-        mut metadata: Value,
-    ) -> kube::Result<()> {
+    async fn patch_metadata(&self, object: &DynamicObject, mut metadata: Value) -> kube::Result<()> {
         // Lists are replaced as a whole: only if nobody has changed them meanwhile.
         metadata["resourceVersion"] = json!(object.resource_version());
         self.api(object)
-            .patch(
-                &object.name_any(),
-                &PatchParams::default(),
-                &Patch::Merge(json!({"metadata": metadata})),
-            )
+            .patch(&object.name_any(), &PatchParams::default(), &Patch::Merge(json!({"metadata": metadata})))
             .await
             .map(|_| ())
     }
 
     fn api(&self, object: &DynamicObject) -> Api<DynamicObject> {
         match object.namespace() {
-            Some(namespace) => {
-                Api::namespaced_with(self.client.clone(), &namespace, &self.kind.resource)
-            }
+            Some(namespace) => Api::namespaced_with(self.client.clone(), &namespace, &self.kind.resource),
             None => Api::all_with(self.client.clone(), &self.kind.resource),
         }
     }
@@ -250,9 +171,7 @@ impl Cloud {
 fn allows(object: &DynamicObject, action: &str) -> bool {
     match object.data["spec"]["managementPolicies"].as_array() {
         None => true,
-        Some(policies) => policies
-            .iter()
-            .any(|policy| policy == "*" || policy == action),
+        Some(policies) => policies.iter().any(|policy| policy == "*" || policy == action),
     }
 }
 
