@@ -140,7 +140,7 @@ pub struct ParameterSpec {
 #[derive(schemars::JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub enum ParameterType {
-    /// Text; empty text counts as not given.
+    /// Text; empty text counts as not given, unless there are choices.
     String,
     /// A whole number.
     Integer,

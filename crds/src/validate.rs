@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::contract::metadata::is_dns_label;
 use crate::contract::{FieldError, Problem};
 use crate::names::DIMENSIONS;
 use crate::{CandidateSpec, CloudProviderSpec, ExperimentSpec, FeatureFlagSpec, ProductSpec, TierSpec};
@@ -159,12 +160,4 @@ fn distinct(path: &str, names: &[String]) -> Vec<FieldError> {
         .filter(|(at, name)| names.iter().take(*at).any(|earlier| earlier == *name))
         .map(|(at, name)| invalid(format!("{path}[{at}]"), format!("{name:?} is listed twice")))
         .collect()
-}
-
-fn is_dns_label(text: &str) -> bool {
-    !text.is_empty()
-        && text.len() <= 63
-        && !text.starts_with('-')
-        && !text.ends_with('-')
-        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 pub mod cluster;
+pub mod https;
 pub mod provider_schema;
 pub mod simulated_cloud;
 pub mod tools;

@@ -19,7 +19,8 @@ pub(super) fn check(spec: &ParameterSpec, path: &str, value: &Value) -> Result<G
     let wrong_type = |wanted: &str| FieldError::new(path, Problem::Invalid, format!("must be {wanted}, not {}", describe(value)));
     let value = match spec.type_ {
         ParameterType::String => match value {
-            Value::String(text) if text.is_empty() => return Ok(Given::Nothing),
+            // Where there are choices, empty text is one of them or a mistake.
+            Value::String(text) if text.is_empty() && spec.choices.is_empty() => return Ok(Given::Nothing),
             Value::String(text) => {
                 check_length(spec, path, text.chars().count(), "characters")?;
                 value.clone()

@@ -22,7 +22,9 @@ impl Readiness {
         self.0.store(ready, Ordering::Relaxed);
     }
 
-    fn get(&self) -> bool {
+    /// What `/readyz` says.
+    #[must_use]
+    pub fn get(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }

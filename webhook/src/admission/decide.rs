@@ -1,0 +1,94 @@
+//! The decision at admission, with the one probe that a half-open cloud gets.
+
+use std::time::Instant;
+
+use idp_crds::contract::Request as ClaimRequest;
+use idp_crds::record::{DecidedBy, Previous, Record};
+use idp_function::catalog::{Catalog, PlaceRef};
+use idp_function::schedule::{Provenance, ScheduleError};
+
+use super::answer::{Denial, Reason};
+use super::object::{Evidence, PlacementStatus};
+use super::workload::Workload;
+use super::{Admission, Phase};
+
+/// What is to be decided.
+#[derive(Debug, Clone)]
+pub struct Question<'q> {
+    /// What is asked for.
+    pub asked: &'q ClaimRequest,
+    /// Providers to leave.
+    pub leave: &'q [String],
+    /// Where the workload is now, for a move.
+    pub from: Option<&'q Evidence>,
+    /// Where it is now, and where it has left something: there is never a second copy in one place.
+    pub not: Vec<PlaceRef<'q>>,
+}
+
+impl<'q> Question<'q> {
+    /// Where a new workload goes.
+    #[must_use]
+    pub fn first(asked: &'q ClaimRequest) -> Self {
+        Question { asked, leave: &[], from: None, not: Vec::new() }
+    }
+
+    /// Where a placed workload moves to.
+    #[must_use]
+    pub fn next(asked: &'q ClaimRequest, leave: &'q [String], from: &'q Evidence, status: &'q PlacementStatus) -> Self {
+        let mut not = vec![from.place()];
+        not.extend(status.retained.iter().map(|left| (left.provider.as_str(), left.region.as_str())));
+        let previous = from.record.previous.as_ref().filter(|_| status.is_moving());
+        not.extend(previous.map(|previous| (previous.provider.as_str(), previous.region.as_str())));
+        Question { asked, leave, from: Some(from), not }
+    }
+
+    fn provenance(&self) -> Provenance {
+        match self.from {
+            None => Provenance::first(DecidedBy::Admission),
+            Some(Evidence { record, .. }) => Provenance {
+                sequence: record.sequence.saturating_add(1),
+                previous: Some(Previous {
+                    provider: record.selected.provider.clone(),
+                    region: record.selected.region.clone(),
+                    sequence: record.sequence,
+                }),
+                decided_by: DecidedBy::Admission,
+            },
+        }
+    }
+}
+
+impl Admission {
+    /// Decides, taking the probe of a half-open cloud where one is free, unless this is a dry run.
+    pub(super) async fn decide(&self, workload: &Workload<'_>, question: &Question<'_>) -> Result<Record, ScheduleError> {
+        if let Some(probing) = &workload.snapshot.probing {
+            let decided = decide(workload, &probing.catalog, question);
+            if let Ok(record) = decided
+                && probing.providers.contains(&record.selected.provider)
+            {
+                let nothing_is_kept = workload.request.is_dry_run() || workload.phase == Phase::Validating;
+                if nothing_is_kept || self.probes.take(&record.selected.provider, &workload.holder()).await {
+                    return Ok(record);
+                }
+            }
+        }
+        let started = Instant::now();
+        let decided = decide(workload, &workload.snapshot.catalog, question);
+        self.metrics.scheduled(started);
+        if let Err(ScheduleError::NoCandidatePassesGates { .. }) = &decided {
+            self.metrics.gates_rejected(&question.asked.tier);
+        }
+        decided
+    }
+}
+
+/// Decides by `catalog`.
+pub(super) fn decide(workload: &Workload<'_>, catalog: &Catalog, question: &Question<'_>) -> Result<Record, ScheduleError> {
+    let decision = catalog.decide(workload.product, workload.name(), question.asked, question.leave, &question.not)?;
+    Ok(decision.record(question.provenance()))
+}
+
+/// A record as the annotation's value.
+pub(super) fn text(record: &Record) -> Result<String, Denial> {
+    record.to_annotation().map_err(|error| Denial::new(Reason::Unavailable, format!("the decision cannot be written: {error}")))
+}

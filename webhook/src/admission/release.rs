@@ -1,0 +1,48 @@
+//! A retained placement that is let go: `platform.example.org/release: <provider>-<region>`.
+//!
+//! The function acts on the annotation over several reconciles, so it stays until `status.placement.retained` no longer lists
+//! the place, and goes with the next update after that.
+
+use idp_crds::contract::{FieldError, Problem};
+use idp_crds::names::{RELEASE, VERB_RELEASE};
+
+use super::answer::Denial;
+use super::object::{Object, PlacementStatus, Retained};
+use super::workload::{Workload, annotation_error};
+use super::{Admission, rights};
+
+impl Admission {
+    /// What is wrong with letting a placement go, if that is asked for now.
+    pub(super) async fn release_error(
+        &self,
+        workload: &Workload<'_>,
+        old: &Object<'_>,
+        status: &PlacementStatus,
+    ) -> Result<Option<FieldError>, Denial> {
+        let asked = workload.new.metadata.annotation(RELEASE);
+        let Some(place) = asked.filter(|_| asked != old.metadata.annotation(RELEASE)) else {
+            return Ok(None);
+        };
+        if !self.rights.allow(workload.request, VERB_RELEASE).await? {
+            return Ok(Some(annotation_error(RELEASE, Problem::Forbidden, rights::missing(workload.request, VERB_RELEASE))));
+        }
+        let retained: Vec<String> = status.retained.iter().map(Retained::release_name).collect();
+        if retained.iter().any(|name| name == place) {
+            return Ok(None);
+        }
+        let there_is = match retained.as_slice() {
+            [] => "nothing is retained".to_owned(),
+            names => format!("retained are {}", names.join(", ")),
+        };
+        let message = format!("names {place:?}, which is not a retained placement of this workload: {there_is}");
+        Ok(Some(annotation_error(RELEASE, Problem::Invalid, message)))
+    }
+}
+
+/// Whether a release that was asked for before has been carried out.
+pub(super) fn is_done(new: &Object<'_>, old: &Object<'_>, status: &PlacementStatus) -> bool {
+    let asked = new.metadata.annotation(RELEASE);
+    asked.is_some_and(|place| {
+        asked == old.metadata.annotation(RELEASE) && !status.retained.iter().any(|retained| retained.release_name() == place)
+    })
+}

@@ -1,0 +1,77 @@
+//! What has to change on an object: labels, defaults, connection secret, decision. Nothing that is right already.
+
+use idp_crds::contract::Request as ClaimRequest;
+use idp_crds::names;
+use idp_crds::record::Record;
+use json_patch::PatchOperation;
+use serde_json::{Map, Value, json};
+
+use super::answer::{Denial, Reason};
+use super::patch::Patch;
+use super::workload::Workload;
+
+/// What a workload's object is to be like.
+#[derive(Debug, Default)]
+pub struct Settled {
+    /// What is asked for; none where that is not looked at, or was wrong before and has not changed.
+    pub asked: Option<ClaimRequest>,
+    /// The decision it is to carry; none where there is none to know.
+    pub reason: Option<String>,
+    /// Annotations that have been acted on.
+    pub consumed: Vec<&'static str>,
+    /// What the user is told.
+    pub warnings: Vec<String>,
+    /// The decision that was made just now.
+    pub decided: Option<Box<Record>>,
+}
+
+/// The changes that make `workload` what was settled.
+#[must_use]
+pub fn patch(workload: &Workload<'_>, settled: &Settled) -> Patch {
+    let mut patch = Patch::default();
+    let metadata = &workload.new.metadata;
+    if let Some(asked) = &settled.asked {
+        let labels = [
+            (names::CELL, asked.cell.as_str()),
+            (names::ENVIRONMENT, asked.environment.as_str()),
+            (names::TIER, asked.tier.as_str()),
+            (names::PRODUCT, workload.product.name.as_str()),
+        ];
+        patch.labels(metadata, &labels);
+        defaults(&mut patch, &workload.new.spec, asked);
+        if let Some(secret) = workload.connection_secret()
+            && !workload.new.spec.contains_key("writeConnectionSecretToRef")
+        {
+            patch.set(["spec", "writeConnectionSecretToRef"], json!({"name": secret}));
+        }
+    }
+    if let Some(reason) = &settled.reason {
+        patch.annotations(metadata, &[(names::PLACEMENT_REASON, reason)]);
+    }
+    for annotation in settled.consumed.iter().filter(|name| metadata.annotation(name).is_some()) {
+        patch.remove(["metadata", "annotations", annotation]);
+    }
+    patch
+}
+
+/// Parameters that were not given, or not spelled as they count.
+fn defaults(patch: &mut Patch, spec: &Map<String, Value>, asked: &ClaimRequest) {
+    let given = spec.get("parameters").and_then(Value::as_object);
+    let ha = Value::Bool(asked.ha);
+    let all = asked.params.iter().map(|(name, value)| (name.as_str(), value)).chain([("ha", &ha)]);
+    for (name, value) in all.filter(|(name, value)| given.and_then(|given| given.get(*name)) != Some(value)) {
+        patch.set(["spec", "parameters", name], value.clone());
+    }
+}
+
+/// The refusal of an object that is not as the mutating webhook left it.
+#[must_use]
+pub fn interfered(patch: &Patch) -> Denial {
+    let path = |operation: &PatchOperation| operation.path().as_str().to_owned();
+    let paths: Vec<String> = patch.operations().iter().map(path).collect();
+    let summary = format!(
+        "{} must be what the platform sets, and something has changed that after it: look for another mutating webhook",
+        paths.join(", ")
+    );
+    Denial::new(Reason::Conflict, summary)
+}

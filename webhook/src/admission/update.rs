@@ -1,0 +1,160 @@
+//! A workload that changes: it stays where it is, unless a move is asked for.
+
+use idp_crds::contract::{FieldError, Problem, Request as ClaimRequest, forbidden, update};
+use idp_crds::names::{FAILOVER, PLACEMENT_REASON, RELEASE};
+
+use super::answer::Denial;
+use super::object::{Evidence, Object, PlacementStatus};
+use super::stamp::Settled;
+use super::workload::Workload;
+use super::{Admission, failover, release};
+
+/// What Crossplane's own updates are used for: the decision in force is copied from the status into the annotation, a release
+/// that has been carried out is taken off.
+pub(super) fn mirror(workload: &Workload<'_>, old: &Object<'_>) -> Settled {
+    let status = old.placement();
+    let reason = current(old, &status).map(|evidence| evidence.text);
+    let consumed = if release::is_done(&workload.new, old, &status) { vec![RELEASE] } else { Vec::new() };
+    Settled { reason, consumed, ..Settled::default() }
+}
+
+/// The decision in force. The status is stronger evidence than the annotation, except that a move begins with the annotation.
+fn current(old: &Object<'_>, status: &PlacementStatus) -> Option<Evidence> {
+    let annotated = old.metadata.annotation(PLACEMENT_REASON).and_then(Evidence::read);
+    let in_force = status.reason.as_deref().and_then(Evidence::read);
+    match (in_force, annotated) {
+        (Some(in_force), Some(annotated)) => {
+            let (by_status, by_annotation) = (in_force.record.sequence, annotated.record.sequence);
+            let differs = by_status > by_annotation || (by_status == by_annotation && in_force.place() != annotated.place());
+            Some(if differs { in_force } else { annotated })
+        }
+        (in_force, annotated) => in_force.or(annotated),
+    }
+}
+
+impl Admission {
+    /// Settles what a changed workload is to be like.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the change.
+    pub(super) async fn update(&self, workload: &Workload<'_>, old: &Object<'_>) -> Result<Settled, Denial> {
+        let status = old.placement();
+        let current = current(old, &status);
+        let before = workload.asked(old);
+        let Contract { asked, mut errors } = contract(workload, old, &before);
+
+        let leave = match workload.new.metadata.annotation(FAILOVER) {
+            None => None,
+            Some(value) => match self.failover_asked(workload, value, current.as_ref()).await? {
+                Ok(leave) => Some(leave),
+                Err(error) => {
+                    errors.push(error);
+                    None
+                }
+            },
+        };
+        errors.extend(self.release_error(workload, old, &status).await?);
+
+        let released = release::is_done(&workload.new, old, &status).then_some(RELEASE);
+        if let Some(leave) = leave {
+            return match (asked, &current) {
+                (Some(asked), Some(current)) if errors.is_empty() => {
+                    let mut settled = self.fail_over(workload, asked, &leave, current, &status).await?;
+                    settled.consumed.extend(released);
+                    Ok(settled)
+                }
+                (None, _) => Err(failover::needs_a_good_object(workload.asked(&workload.new).err().unwrap_or(errors))),
+                _ => Err(Denial::fields(errors)),
+            };
+        }
+
+        let given = workload.new.metadata.annotation(PLACEMENT_REASON);
+        let mut settled = Settled { consumed: released.into_iter().collect(), ..Settled::default() };
+        match (&current, given) {
+            (Some(current), Some(given)) if current.text == given => {}
+            (Some(current), given) => {
+                let moved = match (given.and_then(Evidence::read), &asked) {
+                    (Some(given), Some(asked)) => self.is_move(workload, &given, asked, current, &status).await?,
+                    _ => false,
+                };
+                if moved {
+                    // Decided, its gates checked, by an earlier review of this very change.
+                    return if errors.is_empty() { Ok(Settled { asked, ..settled }) } else { Err(Denial::fields(errors)) };
+                }
+                settled.reason = Some(current.text.clone());
+                if given.is_some() && given != old.metadata.annotation(PLACEMENT_REASON) {
+                    settled
+                        .warnings
+                        .push(format!("{PLACEMENT_REASON} is kept as it was: a placed workload moves by {FAILOVER} only"));
+                }
+            }
+            (None, Some(added)) if old.metadata.annotation(PLACEMENT_REASON) != Some(added) => {
+                if let Some(asked) = &asked {
+                    errors.extend(self.added_reason(workload, added, asked).await?);
+                }
+            }
+            (None, _) => {}
+        }
+        if let (Some(current), Some(asked)) = (&current, &asked) {
+            errors.extend(outgrown(workload, current, before.as_ref().ok(), asked));
+        }
+        if errors.is_empty() { Ok(Settled { asked, ..settled }) } else { Err(Denial::fields(errors)) }
+    }
+}
+
+/// What a change asks for, and what is wrong with it.
+struct Contract {
+    /// None where it cannot be read.
+    asked: Option<ClaimRequest>,
+    /// Only what this change brings in: a catalog that has become stricter must not keep people from their labels.
+    errors: Vec<FieldError>,
+}
+
+fn contract(workload: &Workload<'_>, old: &Object<'_>, before: &Result<ClaimRequest, Vec<FieldError>>) -> Contract {
+    let mut errors: Vec<FieldError> = forbidden::machinery(&workload.new.spec, Some(&old.spec));
+    if workload.new.spec.get("writeConnectionSecretToRef") != old.spec.get("writeConnectionSecretToRef") {
+        errors.extend(workload.secret_error());
+    }
+    let asked = match (workload.asked(&workload.new), before) {
+        (Ok(asked), Ok(before)) => {
+            errors.extend(update::check(&workload.product.spec, before, &asked));
+            Some(asked)
+        }
+        (Ok(asked), Err(_)) => Some(asked),
+        (Err(wrong), Ok(_)) => {
+            errors.extend(wrong);
+            None
+        }
+        (Err(wrong), Err(known)) => {
+            errors.extend(wrong.into_iter().filter(|error| !known.contains(error)));
+            None
+        }
+    };
+    Contract { asked, errors }
+}
+
+/// What is wrong with a tier or `ha` that the present place cannot satisfy.
+fn outgrown(
+    workload: &Workload<'_>,
+    current: &Evidence,
+    before: Option<&ClaimRequest>,
+    asked: &ClaimRequest,
+) -> Option<FieldError> {
+    let tier_changes = before.is_none_or(|before| before.tier != asked.tier);
+    let ha_changes = before.is_none_or(|before| before.ha != asked.ha);
+    if !tier_changes && !ha_changes {
+        return None;
+    }
+    let (provider, region) = current.place();
+    let missing = workload.snapshot.catalog.missing_gates(&asked.tier, asked.ha, (provider, region))?;
+    if missing.is_empty() {
+        return None;
+    }
+    let field = if tier_changes { "tier" } else { "ha" };
+    let keep = before.map(|before| format!("keep tier {} with ha {}, or ", before.tier, before.ha)).unwrap_or_default();
+    let message = format!(
+        "asks for {}, which {provider}/{region}, where this workload is, does not have: {keep}move it in the same change with the annotation {FAILOVER}: any",
+        missing.join(", ")
+    );
+    Some(FieldError::new(format!("spec.parameters.{field}"), Problem::Forbidden, message))
+}

@@ -1,0 +1,99 @@
+//! The read API: what can be asked for, which clouds are healthy, what runs where.
+
+use std::sync::Arc;
+
+use axum::extract::{Query, State};
+use axum::routing::get;
+use axum::{Json, Router};
+use idp_crds::cloud_provider::CircuitState;
+use idp_function::catalog::Objects;
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use crate::placements::{Placed, Placements};
+use crate::snapshot::SharedSnapshot;
+
+#[derive(Clone)]
+struct Sources {
+    snapshot: SharedSnapshot,
+    placements: Arc<Placements>,
+}
+
+/// `/api/products`, `/api/providers/health`, `/api/placements`.
+pub fn router(snapshot: SharedSnapshot, placements: Arc<Placements>) -> Router {
+    Router::new()
+        .route("/api/products", get(products))
+        .route("/api/providers/health", get(health))
+        .route("/api/placements", get(list))
+        .with_state(Sources { snapshot, placements })
+}
+
+/// Every product, with the parameters that it takes.
+async fn products(State(sources): State<Sources>) -> Json<Value> {
+    let snapshot = sources.snapshot.load();
+    let products = snapshot.catalog.products().iter().map(|product| {
+        let spec = &product.spec;
+        let providers: Vec<&str> = product.providers().map(|(name, _)| name).collect();
+        json!({
+            "name": product.name,
+            "description": spec.description,
+            "apiVersion": spec.api.api_version(),
+            "kind": spec.api.claim_kind,
+            "providers": providers,
+            "parameters": spec.parameters,
+        })
+    });
+    Json(json!({ "products": products.collect::<Vec<_>>() }))
+}
+
+/// Every provider that a CloudProvider or a Candidate names.
+async fn health(State(sources): State<Sources>) -> Json<Value> {
+    let snapshot = sources.snapshot.load();
+    let objects = &snapshot.objects;
+    let mut names: Vec<&str> = objects.providers.iter().map(|provider| provider.name.as_str()).collect();
+    names.extend(objects.candidates.iter().map(|candidate| candidate.spec.provider.as_str()));
+    names.sort_unstable();
+    names.dedup();
+    let all: Map<String, Value> = names.into_iter().map(|name| (name.to_owned(), provider_health(objects, name))).collect();
+    Json(json!({ "providers": all }))
+}
+
+fn provider_health(objects: &Objects, name: &str) -> Value {
+    let healthy = objects.providers.iter().find(|provider| provider.name == name).is_none_or(|provider| provider.spec.healthy);
+    let status = objects.statuses.get(name).cloned().unwrap_or_default();
+    let circuit = match status.state {
+        CircuitState::Closed => "closed",
+        CircuitState::Open => "open",
+        CircuitState::HalfOpen => "half_open",
+    };
+    json!({ "healthy": healthy, "circuit": circuit, "failures": status.consecutive_failures })
+}
+
+/// Which placements to list.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct Filter {
+    provider: Option<String>,
+    region: Option<String>,
+    product: Option<String>,
+    tier: Option<String>,
+    namespace: Option<String>,
+}
+
+impl Filter {
+    fn wants(&self, placed: &Placed) -> bool {
+        let Filter { provider, region, product, tier, namespace } = self;
+        let is = |wanted: &Option<String>, value: &str| wanted.as_deref().is_none_or(|wanted| wanted == value);
+        is(provider, &placed.provider)
+            && is(region, &placed.region)
+            && is(product, &placed.product)
+            && is(tier, &placed.tier)
+            && is(namespace, &placed.namespace)
+    }
+}
+
+/// What runs where; `?provider=aws&tier=low` and the like narrow it down.
+async fn list(State(sources): State<Sources>, Query(filter): Query<Filter>) -> Json<Value> {
+    let placements = sources.placements.list(|placed| filter.wants(placed));
+    Json(json!({ "placements": placements }))
+}

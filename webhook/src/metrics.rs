@@ -1,0 +1,131 @@
+//! What is counted and timed.
+
+use std::time::Instant;
+
+use idp_crds::record::Scored;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+use crate::admission::Phase;
+use crate::admission::answer::Reason;
+
+/// Seconds. An answer takes tens of microseconds; one that asks the API server for rights, milliseconds.
+const ADMISSION: [f64; 12] = [0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.05, 0.25, 1.0, 5.0];
+/// Seconds. A decision takes microseconds.
+const SCHEDULING: [f64; 9] = [0.000_001, 0.000_002_5, 0.000_005, 0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.001, 0.01];
+
+/// The metrics; clones share them.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    mutating: Histogram,
+    validating: Histogram,
+    scheduling: Histogram,
+    placements: Family<Placement, Counter>,
+    gate_rejections: Family<Tier, Counter>,
+    refusals: Family<Refusal, Counter>,
+    circuits: Family<Provider, Gauge>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Webhook {
+    webhook: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Placement {
+    provider: String,
+    region: String,
+    tier: String,
+    product: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Tier {
+    tier: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Refusal {
+    reason: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Provider {
+    provider: String,
+}
+
+impl Metrics {
+    /// Makes the metrics and registers them.
+    pub fn register(registry: &mut Registry) -> Self {
+        let admission = Family::<Webhook, Histogram>::new_with_constructor(|| Histogram::new(ADMISSION));
+        registry.register("idp_admission_duration_seconds", "Time to answer an admission review", admission.clone());
+        let scheduling = Histogram::new(SCHEDULING);
+        registry.register("idp_scheduling_duration_seconds", "Time to decide where a workload goes", scheduling.clone());
+        let placements = Family::default();
+        registry.register("idp_placements", "Workloads placed or moved", placements.clone());
+        let gate_rejections = Family::default();
+        registry.register("idp_gate_rejections", "Workloads for which no candidate passed the gates", gate_rejections.clone());
+        let refusals = Family::default();
+        registry.register("idp_admission_refusals", "Reviews answered with a refusal", refusals.clone());
+        let circuits = Family::default();
+        registry.register(
+            "idp_circuit_breaker_state",
+            "A provider's circuit breaker: 0 closed, 1 half-open, 2 open",
+            circuits.clone(),
+        );
+        Metrics {
+            mutating: admission.get_or_create_owned(&Webhook { webhook: "mutating" }),
+            validating: admission.get_or_create_owned(&Webhook { webhook: "validating" }),
+            scheduling,
+            placements,
+            gate_rejections,
+            refusals,
+            circuits,
+        }
+    }
+
+    pub(crate) fn answered(&self, phase: Phase, started: Instant) {
+        let histogram = match phase {
+            Phase::Mutating => &self.mutating,
+            Phase::Validating => &self.validating,
+        };
+        histogram.observe(started.elapsed().as_secs_f64());
+    }
+
+    pub(crate) fn scheduled(&self, started: Instant) {
+        self.scheduling.observe(started.elapsed().as_secs_f64());
+    }
+
+    pub(crate) fn placed(&self, selected: &Scored, tier: &str, product: &str) {
+        let labels = Placement {
+            provider: selected.provider.clone(),
+            region: selected.region.clone(),
+            tier: tier.to_owned(),
+            product: product.to_owned(),
+        };
+        self.placements.get_or_create(&labels).inc();
+    }
+
+    pub(crate) fn gates_rejected(&self, tier: &str) {
+        self.gate_rejections.get_or_create(&Tier { tier: tier.to_owned() }).inc();
+    }
+
+    pub(crate) fn refused(&self, reason: Reason) {
+        self.refusals.get_or_create(&Refusal { reason: reason.name() }).inc();
+    }
+
+    /// Says what state a provider's circuit breaker is in.
+    pub fn circuit(&self, provider: &str, state: idp_crds::cloud_provider::CircuitState) {
+        use idp_crds::cloud_provider::CircuitState::{Closed, HalfOpen, Open};
+        let value = match state {
+            Closed => 0,
+            HalfOpen => 1,
+            Open => 2,
+        };
+        self.circuits.get_or_create(&Provider { provider: provider.to_owned() }).set(value);
+    }
+}

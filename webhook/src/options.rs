@@ -1,0 +1,95 @@
+//! The command line of `idp-webhook`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::admission::DecisionAt;
+
+/// The admission webhook of IDP Multicloud: refuses claims that break the contract, decides where the others go.
+///
+/// Without --catalog it runs in (or beside) a cluster: it watches the platform's configuration, and registers itself with the
+/// API server. With --catalog it needs no cluster: for laptops and tests.
+#[derive(Debug, Parser)]
+#[command(name = "idp-webhook", version)]
+pub struct Options {
+    /// Something to do instead of serving.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    /// How to serve.
+    #[command(flatten)]
+    pub serve: ServeOptions,
+}
+
+/// What else the program does.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Remove the webhook's registration from the cluster, before the webhook itself is removed.
+    Unregister,
+}
+
+/// How to serve.
+#[derive(Debug, Args)]
+pub struct ServeOptions {
+    /// Log more, and for people instead of as JSON.
+    #[arg(short, long)]
+    pub debug: bool,
+    /// Where the API server reaches the webhook (HTTPS).
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "0.0.0.0:8443")]
+    pub address: SocketAddr,
+    /// Where to answer /metrics, /healthz, /readyz and /api (HTTP).
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "0.0.0.0:8081")]
+    pub metrics_address: SocketAddr,
+    /// Serve without a cluster, by the catalog in this folder, or `embedded` for the default one.
+    #[arg(long, value_name = "DIR|embedded", conflicts_with_all = ["service", "url"])]
+    pub catalog: Option<String>,
+    /// Folder with tls.crt and tls.key, as cert-manager keeps them; changed files are picked up. Without it the webhook makes
+    /// its own certificate.
+    #[arg(long, value_name = "DIR", env = "TLS_SERVER_CERTS_DIR")]
+    pub tls_certs_dir: Option<PathBuf>,
+    /// Without a cluster and without --tls-certs-dir: where to write the certificate authority that clients are to trust.
+    #[arg(long, value_name = "FILE")]
+    pub ca_file: Option<PathBuf>,
+    /// Where a new workload's place is decided.
+    #[arg(long, value_enum, default_value_t)]
+    pub decision_at: DecisionAt,
+    /// Crossplane's user names: it carries claims on and is not held to the contract.
+    #[arg(
+        long,
+        value_name = "USER",
+        value_delimiter = ',',
+        default_value = "system:serviceaccount:crossplane-system:crossplane"
+    )]
+    pub crossplane_user: Vec<String>,
+    /// In a cluster.
+    #[command(flatten)]
+    pub cluster: ClusterOptions,
+}
+
+/// How to be part of a cluster.
+#[derive(Debug, Clone, Args)]
+pub struct ClusterOptions {
+    /// The namespace of the webhook's Secret and Lease, and of its Service.
+    #[arg(long, env = "POD_NAMESPACE", default_value = "idp-system")]
+    pub namespace: String,
+    /// The Service by which the API server reaches the webhook.
+    #[arg(long, default_value = "idp-webhook")]
+    pub service: String,
+    /// The URL by which the API server reaches the webhook, for one that runs outside the cluster; instead of the Service.
+    #[arg(long, value_name = "https://HOST:PORT")]
+    pub url: Option<String>,
+    /// With --tls-certs-dir: the file of the authority that the API server is to trust, where no cert-manager writes it into
+    /// the registration.
+    #[arg(long, value_name = "FILE", requires = "tls_certs_dir")]
+    pub ca_bundle: Option<PathBuf>,
+    /// Do not register with the API server; something else does.
+    #[arg(long)]
+    pub no_register: bool,
+    /// Remove the registration when the process ends, for one that nothing replaces.
+    #[arg(long)]
+    pub unregister_on_exit: bool,
+    /// This process among its replicas.
+    #[arg(long, env = "POD_NAME", default_value = "idp-webhook")]
+    pub identity: String,
+}

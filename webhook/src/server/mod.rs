@@ -1,0 +1,3 @@
+//! Serving: from the API server's requests to admission, and back.
+
+pub mod routes;

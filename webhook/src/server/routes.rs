@@ -1,0 +1,113 @@
+//! `/mutate` and `/validate`: from a request's bytes to an answer's.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{DefaultBodyLimit, RawQuery, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use idp_function::server::ops::Readiness;
+
+use crate::admission::answer::{self, Answer, Denial, Reason, Subject};
+use crate::admission::{Admission, Phase, review};
+
+/// The largest review that is read, bytes: two objects of the largest size that the API server takes (3 MiB), and an envelope.
+pub const LARGEST_REVIEW: usize = 7 << 20;
+
+/// The API server's default patience.
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Time left for the answer to travel, of what the API server grants.
+const TRAVEL: Duration = Duration::from_millis(200);
+
+/// The webhooks, and the probes of this port.
+pub fn router(admission: Arc<Admission>, readiness: Readiness) -> Router {
+    Router::new()
+        .route("/mutate", post(mutate))
+        .route("/validate", post(validate))
+        .layer(DefaultBodyLimit::max(LARGEST_REVIEW))
+        .with_state(admission)
+        .route("/healthz", get(async || "ok\n"))
+        .route("/readyz", get(async move || ready(&readiness)))
+}
+
+fn ready(readiness: &Readiness) -> (StatusCode, &'static str) {
+    if readiness.get() { (StatusCode::OK, "ready\n") } else { (StatusCode::SERVICE_UNAVAILABLE, "the catalog is not read yet\n") }
+}
+
+type Body = Result<Bytes, BytesRejection>;
+
+async fn mutate(State(admission): State<Arc<Admission>>, query: RawQuery, headers: HeaderMap, body: Body) -> Response {
+    respond(&admission, Phase::Mutating, &query, &headers, body).await
+}
+
+async fn validate(State(admission): State<Arc<Admission>>, query: RawQuery, headers: HeaderMap, body: Body) -> Response {
+    respond(&admission, Phase::Validating, &query, &headers, body).await
+}
+
+async fn respond(admission: &Admission, phase: Phase, query: &RawQuery, headers: &HeaderMap, body: Body) -> Response {
+    let started = Instant::now();
+    let response = match body {
+        Err(rejection) => refuse(rejection.status(), &format!("the request cannot be read: {}", rejection.body_text())),
+        Ok(_) if !is_json(headers) => {
+            refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the content type must be application/json: a review is sent as JSON")
+        }
+        Ok(body) => review(admission, phase, patience(query), &body).await,
+    };
+    admission.metrics.answered(phase, started);
+    response
+}
+
+async fn review(admission: &Admission, phase: Phase, patience: Duration, body: &[u8]) -> Response {
+    let request = match review::read(body) {
+        Ok(request) => request,
+        Err(error) => return refuse(StatusCode::BAD_REQUEST, &error.to_string()),
+    };
+    let answer = tokio::time::timeout(patience, admission.answer(phase, &request)).await.unwrap_or_else(|_| {
+        let summary = "the platform could not answer in time, and nothing was changed: try again";
+        Answer::Denied(Denial::new(Reason::Unavailable, summary))
+    });
+    let subject = Subject { group: &request.kind.group, kind: &request.kind.kind, name: &request.name };
+    match answer::write(&request.uid, subject, &answer) {
+        Ok(body) => ([(header::CONTENT_TYPE, "application/json")], body).into_response(),
+        Err(error) => refuse(StatusCode::INTERNAL_SERVER_ERROR, &format!("the answer cannot be written: {error}")),
+    }
+}
+
+fn refuse(status: StatusCode, why: &str) -> Response {
+    tracing::info!(status = status.as_u16(), why, "not a review");
+    (status, format!("{why}\n")).into_response()
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    value.split(';').next().is_some_and(|media_type| media_type.trim().eq_ignore_ascii_case("application/json"))
+}
+
+/// How long the API server waits, which it says in the query, less the way back.
+fn patience(RawQuery(query): &RawQuery) -> Duration {
+    let given = query.as_deref().and_then(|query| query.split('&').find_map(|pair| pair.strip_prefix("timeout=")));
+    let seconds = given.and_then(|text| text.strip_suffix('s')).and_then(|text| text.parse::<u32>().ok());
+    let granted = seconds.map_or(DEFAULT_TIMEOUT, |seconds| Duration::from_secs(seconds.into()));
+    granted.saturating_sub(TRAVEL)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patience_is_what_the_api_server_grants() {
+        let of = |query: &str| patience(&RawQuery(Some(query.to_owned())));
+        assert_eq!(of("timeout=5s"), Duration::from_millis(4800));
+        assert_eq!(of("a=b&timeout=30s"), Duration::from_millis(29_800));
+        for unknown in ["", "timeout=", "timeout=1h", "timeout=-1s"] {
+            assert_eq!(of(unknown), Duration::from_millis(9800), "{unknown}");
+        }
+    }
+}

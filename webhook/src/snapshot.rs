@@ -1,0 +1,70 @@
+//! The catalog of this moment: what admission decides by. Made anew whenever an object changes, swapped in as a whole.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use idp_crds::cloud_provider::CircuitState;
+use idp_function::catalog::{Catalog, Objects, Rejected};
+use idp_function::compose::product::Product;
+
+/// The catalog, shared by everything that reads it.
+pub type SharedSnapshot = Arc<ArcSwap<Snapshot>>;
+
+/// The catalog of a moment.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// The configuration objects.
+    pub objects: Objects,
+    /// What is decided by.
+    pub catalog: Catalog,
+    /// What is decided by for the one workload that may try a cloud whose circuit is half-open.
+    pub probing: Option<Probing>,
+    /// Objects that are left out because something is wrong with them.
+    pub rejected: Vec<Rejected>,
+}
+
+/// The catalog as it is for a probe.
+#[derive(Debug)]
+pub struct Probing {
+    /// With the half-open providers let through.
+    pub catalog: Catalog,
+    /// The providers whose probe nobody holds.
+    pub providers: BTreeSet<String>,
+}
+
+impl Snapshot {
+    /// Of `objects`, whose Products are compiled already; `rejected` are those that could not be.
+    #[must_use]
+    pub fn new(objects: Objects, products: Vec<Arc<Product>>, mut rejected: Vec<Rejected>) -> Self {
+        let providers = free_probes(&objects);
+        let probing = (!providers.is_empty()).then(|| {
+            let (catalog, _) = Catalog::new(&objects, products.clone(), &providers);
+            Probing { catalog, providers }
+        });
+        let (catalog, wrong) = Catalog::new(&objects, products, &BTreeSet::new());
+        rejected.extend(wrong);
+        Snapshot { objects, catalog, probing, rejected }
+    }
+
+    /// Of `objects` that must all be good: for laptops.
+    ///
+    /// # Errors
+    /// Every object that is wrong.
+    pub fn strict(objects: Objects) -> Result<Self, Vec<Rejected>> {
+        let catalog = Catalog::strict(objects.clone())?;
+        Ok(Snapshot { objects, catalog, probing: None, rejected: Vec::new() })
+    }
+
+    /// To be shared.
+    #[must_use]
+    pub fn shared(self) -> SharedSnapshot {
+        Arc::new(ArcSwap::from_pointee(self))
+    }
+}
+
+/// The providers whose circuit is half-open and whose probe nobody holds.
+fn free_probes(objects: &Objects) -> BTreeSet<String> {
+    let half_open = objects.statuses.iter().filter(|(_, status)| status.state == CircuitState::HalfOpen);
+    half_open.filter(|(_, status)| status.probe.is_none()).map(|(provider, _)| provider.clone()).collect()
+}
