@@ -35,7 +35,7 @@ fn scheduler(size: usize) -> Scheduler {
 /// One of many: eight clouds, scores and capabilities that differ from place to place.
 fn candidate(at: usize) -> Candidate {
     let score = |factor: usize| f64::from(u32::try_from(at * factor % 101).unwrap()) / 100.0;
-    let capability = |name: &str, but_every: usize| (at % but_every != 0).then(|| name.to_owned());
+    let capability = |name: &str, but_every: usize| (!at.is_multiple_of(but_every)).then(|| name.to_owned());
     Candidate {
         provider: format!("cloud-{}", at % 8),
         region: format!("region-{at}"),
@@ -46,7 +46,7 @@ fn candidate(at: usize) -> Candidate {
             .flatten()
             .collect(),
         scores: [("latency", 37), ("dr", 53), ("maturity", 71), ("cost", 89)].map(|(d, f)| (d.to_owned(), score(f))).into(),
-        healthy: at % 13 != 0,
+        healthy: !at.is_multiple_of(13),
     }
 }
 
