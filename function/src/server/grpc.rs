@@ -1,5 +1,6 @@
 //! The function runner service, with health and reflection, as a router.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use axum::Router;
@@ -52,9 +53,14 @@ impl<R: FunctionRunner> FunctionRunnerService for Service<R> {
         &self,
         request: tonic::Request<RunFunctionRequest>,
     ) -> Result<tonic::Response<RunFunctionResponse>, Status> {
-        self.0.run(request.into_inner()).map(tonic::Response::new)
+        // A request that finds a bug, ours or a library's, must not end the process for all others. What calls share are
+        // caches, and those hold whole entries or none.
+        let run = AssertUnwindSafe(|| self.0.run(request.into_inner()));
+        catch_unwind(run).unwrap_or_else(|_| Err(Status::internal(PANICKED))).map(tonic::Response::new)
     }
 }
+
+const PANICKED: &str = "the function panicked: a bug; its log says where";
 
 /// Serves `runner`, health as told to `health`, and reflection. Messages larger
 /// than `message_limit` bytes are neither taken nor sent; calls are counted in

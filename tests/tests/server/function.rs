@@ -129,6 +129,20 @@ async fn a_status_of_the_function_reaches_the_caller() {
 }
 
 #[tokio::test]
+async fn a_panic_fails_its_own_call_only() {
+    let runner = |request: wire::v1::RunFunctionRequest| match &request.meta {
+        Some(_) => echo(request),
+        None => panic!("a bug"),
+    };
+    let server = Server::start(runner).await;
+    let mut client = server.client().await;
+    let status = client.run_function(RunFunctionRequest::default()).await.unwrap_err();
+    assert_eq!((status.code(), status.message()), (Code::Internal, "the function panicked: a bug; its log says where"));
+    client.run_function(tagged("same connection")).await.unwrap();
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn health_says_serving() {
     let server = Server::start(echo).await;
     let mut health = HealthClient::new(server.channel().await);
