@@ -29,7 +29,7 @@ pub struct ExperimentSpec {
     #[schemars(length(max = 1024))]
     pub description: String,
     /// The weights of the variant. Dimensions: latency, dr, maturity, cost; together 1 (within 0.01).
-    #[schemars(schema_with = "schema::map_of_unit_numbers")]
+    #[schemars(schema_with = "schema::map_of_unit_numbers", extend("minProperties" = 1))]
     #[x_kube(validation = Rule::new("self.all(d, d in ['latency', 'dr', 'maturity', 'cost'])").message("unknown dimension: weights are given for latency, dr, maturity and cost"))]
     #[x_kube(validation = Rule::new("(('latency' in self ? self['latency'] : 0.0) + ('dr' in self ? self['dr'] : 0.0) + ('maturity' in self ? self['maturity'] : 0.0) + ('cost' in self ? self['cost'] : 0.0)) > 0.99 && (('latency' in self ? self['latency'] : 0.0) + ('dr' in self ? self['dr'] : 0.0) + ('maturity' in self ? self['maturity'] : 0.0) + ('cost' in self ? self['cost'] : 0.0)) < 1.01").message("weights must sum to 1"))]
     pub variant_weights: BTreeMap<String, f64>,

@@ -27,7 +27,6 @@ pub(crate) fn map_of_unit_numbers(_: &mut SchemaGenerator) -> Schema {
     json_schema!({
         "type": "object",
         "additionalProperties": {"type": "number", "minimum": 0.0, "maximum": 1.0},
-        "minProperties": 1,
         "maxProperties": 16
     })
 }

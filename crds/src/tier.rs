@@ -48,7 +48,7 @@ pub struct TierSpec {
     #[x_kube(validation = Rule::new("self.all(a, self.exists_one(b, a == b))").message("a capability is listed twice"))]
     pub required_capabilities: Vec<String>,
     /// How much each dimension counts. Dimensions: latency, dr, maturity, cost; together 1.
-    #[schemars(schema_with = "schema::map_of_unit_numbers")]
+    #[schemars(schema_with = "schema::map_of_unit_numbers", extend("minProperties" = 1))]
     #[x_kube(validation = Rule::new("self.all(d, d in ['latency', 'dr', 'maturity', 'cost'])").message("unknown dimension: weights are given for latency, dr, maturity and cost"))]
     #[x_kube(validation = Rule::new("(('latency' in self ? self['latency'] : 0.0) + ('dr' in self ? self['dr'] : 0.0) + ('maturity' in self ? self['maturity'] : 0.0) + ('cost' in self ? self['cost'] : 0.0)) > 0.999999 && (('latency' in self ? self['latency'] : 0.0) + ('dr' in self ? self['dr'] : 0.0) + ('maturity' in self ? self['maturity'] : 0.0) + ('cost' in self ? self['cost'] : 0.0)) < 1.000001").message("weights must sum to 1"))]
     pub weights: BTreeMap<String, f64>,

@@ -1,7 +1,6 @@
 //! Crossplane as its own chart installs it, its two programs run by us.
 
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::Api;
@@ -10,7 +9,7 @@ use super::control_plane::ControlPlane;
 use super::hosts::Hosts;
 use super::ports::free_port;
 use super::process::{Process, Program};
-use super::tools::{run, tool};
+use super::tools::{helm, tool};
 use super::users::{User, write_secret};
 use super::wait::eventually;
 
@@ -77,13 +76,8 @@ fn core(dir: &Path, name: &'static str, user: &User, hosts: &Hosts) -> Program {
 const CLIENT_SECRET: &str = "crossplane-tls-client";
 
 fn install_chart(dir: &Path, admin: &User) {
-    run(Command::new(tool("helm"))
-        .args(["install", "crossplane", "--create-namespace", "--namespace", NAMESPACE])
-        .arg(tool("crossplane-source").join("cluster/charts/crossplane"))
-        .env("KUBECONFIG", &admin.kubeconfig)
-        .env("HELM_CACHE_HOME", dir.join("helm"))
-        .env("HELM_CONFIG_HOME", dir.join("helm"))
-        .env("HELM_DATA_HOME", dir.join("helm")));
+    let chart = tool("crossplane-source").join("cluster/charts/crossplane");
+    helm(dir, admin, ["install", "crossplane", "--create-namespace", "--namespace", NAMESPACE], &chart);
 }
 
 /// Writes the certificate that init made for calling functions, as a pod would mount it.

@@ -12,33 +12,23 @@ use serde_json::json;
 use super::crossplane::NAMESPACE;
 use super::hosts::Hosts;
 use super::ours::our_program;
+use super::ports::free_port;
 use super::process::{Process, Program};
-use super::registry::Registry;
 use super::users::{User, write_secret};
 use super::wait::eventually;
 
 /// The name of the Function, which is also that of its Service.
 pub(super) const FUNCTION: &str = "function-idp-multicloud";
 
-/// Pushes and installs the package, starts `idp serve` with the certificate Crossplane
-/// made for it, and waits until Crossplane takes the function for healthy.
-pub(super) async fn start(dir: &Path, admin: &User, registry: &Registry, hosts: &Hosts) -> Process {
-    let package = registry.push(dir);
-    let function = json!({
-        "apiVersion": "pkg.crossplane.io/v1", "kind": "Function",
-        "metadata": {"name": FUNCTION},
-        "spec": {"package": package},
-    });
-    let apply = ["apply", "--server-side", "-f", "-"];
-    if let Err(error) = admin.kubectl(&apply, &function.to_string()) {
-        panic!("cannot install the function: {error}");
-    }
-
+/// Starts `idp serve` with the certificate Crossplane made for the package, and waits until
+/// Crossplane takes the function for healthy.
+pub(super) async fn start(dir: &Path, admin: &User, hosts: &Hosts) -> Process {
     let client = admin.client().await;
     let certificates = certificates(dir, &client).await;
     let process = Program::new("function", &our_program("idp"))
         .args(["serve", "--debug"])
         .args([format!("--address={}:9443", hosts.function)])
+        .args([format!("--metrics-address=127.0.0.1:{}", free_port())])
         .env("TLS_SERVER_CERTS_DIR", certificates)
         .start(dir);
     play_the_kubelet(&client).await;

@@ -96,7 +96,8 @@ impl Cluster {
             Registry::start(&dir),
             tokio::task::spawn_blocking(install),
         );
-        let function = function::start(&dir, admin, &registry, &hosts).await;
+        ours::install_chart(&dir, admin, &registry.push(&dir));
+        let function = function::start(&dir, admin, &hosts).await;
         eprintln!("cluster: started in {} s", clock.elapsed().as_secs());
         let cluster = Self { dir, control_plane, crossplane, function, cloud: Cloud::default(), _registry: registry };
         (cluster, kinds.expect("the providers' CRDs are installed"))

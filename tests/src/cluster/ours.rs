@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::providers::read_yaml;
+use super::tools::helm;
+use super::users::User;
 
 /// The root of the repository.
 pub(super) fn workspace() -> &'static Path {
@@ -18,6 +20,15 @@ pub(super) fn products() -> Vec<Value> {
     let files = fs::read_dir(&dir).unwrap_or_else(|error| panic!("{}: {error}", dir.display()));
     let paths = files.map(|file| file.expect("a directory entry").path());
     paths.flat_map(|path| read_yaml(&path)).collect()
+}
+
+/// Installs the chart: configuration kinds, roles, default catalog, XRDs, Compositions, and the function at `package`.
+pub(super) fn install_chart(dir: &Path, admin: &User, package: &str) {
+    let values =
+        [format!("function.package={package}"), "products.namespaced=true".to_owned(), "webhook.enabled=false".to_owned()];
+    let values = values.iter().flat_map(|value| ["--set", value]);
+    let chart = workspace().join("package/chart");
+    helm(dir, admin, ["install", "idp", "--create-namespace", "--namespace", "idp-system"].into_iter().chain(values), &chart);
 }
 
 /// One of our binaries, built with the same profile as the tests: test programs are in

@@ -1,7 +1,9 @@
 //! Where the programs are that `tests/cluster/build` made.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+
+use super::users::User;
 
 /// The path of a program, or of a file that came with one.
 pub(super) fn tool(name: &str) -> PathBuf {
@@ -17,4 +19,15 @@ pub(super) fn run(command: &mut Command) -> String {
     let output = command.output().unwrap_or_else(|error| panic!("cannot run {command:?}: {error}"));
     assert!(output.status.success(), "{command:?}: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr));
     String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Runs helm on a chart, with its caches in `dir`.
+pub(super) fn helm<'a>(dir: &Path, user: &User, arguments: impl IntoIterator<Item = &'a str>, chart: &Path) {
+    let home = dir.join("helm");
+    let mut command = Command::new(tool("helm"));
+    command.args(arguments).arg(chart).env("KUBECONFIG", &user.kubeconfig);
+    for variable in ["HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME"] {
+        command.env(variable, &home);
+    }
+    run(&mut command);
 }
