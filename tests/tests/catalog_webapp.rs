@@ -1,6 +1,7 @@
 //! What the web app product promises, on every cloud: sizes that are sold, replicas, scaling, TLS, changes without a gap.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+use idp_function::compose::product::Product;
 use idp_function::compose::render::Rendering;
 use idp_tests::simulated_cloud::SimulatedCloud;
 use idp_tests::workload::{Workload, default_product, for_provider, made_of};
@@ -171,5 +172,30 @@ fn oci_replicas_are_spread_and_images_named_in_full() {
     ] {
         let oci = settled(OCI, json!({"image": image}));
         assert_eq!(made_of(&oci, "container-instance")[0]["spec"]["forProvider"]["containers"][0]["imageUrl"], url);
+    }
+}
+
+/// The same value with every map in the opposite order.
+fn reversed(value: Value) -> Value {
+    match value {
+        Value::Object(fields) => fields.into_iter().rev().map(|(name, value)| (name, reversed(value))).collect(),
+        Value::Array(items) => items.into_iter().map(reversed).collect(),
+        other => other,
+    }
+}
+
+/// Crossplane's encoder writes maps in random order: a name must not follow it, or resources were replaced at every restart.
+#[test]
+fn what_is_replaced_on_change_is_not_replaced_without_one() {
+    let product = default_product("webapp");
+    let spec = reversed(serde_json::to_value(&product.spec).unwrap());
+    let again = Product::compile("webapp", serde_json::from_value(spec).unwrap()).unwrap();
+    for place in [AWS, GCP, OCI] {
+        let workload = Workload::new(place, json!({"image": "registry.example.com/checkout:v1"}));
+        let keys = |product: &Product| -> Vec<String> {
+            let rendering = SimulatedCloud::default().settle(&workload, product);
+            rendering.objects.into_iter().map(|composed| composed.key).collect()
+        };
+        assert_eq!(keys(&product), keys(&again));
     }
 }

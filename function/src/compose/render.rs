@@ -252,8 +252,11 @@ impl<'a> Renderer<'a> {
         let Inputs { request, placement, identity, .. } = self.inputs;
         let mut suffix = each.map(|(index, _)| format!("-{index}")).unwrap_or_default();
         if plan.immutable {
+            // Crossplane's encoder writes maps in random order, a Product's template among them.
+            let mut content = rendered.clone();
+            content.sort_all_objects();
             suffix.push('-');
-            suffix.push_str(&short_hash(&rendered.to_string()));
+            suffix.push_str(&short_hash(&content.to_string()));
         }
         let key = resource_key(&self.placement_id, &plan.name, &suffix);
         let name = object_name(identity, &self.product.name, placement, &plan.name, &suffix);
