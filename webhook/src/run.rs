@@ -117,10 +117,10 @@ pub async fn run(options: ServeOptions) -> Result<(), RunError> {
         Some(catalog) => laptop(catalog, &options)?,
         None => {
             let wanted = cluster::Wanted { options: &options, placements: &placements, metrics: &metrics, readiness: &readiness };
-            cluster::join(wanted, &shutdown).await?
+            cluster::join(wanted).await?
         }
     };
-    let World { snapshot, rights, probes, tls, background } = world;
+    let World { snapshot, rights, probes, tls, mut background } = world;
     let admission = Arc::new(Admission {
         snapshot: Arc::clone(&snapshot),
         placements: Arc::clone(&placements),
@@ -138,20 +138,22 @@ pub async fn run(options: ServeOptions) -> Result<(), RunError> {
     let webhooks = http::Options { tls: Some(tls), ..http::Options::default() };
     let routes = server::routes::router(admission, readiness.clone());
     let ops = ops::router(registry, readiness.clone()).merge(api::router(snapshot, placements));
-    let stopping = shutdown.clone();
+    // Serving ends after the registration has been removed, where that is wanted: until then reviews come in.
+    let stopping = CancellationToken::new();
     let serving = async {
         tokio::join!(
             http::serve(listener, webhooks, routes, stopping.clone()),
             http::serve(ops_listener, http::Options::default(), ops, stopping.clone()),
             async {
-                stopping.cancelled().await;
+                shutdown.cancelled().await;
                 // Takes the pod out of the Service while requests in flight are answered.
                 readiness.set(false);
+                background.unregister().await;
+                stopping.cancel();
             },
         );
     };
     let result = drain_on_signal(shutdown.clone(), serving).await;
-    shutdown.cancel();
     background.stopped().await;
     result?;
     info!("stopped");

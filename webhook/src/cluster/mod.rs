@@ -1,18 +1,38 @@
-//! Being part of a cluster.
+//! Being part of a cluster: [`catalog`] and [`workloads`] watch, [`registration`] tells the API server, [`certificates`] keeps
+//! the certificate, [`breaker`] opens and closes circuits; [`leader`] says which replica does what only one may do.
 
 mod background;
+mod breaker;
+mod catalog;
+mod certificates;
+mod leader;
+mod registration;
+mod workloads;
 
 use std::sync::Arc;
 
+use idp_function::catalog::Objects;
 use idp_function::server::ops::Readiness;
-use tokio_util::sync::CancellationToken;
+use idp_function::server::tls::{CertificateDir, ReloadingTls};
+use kube::Client;
+use tokio::sync::{mpsc, watch};
+use tracing::info;
 
+use crate::admission::rights::Rights;
 use crate::metrics::Metrics;
 use crate::options::ServeOptions;
 use crate::placements::Placements;
+use crate::probes::Probes;
 use crate::run::{RunError, World};
+use crate::snapshot::Snapshot;
 
 pub use background::Background;
+
+/// How this program signs what it writes with server-side apply.
+const FIELD_MANAGER: &str = "idp-webhook";
+
+/// Observations of providers' health that wait for the breaker; a reconnect may list thousands at once.
+const OBSERVATIONS: usize = 1024;
 
 /// Why there is no cluster to be part of.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +43,12 @@ pub enum ClusterError {
     /// The API server does not do what it is asked.
     #[error("the API server: {0}")]
     Api(#[from] kube::Error),
+    /// The Secret with the webhook's certificate is not one of its making.
+    #[error("the Secret {0} holds no certificate of this program: delete it, and a new one is made")]
+    Secret(String),
+    /// No certificate can be made.
+    #[error(transparent)]
+    Certificate(#[from] crate::certificates::CertificateError),
 }
 
 /// What joining a cluster needs.
@@ -37,10 +63,72 @@ pub struct Wanted<'a> {
     pub readiness: &'a Readiness,
 }
 
-pub async fn join(_wanted: Wanted<'_>, _shutdown: &CancellationToken) -> Result<World, RunError> {
-    unimplemented!()
+/// Joins the cluster that the environment names: everything that goes on beside serving is started.
+///
+/// # Errors
+/// When the cluster cannot be reached, or there is no certificate to serve with.
+pub async fn join(wanted: Wanted<'_>) -> Result<World, RunError> {
+    let Wanted { options, placements, metrics, readiness } = wanted;
+    let client = client().await?;
+    let snapshot = Snapshot::new(Objects::default(), Vec::new(), Vec::new()).shared();
+    let mut background = Background::default();
+
+    let (leads, leading) = watch::channel(false);
+    background.spawn(leader::campaign(client.clone(), options.cluster.clone(), leads));
+
+    let (tls, bundle) = certificate(&client, options, &leading, &mut background).await?;
+    let (changed, catalog) = watch::channel(0_u64);
+    background.spawn(catalog::keep(client.clone(), Arc::clone(&snapshot), metrics.clone(), readiness.clone(), changed));
+
+    let (observe, observations) = mpsc::channel(OBSERVATIONS);
+    background.spawn(workloads::keep(client.clone(), Arc::clone(&snapshot), Arc::clone(placements), observe, catalog.clone()));
+    background.spawn(breaker::run(client.clone(), leading.clone(), observations));
+
+    if !options.cluster.no_register {
+        let registration = registration::Registration::new(client.clone(), options);
+        background.spawn(registration.keep(Arc::clone(&snapshot), bundle, leading, catalog));
+    }
+    if options.cluster.unregister_on_exit {
+        background.on_exit(client.clone());
+    }
+    Ok(World { snapshot, rights: Rights::of_cluster(client.clone()), probes: Probes::of_cluster(client), tls, background })
 }
 
+/// The certificate to serve with, and the authority for the registration, as it changes; none where something else writes it.
+async fn certificate(
+    client: &Client,
+    options: &ServeOptions,
+    leading: &watch::Receiver<bool>,
+    background: &mut Background,
+) -> Result<(ReloadingTls, watch::Receiver<Option<String>>), RunError> {
+    let Some(directory) = &options.tls_certs_dir else {
+        return Ok(certificates::own(client, &options.cluster, leading.clone(), background).await?);
+    };
+    let directory = CertificateDir::new(directory);
+    let tls = directory.load()?;
+    background.follow(directory, tls.clone());
+    let bundle = match &options.cluster.ca_bundle {
+        Some(path) => {
+            Some(std::fs::read_to_string(path).map_err(|source| RunError::File { path: path.display().to_string(), source })?)
+        }
+        None => None,
+    };
+    Ok((tls, watch::channel(bundle).1))
+}
+
+async fn client() -> Result<Client, ClusterError> {
+    // The one provider that is built in; an error means that it is set already.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let config = kube::Config::infer().await?;
+    Ok(Client::try_from(config)?)
+}
+
+/// Removes the registration.
+///
+/// # Errors
+/// When the API server does not.
 pub async fn unregister() -> Result<(), ClusterError> {
-    unimplemented!()
+    registration::remove(&client().await?).await?;
+    info!("the webhook is no longer registered");
+    Ok(())
 }

@@ -1,0 +1,240 @@
+//! The registration with the API server: which reviews reach the webhook, and what happens when it is down.
+//!
+//! Written by the leader with server-side apply whenever a Product comes or goes or the authority changes, and every now and
+//! then in between, in case somebody else has changed it.
+
+use std::time::Duration;
+
+use idp_crds::names::GROUP;
+use idp_crds::product::ProductApi;
+use k8s_openapi::ByteString;
+use k8s_openapi::api::admissionregistration::v1::{
+    MatchCondition, MutatingWebhook, MutatingWebhookConfiguration, RuleWithOperations, ServiceReference, ValidatingWebhook,
+    ValidatingWebhookConfiguration, WebhookClientConfig,
+};
+use kube::api::{DeleteParams, ObjectMeta, Patch, PatchParams};
+use kube::{Api, Client};
+use tokio::sync::watch;
+use tracing::{info, warn};
+
+use super::FIELD_MANAGER;
+use crate::options::{ClusterOptions, ServeOptions};
+use crate::snapshot::{SharedSnapshot, Snapshot};
+
+/// Both configurations' name.
+const NAME: &str = "idp-webhook";
+/// How often a registration is written that should be there already.
+const REPEAT: Duration = Duration::from_secs(60);
+/// Seconds that the API server waits for users' reviews: a right may have to be asked for.
+const TIMEOUT: i32 = 10;
+/// Seconds that it waits where it goes on without an answer.
+const SHORT_TIMEOUT: i32 = 3;
+
+/// The registration.
+pub(super) struct Registration {
+    client: Client,
+    options: ClusterOptions,
+    crossplane: Vec<String>,
+}
+
+impl Registration {
+    pub(super) fn new(client: Client, options: &ServeOptions) -> Self {
+        Registration { client, options: options.cluster.clone(), crossplane: options.crossplane_user.clone() }
+    }
+
+    /// Keeps the registration current for ever, once there is a catalog to answer by.
+    pub(super) async fn keep(
+        self,
+        snapshot: SharedSnapshot,
+        mut bundle: watch::Receiver<Option<String>>,
+        mut leading: watch::Receiver<bool>,
+        mut catalog: watch::Receiver<u64>,
+    ) {
+        // The first value is that nothing is known yet.
+        if catalog.wait_for(|count| *count > 0).await.is_err() {
+            return;
+        }
+        loop {
+            if *leading.borrow_and_update() {
+                let ca = bundle.borrow_and_update().clone();
+                catalog.mark_unchanged();
+                if let Err(error) = self.write(&snapshot.load(), ca.as_deref()).await {
+                    warn!(%error, "cannot register with the API server; trying again");
+                }
+            }
+            tokio::select! {
+                _ = bundle.changed() => {}
+                _ = leading.changed() => {}
+                _ = catalog.changed() => {}
+                () = tokio::time::sleep(REPEAT) => {}
+            }
+        }
+    }
+
+    async fn write(&self, snapshot: &Snapshot, ca: Option<&str>) -> Result<(), kube::Error> {
+        let parameters = PatchParams::apply(FIELD_MANAGER).force();
+        let validating = ValidatingWebhookConfiguration { metadata: metadata(), webhooks: Some(self.validating(snapshot, ca)) };
+        let api: Api<ValidatingWebhookConfiguration> = Api::all(self.client.clone());
+        api.patch(NAME, &parameters, &Patch::Apply(&validating)).await?;
+        let mutating = MutatingWebhookConfiguration { metadata: metadata(), webhooks: Some(self.mutating(snapshot, ca)) };
+        let api: Api<MutatingWebhookConfiguration> = Api::all(self.client.clone());
+        let before = api.get_metadata_opt(NAME).await?.and_then(|object| object.metadata.generation);
+        let written = api.patch(NAME, &parameters, &Patch::Apply(&mutating)).await?;
+        if written.metadata.generation != before {
+            info!(products = snapshot.catalog.products().len(), "registered with the API server");
+        }
+        Ok(())
+    }
+
+    fn mutating(&self, snapshot: &Snapshot, ca: Option<&str>) -> Vec<MutatingWebhook> {
+        let entry = |name: &str, failure: &str, timeout, operations: &[&str], conditions| MutatingWebhook {
+            name: format!("{name}.idp.{GROUP}"),
+            admission_review_versions: vec!["v1".to_owned()],
+            client_config: self.client_config("/mutate", ca),
+            failure_policy: Some(failure.to_owned()),
+            match_policy: Some("Equivalent".to_owned()),
+            // Another webhook may change what we look at; what we do twice we do once.
+            reinvocation_policy: Some("IfNeeded".to_owned()),
+            side_effects: "NoneOnDryRun".to_owned(),
+            timeout_seconds: Some(timeout),
+            rules: Some(workload_rules(snapshot, operations)),
+            match_conditions: Some(conditions),
+            ..MutatingWebhook::default()
+        };
+        if snapshot.catalog.products().is_empty() {
+            return Vec::new();
+        }
+        vec![
+            entry("claims", "Fail", TIMEOUT, &["CREATE", "UPDATE"], self.of_users()),
+            entry("mirror", "Ignore", SHORT_TIMEOUT, &["UPDATE"], self.of_crossplane()),
+        ]
+    }
+
+    fn validating(&self, snapshot: &Snapshot, ca: Option<&str>) -> Vec<ValidatingWebhook> {
+        let entry = |name: &str, failure: &str, timeout, rules, conditions| ValidatingWebhook {
+            name: format!("{name}.idp.{GROUP}"),
+            admission_review_versions: vec!["v1".to_owned()],
+            client_config: self.client_config("/validate", ca),
+            failure_policy: Some(failure.to_owned()),
+            match_policy: Some("Equivalent".to_owned()),
+            side_effects: "None".to_owned(),
+            timeout_seconds: Some(timeout),
+            rules: Some(rules),
+            match_conditions: Some(conditions),
+            ..ValidatingWebhook::default()
+        };
+        let ours = |operations: &[&str], resources: &[&str]| vec![rule(GROUP, operations, resources)];
+        let write = ["CREATE", "UPDATE"];
+        let changed = || vec![condition("changed", "request.operation != 'UPDATE' || object.spec != oldObject.spec".to_owned())];
+        let mut entries = vec![
+            entry("catalog", "Fail", TIMEOUT, ours(&write, &["candidates", "experiments", "products", "tiers"]), changed()),
+            // Switches that are needed most when something is down.
+            entry("switches", "Ignore", SHORT_TIMEOUT, ours(&write, &["cloudproviders", "featureflags"]), changed()),
+            // A deletion must never hang on a webhook that is down.
+            entry(
+                "deletions",
+                "Ignore",
+                SHORT_TIMEOUT,
+                ours(&["DELETE"], &["candidates", "cloudproviders", "products", "tiers"]),
+                Vec::new(),
+            ),
+        ];
+        if !snapshot.catalog.products().is_empty() {
+            entries.push(entry("claims", "Fail", TIMEOUT, workload_rules(snapshot, &write), self.of_users()));
+        }
+        entries
+    }
+
+    fn client_config(&self, path: &str, ca: Option<&str>) -> WebhookClientConfig {
+        let ca_bundle = ca.map(|ca| ByteString(ca.as_bytes().to_vec()));
+        match &self.options.url {
+            Some(url) => {
+                let url = Some(format!("{}{path}", url.trim_end_matches('/')));
+                WebhookClientConfig { url, ca_bundle, service: None }
+            }
+            None => {
+                let service = ServiceReference {
+                    name: self.options.service.clone(),
+                    namespace: self.options.namespace.clone(),
+                    path: Some(path.to_owned()),
+                    port: Some(443),
+                };
+                WebhookClientConfig { service: Some(service), ca_bundle, url: None }
+            }
+        }
+    }
+
+    /// What users do that changes something: not what is being deleted, and not finalizers or owners.
+    fn of_users(&self) -> Vec<MatchCondition> {
+        let map = |object: &str, field: &str| format!("(has({object}.metadata.{field}) ? {object}.metadata.{field} : {{}})");
+        let differs = |field: &str| format!("{} != {}", map("object", field), map("oldObject", field));
+        let changed = format!(
+            "request.operation == 'CREATE' || object.?spec != oldObject.?spec || {} || {}",
+            differs("labels"),
+            differs("annotations")
+        );
+        vec![
+            condition("not-crossplane", format!("!({})", self.is_crossplane())),
+            condition("not-deleted", "!has(object.metadata.deletionTimestamp)".to_owned()),
+            condition("changed", changed),
+        ]
+    }
+
+    /// What Crossplane writes to placed workloads.
+    fn of_crossplane(&self) -> Vec<MatchCondition> {
+        vec![
+            condition("crossplane", self.is_crossplane()),
+            condition("not-deleted", "!has(object.metadata.deletionTimestamp)".to_owned()),
+            condition("placed", "has(oldObject.status) && has(oldObject.status.placement)".to_owned()),
+        ]
+    }
+
+    fn is_crossplane(&self) -> String {
+        // A list of strings is written in CEL as in JSON.
+        format!("request.userInfo.username in {}", serde_json::Value::from(self.crossplane.clone()))
+    }
+}
+
+/// One rule set per Product: its claims and both kinds of composite resources.
+fn workload_rules(snapshot: &Snapshot, operations: &[&str]) -> Vec<RuleWithOperations> {
+    let rules = snapshot.catalog.products().iter().map(|product| {
+        let api = &product.spec.api;
+        let plurals = [&api.claim_kind, &api.composite_kind, &api.namespaced_kind].map(|kind| ProductApi::plural(kind));
+        rule(&api.group, operations, &plurals.each_ref().map(String::as_str))
+    });
+    rules.collect()
+}
+
+fn rule(group: &str, operations: &[&str], resources: &[&str]) -> RuleWithOperations {
+    let all = |texts: &[&str]| Some(texts.iter().map(|text| (*text).to_owned()).collect());
+    RuleWithOperations {
+        api_groups: all(&[group]),
+        api_versions: all(&["*"]),
+        operations: all(operations),
+        resources: all(resources),
+        scope: Some("*".to_owned()),
+    }
+}
+
+fn condition(name: &str, expression: String) -> MatchCondition {
+    MatchCondition { name: name.to_owned(), expression }
+}
+
+fn metadata() -> ObjectMeta {
+    ObjectMeta { name: Some(NAME.to_owned()), ..ObjectMeta::default() }
+}
+
+/// Removes both configurations; that they are not there is fine.
+pub(super) async fn remove(client: &Client) -> Result<(), kube::Error> {
+    let mutating: Api<MutatingWebhookConfiguration> = Api::all(client.clone());
+    gone(mutating.delete(NAME, &DeleteParams::default()).await)?;
+    let validating: Api<ValidatingWebhookConfiguration> = Api::all(client.clone());
+    gone(validating.delete(NAME, &DeleteParams::default()).await)
+}
+
+fn gone<T>(deleted: Result<T, kube::Error>) -> Result<(), kube::Error> {
+    match deleted {
+        Err(kube::Error::Api(status)) if status.is_not_found() => Ok(()),
+        other => other.map(|_| ()),
+    }
+}
