@@ -7,7 +7,7 @@ use futures::future;
 use idp_tests::cluster::{Cluster, Process, Team, eventually};
 use kube::ResourceExt;
 use kube::api::{Api, DynamicObject, ListParams, PostParams};
-use kube::core::GroupVersionKind;
+use kube::core::{ApiResource, GroupVersionKind};
 use kube::discovery::pinned_kind;
 use serde_json::{Value, json};
 
@@ -23,8 +23,9 @@ async fn fifty_claims_survive_crashes_of_everything() {
         return;
     };
     let team = cluster.team_alone("chaos").await;
-    let claims = team.objects(GROUP, "MySQLInstanceClaim").await;
-    let composites = team.objects(GROUP, "XMySQLInstance").await;
+    let claims: Api<DynamicObject> =
+        Api::namespaced_with(team.client.clone(), &team.namespace, &kind(&team, GROUP, "MySQLInstanceClaim").await);
+    let composites = everywhere(&team, GROUP, "XMySQLInstance").await;
 
     let incoming = (0..CLAIMS).map(|number| create(&claims, claim(number)));
     future::join(future::join_all(incoming), crash(cluster)).await;
@@ -148,8 +149,14 @@ async fn check_composed(team: &Team, composite: &DynamicObject) -> Vec<String> {
 }
 
 /// The objects of a kind in all namespaces.
-async fn everywhere(team: &Team, api_version: &str, kind: &str) -> Api<DynamicObject> {
+async fn everywhere(team: &Team, api_version: &str, name: &str) -> Api<DynamicObject> {
+    Api::all_with(team.client.clone(), &kind(team, api_version, name).await)
+}
+
+/// A kind as the API server knows it, once Crossplane has defined it.
+async fn kind(team: &Team, api_version: &str, name: &str) -> ApiResource {
     let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
-    let (resource, _) = pinned_kind(&team.client, &GroupVersionKind::gvk(group, version, kind)).await.unwrap();
-    Api::all_with(team.client.clone(), &resource)
+    let gvk = GroupVersionKind::gvk(group, version, name);
+    let discovered = async || pinned_kind(&team.client, &gvk).await.map_err(|error| error.to_string());
+    eventually(&format!("the kind {name}"), discovered).await.0
 }
