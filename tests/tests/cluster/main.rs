@@ -4,5 +4,6 @@
 //! `tests/cluster/run` runs them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod chaos;
 mod fixture;
 mod processes;

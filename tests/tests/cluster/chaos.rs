@@ -1,0 +1,155 @@
+//! Crashes while claims come in: nothing is lost, nothing is made twice, nothing is destroyed.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use futures::future;
+use idp_tests::cluster::{Cluster, Process, Team, eventually};
+use kube::ResourceExt;
+use kube::api::{Api, DynamicObject, ListParams, PostParams};
+use kube::core::GroupVersionKind;
+use kube::discovery::pinned_kind;
+use serde_json::{Value, json};
+
+const GROUP: &str = "db.platform.example.org/v1alpha1";
+const CLAIMS: usize = 50;
+const CRASHES: usize = 16;
+/// Long enough for some work between two crashes, too short for all of it.
+const BETWEEN_CRASHES: Duration = Duration::from_millis(1500);
+
+#[tokio::test]
+async fn fifty_claims_survive_crashes_of_everything() {
+    let Some(cluster) = Cluster::shared() else {
+        return;
+    };
+    let team = cluster.team_alone("chaos").await;
+    let claims = team.objects(GROUP, "MySQLInstanceClaim").await;
+    let composites = team.objects(GROUP, "XMySQLInstance").await;
+
+    let incoming = (0..CLAIMS).map(|number| create(&claims, claim(number)));
+    future::join(future::join_all(incoming), crash(cluster)).await;
+
+    for number in 0..CLAIMS {
+        let name = name(number);
+        eventually(&format!("{name} to be ready"), async || {
+            restart_the_dead(cluster);
+            let claim = claims.get(&name).await.map_err(|error| error.to_string())?;
+            ready(&claim)
+        })
+        .await;
+    }
+    let composites = composites.list(&ListParams::default()).await.unwrap().items;
+    let composites: Vec<_> = composites.into_iter().filter(|one| is_ours(&one.name_any())).collect();
+    assert_eq!(composites.len(), CLAIMS, "one composite resource for each claim");
+    let mut external = BTreeSet::new();
+    for composite in &composites {
+        assert_eq!(composite.data["status"]["placement"]["sequence"], 1, "{}", composite.name_any());
+        external.extend(check_composed(&team, composite).await);
+    }
+    assert!(external.len() >= CLAIMS, "each has managed resources: {external:?}");
+    let ledger = cluster.cloud.ledger();
+    let in_the_clouds: BTreeSet<_> = ledger.existing.keys().map(|one| one.name.clone()).filter(|name| is_ours(name)).collect();
+    assert_eq!(in_the_clouds, external, "the clouds hold what Kubernetes knows of, and no more");
+    assert_eq!(ledger.destroyed.iter().find(|one| is_ours(&one.name)), None);
+}
+
+fn name(number: usize) -> String {
+    format!("chaos-{number}")
+}
+
+fn is_ours(name: &str) -> bool {
+    name.contains("chaos-")
+}
+
+fn claim(number: usize) -> Value {
+    let tier = ["low", "medium", "critical", "business_critical"][number % 4];
+    json!({
+        "apiVersion": GROUP, "kind": "MySQLInstanceClaim",
+        "metadata": {"name": name(number)},
+        "spec": {"parameters": {
+            "cell": "chaos", "environment": "dev", "tier": tier, "ha": false, "size": "small", "storageGB": 20,
+        }},
+    })
+}
+
+/// Creates a claim as a patient client does: again, until it is taken.
+async fn create(claims: &Api<DynamicObject>, claim: Value) {
+    let claim: DynamicObject = serde_json::from_value(claim).unwrap();
+    eventually("a claim to be taken", async || {
+        match claims.create(&PostParams::default(), &claim).await {
+            // The answer to an earlier try was lost.
+            Err(kube::Error::Api(status)) if status.code == 409 => Ok(()),
+            answer => answer.map(|_| ()).map_err(|error| error.to_string()),
+        }
+    })
+    .await;
+}
+
+/// Kills one process after another: each in turn, then in an order that looks random and is always the same.
+async fn crash(cluster: &Cluster) {
+    let processes = processes(cluster);
+    let mut state = 0x2545_f491_u32;
+    for crash in 0..CRASHES {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        let victim = if crash < processes.len() { crash } else { state as usize % processes.len() };
+        tokio::time::sleep(BETWEEN_CRASHES).await;
+        processes[victim].restart();
+        restart_the_dead(cluster);
+    }
+}
+
+fn processes(cluster: &Cluster) -> [&Process; 4] {
+    let control_plane = &cluster.control_plane;
+    [&cluster.function, &cluster.crossplane.core, &control_plane.api_server, &control_plane.controllers]
+}
+
+/// What the kubelet does: a program that could not do without the API server ends, and is started again.
+fn restart_the_dead(cluster: &Cluster) {
+    for process in processes(cluster).into_iter().chain([&cluster.crossplane.rbac_manager]) {
+        if process.exit_status().is_some() {
+            process.restart();
+        }
+    }
+}
+
+fn ready(claim: &DynamicObject) -> Result<(), String> {
+    let conditions = claim.data["status"]["conditions"].as_array();
+    let is_true =
+        |kind: &str| conditions.into_iter().flatten().any(|condition| condition["type"] == kind && condition["status"] == "True");
+    if is_true("Ready") && is_true("Synced") { Ok(()) } else { Err(format!("{conditions:?}")) }
+}
+
+/// The objects that bear the composite's label are those it refers to; returns the external names of the managed ones.
+async fn check_composed(team: &Team, composite: &DynamicObject) -> Vec<String> {
+    let name = composite.name_any();
+    let references = composite.data["spec"]["resourceRefs"].as_array().unwrap();
+    let kinds: BTreeSet<_> =
+        references.iter().map(|one| (one["apiVersion"].as_str().unwrap(), one["kind"].as_str().unwrap())).collect();
+    let mut found = BTreeSet::new();
+    let mut external = Vec::new();
+    let mut providers = BTreeSet::new();
+    for (api_version, kind) in kinds {
+        let ours = ListParams::default().labels(&format!("crossplane.io/composite={name}"));
+        for object in everywhere(team, api_version, kind).await.list(&ours).await.unwrap() {
+            found.insert((kind.to_owned(), object.name_any()));
+            providers.extend(object.labels().get("platform.example.org/provider").cloned());
+            external.extend(object.annotations().get("crossplane.io/external-name").cloned());
+        }
+    }
+    let referred: BTreeSet<_> = references
+        .iter()
+        .map(|one| (one["kind"].as_str().unwrap().to_owned(), one["name"].as_str().unwrap().to_owned()))
+        .collect();
+    assert_eq!(found, referred, "{name} has what it refers to, and no orphans");
+    assert_eq!(providers.len(), 1, "{name} is in one cloud: {providers:?}");
+    external
+}
+
+/// The objects of a kind in all namespaces.
+async fn everywhere(team: &Team, api_version: &str, kind: &str) -> Api<DynamicObject> {
+    let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+    let (resource, _) = pinned_kind(&team.client, &GroupVersionKind::gvk(group, version, kind)).await.unwrap();
+    Api::all_with(team.client.clone(), &resource)
+}
