@@ -44,8 +44,8 @@ pub struct ServeOptions {
     /// Serve without a cluster, by the catalog in this folder, or `embedded` for the default one.
     #[arg(long, value_name = "DIR|embedded", conflicts_with_all = ["service", "url"])]
     pub catalog: Option<String>,
-    /// Folder with tls.crt and tls.key, as cert-manager keeps them; changed files are picked up. Without it the webhook makes
-    /// its own certificate.
+    /// Folder with tls.crt, tls.key and ca.crt, the authority that the API server is to trust, as cert-manager keeps them;
+    /// changed files are picked up. Without it the webhook makes its own certificate.
     #[arg(long, value_name = "DIR", env = "TLS_SERVER_CERTS_DIR")]
     pub tls_certs_dir: Option<PathBuf>,
     /// Without a cluster and without --tls-certs-dir: where to write the certificate authority that clients are to trust.
@@ -79,10 +79,6 @@ pub struct ClusterOptions {
     /// The URL by which the API server reaches the webhook, for one that runs outside the cluster; instead of the Service.
     #[arg(long, value_name = "https://HOST:PORT")]
     pub url: Option<String>,
-    /// With --tls-certs-dir: the file of the authority that the API server is to trust, where no cert-manager writes it into
-    /// the registration.
-    #[arg(long, value_name = "FILE", requires = "tls_certs_dir")]
-    pub ca_bundle: Option<PathBuf>,
     /// Do not register with the API server; something else does.
     #[arg(long)]
     pub no_register: bool,

@@ -13,7 +13,7 @@ use tracing::{debug, info};
 use crate::options::ClusterOptions;
 
 /// The Lease's name.
-const LEASE: &str = "idp-webhook-leader";
+const LEASE: &str = "idp-webhook";
 /// How long a holder that is not heard of stays the holder; client-go's default.
 const DURATION: Duration = Duration::from_secs(15);
 /// How often it says that it is there.

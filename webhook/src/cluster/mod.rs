@@ -10,6 +10,7 @@ mod registration;
 mod workloads;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use idp_function::catalog::Objects;
 use idp_function::server::ops::Readiness;
@@ -33,6 +34,9 @@ const FIELD_MANAGER: &str = "idp-webhook";
 
 /// Observations of providers' health that wait for the breaker; a reconnect may list thousands at once.
 const OBSERVATIONS: usize = 1024;
+
+/// How often the authority in a folder of certificates is read; it changes once in months.
+const AUTHORITY_REREAD: Duration = Duration::from_secs(10);
 
 /// Why there is no cluster to be part of.
 #[derive(Debug, thiserror::Error)]
@@ -94,26 +98,35 @@ pub async fn join(wanted: Wanted<'_>) -> Result<World, RunError> {
     Ok(World { snapshot, rights: Rights::of_cluster(client.clone()), probes: Probes::of_cluster(client), tls, background })
 }
 
-/// The certificate to serve with, and the authority for the registration, as it changes; none where something else writes it.
+/// The certificate to serve with, and the authority for the registration, as it changes; none where there is no telling.
 async fn certificate(
     client: &Client,
     options: &ServeOptions,
     leading: &watch::Receiver<bool>,
     background: &mut Background,
 ) -> Result<(ReloadingTls, watch::Receiver<Option<String>>), RunError> {
-    let Some(directory) = &options.tls_certs_dir else {
+    let Some(folder) = &options.tls_certs_dir else {
         return Ok(certificates::own(client, &options.cluster, leading.clone(), background).await?);
     };
-    let directory = CertificateDir::new(directory);
+    let directory = CertificateDir::new(folder);
     let tls = directory.load()?;
     background.follow(directory, tls.clone());
-    let bundle = match &options.cluster.ca_bundle {
-        Some(path) => {
-            Some(std::fs::read_to_string(path).map_err(|source| RunError::File { path: path.display().to_string(), source })?)
+    let authority = folder.join("ca.crt");
+    let (publish, bundle) = watch::channel(std::fs::read_to_string(&authority).ok());
+    background.spawn(async move {
+        loop {
+            tokio::time::sleep(AUTHORITY_REREAD).await;
+            // A file that is being replaced is read next time.
+            if let Ok(text) = std::fs::read_to_string(&authority) {
+                publish.send_if_modified(|published| {
+                    let changed = published.as_ref() != Some(&text);
+                    *published = Some(text);
+                    changed
+                });
+            }
         }
-        None => None,
-    };
-    Ok((tls, watch::channel(bundle).1))
+    });
+    Ok((tls, bundle))
 }
 
 async fn client() -> Result<Client, ClusterError> {
