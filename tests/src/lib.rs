@@ -4,5 +4,6 @@
 
 pub mod cluster;
 pub mod provider_schema;
+pub mod sim;
 pub mod simulated_cloud;
 pub mod workload;

@@ -99,7 +99,8 @@ impl Configuration {
     pub fn required(&self) -> BTreeMap<String, v1::Resources> {
         let of = |wanted: &str| {
             let objects = self.objects.iter().filter(|((kind, _), _)| kind == wanted).map(|(_, object)| object);
-            let items = objects.map(|object| v1::Resource { resource: Some(to_struct(object).unwrap()), ..v1::Resource::default() });
+            let items =
+                objects.map(|object| v1::Resource { resource: Some(to_struct(object).unwrap()), ..v1::Resource::default() });
             v1::Resources { items: items.collect() }
         };
         KINDS.iter().map(|(name, kind)| ((*name).to_owned(), of(kind))).collect()

@@ -1,7 +1,7 @@
 //! What Crossplane does around a function: it calls until the requirements are stable, collects what is observed and not
 //! desired, applies what is desired, and patches the status, in this order.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use idp_function::run::Function;
@@ -57,6 +57,10 @@ pub struct Reconciled {
     pub desired: BTreeMap<String, Value>,
     /// What was collected, and how it looked to the function.
     pub removed: Vec<(String, Object)>,
+    /// The composite that the function saw.
+    pub seen_composite: Value,
+    /// The composed resources that the function saw.
+    pub seen_objects: BTreeMap<String, Object>,
 }
 
 /// One composite resource, its composed resources, and everything around them.
@@ -70,7 +74,10 @@ pub struct Crossplane {
     /// The composed resources that exist, by composition-resource-name.
     pub objects: BTreeMap<String, Object>,
     connection: BTreeMap<String, Bytes>,
-    history: VecDeque<(Value, BTreeMap<String, Object>)>,
+    /// What could have been read, and when what was read last was so: a cache lags, but never goes back.
+    history: Vec<(Value, BTreeMap<String, Object>)>,
+    read_composite: usize,
+    read_objects: usize,
     count: u64,
 }
 
@@ -92,25 +99,29 @@ impl Crossplane {
             composite,
             objects: BTreeMap::new(),
             connection: BTreeMap::new(),
-            history: VecDeque::new(),
+            history: Vec::new(),
+            read_composite: 0,
+            read_objects: 0,
             count: 0,
         }
     }
 
     /// One reconcile.
     pub fn reconcile(&mut self, faults: Faults) -> Reconciled {
-        self.history.push_front((self.composite.clone(), self.objects.clone()));
-        self.history.truncate(4);
-        let past = |age: usize| &self.history[age.min(self.history.len() - 1)];
-        let (composite, objects) = (past(faults.stale_composite).0.clone(), past(faults.stale_objects).1.clone());
+        self.history.push((self.composite.clone(), self.objects.clone()));
+        let now = self.history.len() - 1;
+        self.read_composite = self.read_composite.max(now.saturating_sub(faults.stale_composite));
+        self.read_objects = self.read_objects.max(now.saturating_sub(faults.stale_objects));
+        let (composite, objects) = (self.history[self.read_composite].0.clone(), self.history[self.read_objects].1.clone());
         let answer = self.call(&composite, &objects, faults.missing);
         let desired = desired(&answer);
-        let mut reconciled = Reconciled { answer, desired, removed: Vec::new() };
+        let mut reconciled =
+            Reconciled { answer, desired, removed: Vec::new(), seen_composite: composite, seen_objects: objects };
         if reconciled.answer.results.iter().any(|result| result.severity() == v1::Severity::Fatal) {
             self.patch_conditions(&reconciled.answer);
             return reconciled;
         }
-        self.collect(&objects, &mut reconciled);
+        self.collect(&mut reconciled);
         if faults.crash == Some(Crash::AfterCollection) {
             return reconciled;
         }
@@ -125,7 +136,8 @@ impl Crossplane {
                 self.objects.insert(key.clone(), object);
             }
         }
-        if faults.crash.is_none() {
+        // The API server refuses an update of what has changed since it was read.
+        if faults.crash.is_none() && reconciled.seen_composite == self.composite {
             self.patch_status(&reconciled.answer);
         }
         reconciled
@@ -220,8 +232,8 @@ impl Crossplane {
     }
 
     /// Garbage collection: what was observed and is not desired.
-    fn collect(&mut self, observed: &BTreeMap<String, Object>, reconciled: &mut Reconciled) {
-        for key in observed.keys().filter(|key| !reconciled.desired.contains_key(*key)) {
+    fn collect(&mut self, reconciled: &mut Reconciled) {
+        for key in reconciled.seen_objects.keys().filter(|key| !reconciled.desired.contains_key(*key)) {
             if let Some(object) = self.objects.remove(key) {
                 reconciled.removed.push((key.clone(), object));
             }

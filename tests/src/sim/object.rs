@@ -41,7 +41,11 @@ impl Object {
         if immutable && (self.ours["data"] != ours["data"] || ours["immutable"] != true) {
             return None;
         }
-        assert_eq!(identity(&self.ours), identity(&ours), "a composition-resource-name that changes its object leaks the old one");
+        assert_eq!(
+            identity(&self.ours),
+            identity(&ours),
+            "a composition-resource-name that changes its object leaks the old one"
+        );
         let version = if ours == self.ours { self.version } else { count };
         Some(Object { ours, version, ..self.clone() })
     }
@@ -64,6 +68,11 @@ impl Object {
             object["status"] = Value::Object(self.status.clone());
         }
         object
+    }
+
+    /// Which object it is, whatever becomes of its name.
+    pub fn uid(&self) -> &str {
+        &self.uid
     }
 
     /// A label of ours.
