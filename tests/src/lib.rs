@@ -5,6 +5,7 @@
 pub mod cluster;
 pub mod https;
 pub mod provider_schema;
+pub mod sim;
 pub mod simulated_cloud;
 pub mod tools;
 pub mod workload;

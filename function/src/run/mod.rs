@@ -158,6 +158,13 @@ impl Case<'_> {
             );
             return self.keep(answer, Some(Failure { reason: CANDIDATE_GONE, message }));
         };
+        if product.provider(at.0).is_none() {
+            let message = format!(
+                "{} is not offered on {} any more: what runs there stays as it is; put the provider back into the Product, or move the workload",
+                product.name, at.0
+            );
+            return self.keep(answer, Some(Failure { reason: PROVIDER_GONE, message }));
+        }
         let release =
             self.composite.metadata.annotations.get(RELEASE).map(String::as_str).filter(|place| *place != placement.id());
         let job = Job { product, request: &request, tier: &tier, placement: &placement, identity: &identity, release };
