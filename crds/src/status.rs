@@ -34,6 +34,9 @@ pub struct PlacementStatus {
     /// Where it was before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<Previous>,
+    /// Places that the workload is leaving: still active until the new one is ready.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub leaving: Vec<Place>,
     /// What is kept of other placements, or of resources that nothing asks for any more.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub retained: Vec<Retained>,
@@ -43,14 +46,15 @@ pub struct PlacementStatus {
 }
 
 impl PlacementStatus {
-    /// The places, provider and region, that a move must not go to: where the workload is, and where it has left something.
+    /// The places, provider and region, that a move must not go to: where the workload is, what it is leaving, and
+    /// where it has left something.
     /// There is never a second copy in one place.
     #[must_use]
     pub fn occupied(&self) -> Vec<(&str, &str)> {
         let here = (self.provider.as_str(), self.region.as_str());
-        let previous = self.previous.as_ref().filter(|_| self.phase == Phase::Moving);
+        let leaving = self.leaving.iter().map(|place| (place.provider.as_str(), place.region.as_str()));
         let retained = self.retained.iter().map(|retained| (retained.provider.as_str(), retained.region.as_str()));
-        std::iter::once(here).chain(previous.map(|p| (p.provider.as_str(), p.region.as_str()))).chain(retained).collect()
+        std::iter::once(here).chain(leaving).chain(retained).collect()
     }
 }
 
@@ -62,6 +66,15 @@ pub enum Phase {
     Steady,
     /// Old and new are both there until the new one is ready.
     Moving,
+}
+
+/// A place, by provider and region.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The cloud.
+    pub provider: String,
+    /// The cloud's region.
+    pub region: String,
 }
 
 /// What is kept at one place: looked at, never changed, never deleted, until someone releases it.

@@ -136,6 +136,11 @@ fn status() -> Value {
                     "reason": text("The decision record, as the annotation platform.example.org/placement-reason holds it."),
                     "failover": free("Where to go when the place fails."),
                     "previous": free("Where the workload was before."),
+                    "leaving": {
+                        "type": "array",
+                        "description": "Places that the workload is leaving: still active until the new one is ready.",
+                        "items": {"type": "object", "properties": {"provider": text("The cloud."), "region": text("The cloud's region.")}},
+                    },
                     "retained": {
                         "type": "array",
                         "description": "What is kept of other placements: looked at, never deleted, until it is released.",

@@ -157,10 +157,11 @@ pub(super) fn story(
         runtime_cluster: placement.runtime_cluster.clone(),
         network: placement.network.clone(),
         sequence: standing.sequence,
-        phase: if plan.moving { Phase::Moving } else { Phase::Steady },
+        phase: if plan.is_moving() { Phase::Moving } else { Phase::Steady },
         reason: standing.reason.clone(),
         failover: standing.record.as_ref().and_then(|record| record.failover.clone()),
         previous: standing.previous.clone(),
+        leaving: plan.leaving.clone(),
         retained: plan.retained.clone(),
         notices: all.into_keys().collect(),
     };

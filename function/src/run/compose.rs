@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use idp_crds::contract::Request;
 use idp_crds::names;
-use idp_crds::status::Retained;
+use idp_crds::status::{Place, Retained};
 use serde_json::{Value, json};
 
 use super::observed::{Item, Resources, SeenPlace};
@@ -24,9 +24,9 @@ pub(super) struct Plan {
     pub(super) desired: BTreeMap<String, Desired>,
     /// Whether everything at the current placement is there and ready.
     pub(super) arrived: bool,
-    /// Whether an old placement is still active.
-    pub(super) moving: bool,
     pub(super) retained: Vec<Retained>,
+    /// Old placements that are still active.
+    pub(super) leaving: Vec<Place>,
     pub(super) withheld: Vec<Withheld>,
     /// Resources of the current placement that are not ready.
     pub(super) unready: Vec<String>,
@@ -34,6 +34,13 @@ pub(super) struct Plan {
     pub(super) notices: BTreeMap<String, String>,
     /// The connection, once complete.
     pub(super) connection: Option<BTreeMap<String, String>>,
+}
+
+impl Plan {
+    /// Whether an old placement is still active.
+    pub(super) fn is_moving(&self) -> bool {
+        !self.leaving.is_empty()
+    }
 }
 
 /// One desired resource.
@@ -161,10 +168,11 @@ fn keep_elsewhere(plan: &mut Plan, job: Job<'_>, current: &str, seen: &Resources
         let reaches = seen.at(&place).any(|(_, item)| stateful(item) && item.deletion_reaches_provider());
         let other = Other { place: &place, deletion_reaches_provider: reaches };
         let mut resources = Vec::new();
+        let mut active = false;
         for (key, item) in seen.at(&place) {
             let desired = match phase::fate(other, stateful(item), plan.arrived, job.release) {
                 Fate::Stays => {
-                    plan.moving = true;
+                    active = true;
                     as_it_is(item)
                 }
                 Fate::Retained => {
@@ -176,6 +184,9 @@ fn keep_elsewhere(plan: &mut Plan, job: Job<'_>, current: &str, seen: &Resources
             if let Some(desired) = desired {
                 plan.desired.insert(key.to_owned(), Desired { ready: true, ..desired });
             }
+        }
+        if active {
+            plan.leaving.push(Place { provider: provider.clone(), region: region.clone() });
         }
         if !resources.is_empty() {
             plan.retained.push(Retained { place, provider, region, resources });
@@ -205,7 +216,7 @@ fn workload_credentials(job: Job<'_>, seen: &Resources<'_>, plan: &mut Plan) -> 
 fn connect(plan: &mut Plan, job: Job<'_>, connection: BTreeMap<String, String>, seen: &Resources<'_>) {
     let keys = &job.product.spec.connection_keys;
     let complete = !keys.is_empty() && keys.iter().all(|key| connection.contains_key(key));
-    let current = complete && (plan.arrived || !plan.moving);
+    let current = complete && (plan.arrived || !plan.is_moving());
     if current {
         plan.connection = Some(connection);
     }

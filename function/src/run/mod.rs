@@ -279,7 +279,7 @@ impl Case<'_> {
         answer.condition(
             PLACED,
             v1::Status::ConditionTrue,
-            if plan.moving { "Moving" } else { "Placed" },
+            if plan.is_moving() { "Moving" } else { "Placed" },
             format!("{place}{score}"),
         );
         let (status, reason, message) = answer::readiness(&plan);
@@ -287,7 +287,7 @@ impl Case<'_> {
         let (health, reason, message) = answer::provider_health(placement, product, self.seen);
         answer.condition(PROVIDER_HEALTHY, health, reason, message);
 
-        let settled = plan.arrived && !plan.moving && health == v1::Status::ConditionTrue;
+        let settled = plan.arrived && !plan.is_moving() && health == v1::Status::ConditionTrue;
         answer.settled(settled);
         answer.composite(self.composite, story.status, plan.connection.as_ref(), Some(plan.arrived))?;
         if plan.connection.is_none() {
@@ -313,7 +313,7 @@ fn transitions(
     let mut events = Vec::new();
     if before.sequence < standing.sequence {
         events.push(("Moving", format!("moving from {}/{} to {place}", before.provider, before.region)));
-    } else if before.phase == Phase::Moving && !plan.moving {
+    } else if before.phase == Phase::Moving && !plan.is_moving() {
         let kept = if plan.retained.is_empty() {
             String::new()
         } else {
