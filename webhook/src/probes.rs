@@ -12,7 +12,7 @@ use tracing::{info, warn};
 #[derive(Clone)]
 pub enum Probes {
     /// By the status of CloudProviders.
-    Cluster(Api<CloudProvider>),
+    Cluster(Box<Api<CloudProvider>>),
     /// There is no cluster and so no circuit breaker.
     NoCluster,
 }
@@ -30,7 +30,7 @@ impl Probes {
     /// By the status of the cluster's CloudProviders.
     #[must_use]
     pub fn of_cluster(client: Client) -> Self {
-        Probes::Cluster(Api::all(client))
+        Probes::Cluster(Box::new(Api::all(client)))
     }
 
     /// Takes `provider`'s probe for `holder`. False where somebody else has it, or that cannot be found out: then the circuit

@@ -106,7 +106,7 @@ async fn certificate(
     background: &mut Background,
 ) -> Result<(ReloadingTls, watch::Receiver<Option<String>>), RunError> {
     let Some(folder) = &options.tls_certs_dir else {
-        return Ok(certificates::own(client, &options.cluster, leading.clone(), background).await?);
+        return certificates::own(client, &options.cluster, leading.clone(), background).await;
     };
     let directory = CertificateDir::new(folder);
     let tls = directory.load()?;

@@ -1,6 +1,7 @@
 //! Claims and composite resources, watched: what runs where, and how their providers do.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use futures::StreamExt as _;
@@ -49,12 +50,13 @@ pub(super) async fn keep(
             stays
         });
         for watched in wanted {
-            if !running.contains_key(&watched) {
-                info!(kind = watched.resource.kind, group = watched.resource.group, "watching");
-                let follower =
-                    Follower { watched: watched.clone(), placements: Arc::clone(&placements), observe: observe.clone() };
-                running.insert(watched, tasks.spawn(follower.follow(client.clone())));
-            }
+            let Entry::Vacant(place) = running.entry(watched) else {
+                continue;
+            };
+            let watched = place.key().clone();
+            info!(kind = watched.resource.kind, group = watched.resource.group, "watching");
+            let follower = Follower { watched, placements: Arc::clone(&placements), observe: observe.clone() };
+            place.insert(tasks.spawn(follower.follow(client.clone())));
         }
     }
 }
