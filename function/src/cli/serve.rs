@@ -128,17 +128,19 @@ pub async fn serve(args: ServeArgs, runner: impl FunctionRunner) -> Result<(), S
     } else {
         Some(certificates(tls_certs_dir)?)
     };
-    let listener = listen(address, "address").await?;
-    let ops = match metrics_address {
-        Some(address) => Some(listen(address, "metrics-address").await?),
-        None => None,
-    };
-    info!(%address, "serving the composition function");
-
     let shutdown = CancellationToken::new();
-    let settings = Settings { listener, tls, ops, message_limit: max_recv_message_size };
-    let serving = function::serve(settings, runner, shutdown.clone());
-    drain_on_signal(shutdown, serving).await??;
+    // Signals first: whoever finds us listening may stop us.
+    drain_on_signal(shutdown.clone(), async {
+        let listener = listen(address, "address").await?;
+        let ops = match metrics_address {
+            Some(address) => Some(listen(address, "metrics-address").await?),
+            None => None,
+        };
+        info!(%address, "serving the composition function");
+        let settings = Settings { listener, tls, ops, message_limit: max_recv_message_size };
+        function::serve(settings, runner, shutdown).await.map_err(ServeError::from)
+    })
+    .await??;
     info!("stopped");
     Ok(())
 }

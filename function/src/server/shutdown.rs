@@ -24,7 +24,8 @@ pub enum ShutdownError {
 }
 
 /// Runs `serving`. The first signal cancels `shutdown`, upon which `serving`
-/// should finish its work and end; a second one drops it.
+/// should finish its work and end; a second one drops it. Signals are caught
+/// before `serving` begins: what listens inside it can always be stopped.
 ///
 /// # Errors
 ///
