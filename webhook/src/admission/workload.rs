@@ -46,15 +46,15 @@ impl<'r> Workload<'r> {
     /// When there is nothing to judge by, or the object cannot be read.
     pub fn of(snapshot: &'r Snapshot, phase: Phase, request: &'r Request<'r>) -> Result<Self, Denial> {
         let kind = &request.kind;
+        if snapshot.catalog.is_empty() {
+            let summary = "the platform's catalog has no Candidate: install one (`idp generate catalog` prints the default one)";
+            return Err(Denial::new(Reason::Unavailable, summary));
+        }
         let Some(product) = snapshot.catalog.product_of(&kind.group, &kind.kind) else {
             let summary =
                 format!("no Product in the catalog has the kind {}.{}: `kubectl get products` lists them", kind.kind, kind.group);
             return Err(Denial::new(Reason::Invalid, summary));
         };
-        if snapshot.catalog.is_empty() {
-            let summary = "the platform's catalog has no Candidate: install one (`idp generate catalog` prints the default one)";
-            return Err(Denial::new(Reason::Unavailable, summary));
-        }
         let api = &product.spec.api;
         let flavour = if *kind.kind == *api.claim_kind {
             Flavour::Claim

@@ -25,6 +25,8 @@ use crate::snapshot::{SharedSnapshot, Snapshot};
 const NAME: &str = "idp-webhook";
 /// How often a registration is written that should be there already.
 const REPEAT: Duration = Duration::from_secs(60);
+/// How long to wait after a failure.
+const RETRY: Duration = Duration::from_secs(3);
 /// Seconds that the API server waits for users' reviews: a right may have to be asked for.
 const TIMEOUT: i32 = 10;
 /// Seconds that it waits where it goes on without an answer.
@@ -55,18 +57,20 @@ impl Registration {
             return;
         }
         loop {
+            let mut pause = REPEAT;
             if *leading.borrow_and_update() {
                 let ca = bundle.borrow_and_update().clone();
                 catalog.mark_unchanged();
                 if let Err(error) = self.write(&snapshot.load(), ca.as_deref()).await {
                     warn!(%error, "cannot register with the API server; trying again");
+                    pause = RETRY;
                 }
             }
             tokio::select! {
                 _ = bundle.changed() => {}
                 _ = leading.changed() => {}
                 _ = catalog.changed() => {}
-                () = tokio::time::sleep(REPEAT) => {}
+                () = tokio::time::sleep(pause) => {}
             }
         }
     }
