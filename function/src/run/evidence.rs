@@ -1,5 +1,6 @@
 //! Where a workload is, and whether it is to move: the evidence, strongest first.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use idp_crds::contract::Request;
@@ -42,7 +43,7 @@ pub(super) enum Evidence {
 }
 
 /// Weighs the evidence. The highest sequence counts; between equal ones what is observed goes before what is written down, and
-/// the status before the annotation.
+/// the status before the annotation. Where two places are observed with one sequence, the status says which.
 pub(super) fn weigh(
     composite: &Composite,
     seen: &BTreeMap<String, SeenPlace>,
@@ -52,7 +53,8 @@ pub(super) fn weigh(
     catalog: &Catalog,
 ) -> Evidence {
     let annotation = annotated(composite);
-    let observed = seen.values().max_by(|a, b| a.sequence.cmp(&b.sequence).then_with(|| b.provider.cmp(&a.provider)));
+    let stated = |place: &SeenPlace| status.is_some_and(|s| (&s.provider, &s.region) == (&place.provider, &place.region));
+    let observed = seen.values().max_by_key(|place| (place.sequence, stated(place), Reverse(&place.provider)));
     let stands = match (observed, status) {
         (Some(seen), Some(status)) if status.sequence > seen.sequence => Some(from_status(status)),
         (Some(seen), status) => Some(from_seen(seen, status, annotation.as_ref().ok().and_then(Option::as_ref))),

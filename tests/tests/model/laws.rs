@@ -70,12 +70,16 @@ impl Laws {
 
     fn moves_by_decision_only(&mut self, crossplane: &Crossplane, reconciled: &Reconciled, told: Option<PlacementStatus>) {
         let Some(told) = told else { return };
-        // Nothing is known of a decision when its status is wiped before anything of it exists.
+        // A cache may show the time before a decision took hold, and a status may be wiped.
         let known = |before: &PlacementStatus| {
-            let status = &reconciled.seen_composite["status"]["placement"];
-            !status.is_null() || reconciled.seen_objects.values().any(|object| object.place() == Some(place_of(before)))
+            let sequence = reconciled.seen_composite["status"]["placement"]["sequence"].as_u64();
+            sequence.is_some_and(|sequence| sequence >= before.sequence)
+                || reconciled.seen_objects.values().any(|object| object.place() == Some(place_of(before)))
         };
-        if let Some(before) = self.standing.as_ref().filter(|before| known(before)) {
+        if let Some(before) = &self.standing {
+            if !known(before) {
+                return;
+            }
             let moved = place_of(before) != place_of(&told);
             assert!(told.sequence >= before.sequence, "back to an older decision");
             assert!(!moved || told.sequence > before.sequence, "from {} to {} by itself", place_of(before), place_of(&told));

@@ -12,6 +12,9 @@ use super::functions::{KNOWN, NAMESPACES};
 /// How deep comprehensions (`map`, `filter`, `all`, `exists`) may be nested: each level multiplies the cost.
 const DEEPEST_COMPREHENSION: usize = 2;
 
+/// How deep an expression may nest, operators in a chain included: reading and evaluating one takes stack for every level.
+const DEEPEST: usize = 48;
+
 /// What an expression refers to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct References {
@@ -26,7 +29,7 @@ pub struct References {
 }
 
 pub(super) fn check(program: &Program, known: &BTreeSet<&str>) -> Result<References, String> {
-    let mut walk = Walk { known, bound: Vec::new(), depth: 0, found: References::default() };
+    let mut walk = Walk { known, bound: Vec::new(), level: 0, depth: 0, found: References::default() };
     walk.expression(program.expression())?;
     Ok(walk.found)
 }
@@ -35,12 +38,25 @@ struct Walk<'a> {
     known: &'a BTreeSet<&'a str>,
     /// Variables of the comprehensions around.
     bound: Vec<String>,
+    /// How deep the walk is.
+    level: usize,
+    /// How many comprehensions are around.
     depth: usize,
     found: References,
 }
 
 impl Walk<'_> {
     fn expression(&mut self, node: &IdedExpr) -> Result<(), String> {
+        if self.level == DEEPEST {
+            return Err(format!("nests more than {DEEPEST} deep: split it with variables"));
+        }
+        self.level += 1;
+        let walked = self.node(node);
+        self.level -= 1;
+        walked
+    }
+
+    fn node(&mut self, node: &IdedExpr) -> Result<(), String> {
         if let Some((root, member)) = member_of(node)
             && !self.bound.iter().any(|b| b == root)
         {
