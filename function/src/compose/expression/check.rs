@@ -11,6 +11,9 @@ use super::functions::{KNOWN, NAMESPACES};
 
 /// How deep comprehensions (`map`, `filter`, `all`, `exists`) may be nested: each level multiplies the cost.
 const DEEPEST_COMPREHENSION: usize = 2;
+/// How deep calls, lists, maps and chains of operators may be nested: evaluating them recurses, and a stack that overflows ends
+/// the process.
+const DEEPEST: usize = 32;
 
 /// What an expression refers to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -26,7 +29,7 @@ pub struct References {
 }
 
 pub(super) fn check(program: &Program, known: &BTreeSet<&str>) -> Result<References, String> {
-    let mut walk = Walk { known, bound: Vec::new(), depth: 0, found: References::default() };
+    let mut walk = Walk { known, bound: Vec::new(), level: 0, depth: 0, found: References::default() };
     walk.expression(program.expression())?;
     Ok(walk.found)
 }
@@ -35,12 +38,24 @@ struct Walk<'a> {
     known: &'a BTreeSet<&'a str>,
     /// Variables of the comprehensions around.
     bound: Vec<String>,
+    level: usize,
+    /// Of comprehensions.
     depth: usize,
     found: References,
 }
 
 impl Walk<'_> {
     fn expression(&mut self, node: &IdedExpr) -> Result<(), String> {
+        self.level += 1;
+        if self.level > DEEPEST {
+            return Err(format!("nests, or chains operators, more than {DEEPEST} deep: split it with variables"));
+        }
+        self.node(node)?;
+        self.level -= 1;
+        Ok(())
+    }
+
+    fn node(&mut self, node: &IdedExpr) -> Result<(), String> {
         if let Some((root, member)) = member_of(node)
             && !self.bound.iter().any(|b| b == root)
         {

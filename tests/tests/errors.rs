@@ -1,0 +1,330 @@
+//! Bad input gets one clear message: what, where, why, what to do. Nothing panics, and nothing of what exists goes.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use bytes::Bytes;
+use idp_function::catalog::{Catalog, Objects, embedded, embedded_files};
+use idp_function::compose::product::Product;
+use idp_function::run::Function;
+use idp_function::run::requirements::KINDS;
+use idp_function::wire::{to_struct, v1};
+use prost::Message as _;
+use serde_json::{Value, json};
+
+/// The default catalog's objects.
+fn catalog() -> Vec<Value> {
+    embedded_files().flat_map(|(_, text)| serde_saphyr::from_multiple::<Value>(text).unwrap()).collect()
+}
+
+/// A composite resource of MySQL that is in order.
+fn composite() -> Value {
+    json!({
+        "apiVersion": "db.platform.example.org/v1alpha1", "kind": "XMySQLInstance",
+        "metadata": {"name": "orders-x7k2p", "creationTimestamp": "2026-01-01T00:00:00Z"},
+        "spec": {"parameters": {"cell": "c1", "tier": "medium", "environment": "dev", "size": "small", "storageGB": 20}},
+    })
+}
+
+fn resource(object: &Value) -> v1::Resource {
+    v1::Resource { resource: Some(to_struct(object).unwrap()), ..v1::Resource::default() }
+}
+
+/// A call with this composite and this configuration.
+fn request(composite: &Value, objects: &[Value]) -> v1::RunFunctionRequest {
+    let of_kind = |kind: &str| v1::Resources { items: objects.iter().filter(|o| o["kind"] == kind).map(resource).collect() };
+    v1::RunFunctionRequest {
+        observed: Some(v1::State { composite: Some(resource(composite)), resources: BTreeMap::new() }),
+        required_resources: KINDS.iter().map(|(name, kind)| ((*name).to_owned(), of_kind(kind))).collect(),
+        ..v1::RunFunctionRequest::default()
+    }
+}
+
+/// What the answer says, for people.
+fn said(answer: &v1::RunFunctionResponse) -> String {
+    let mut said = String::new();
+    for result in &answer.results {
+        writeln!(said, "{:?} {}: {}", result.severity(), result.reason(), result.message).unwrap();
+    }
+    for condition in &answer.conditions {
+        writeln!(said, "{} {:?} {}: {}", condition.r#type, condition.status(), condition.reason, condition.message()).unwrap();
+    }
+    said
+}
+
+/// What the answer to `request` says, where nothing exists; and that where something does, it stays, whatever is wrong.
+fn answer(mut request: v1::RunFunctionRequest) -> String {
+    let function = Function::new();
+    let before = function.answer(&request);
+    assert_eq!(function.answer(&request).encode_to_vec(), before.encode_to_vec(), "the same request, the same bytes");
+
+    let existing = |stateful| {
+        json!({
+            "apiVersion": "rds.aws.upbound.io/v1beta3", "kind": "Instance",
+            "metadata": {"name": "old", "labels": {
+                "platform.example.org/provider": "aws", "platform.example.org/region": "us-east-1",
+                "platform.example.org/sequence": "1", "platform.example.org/resource": "instance",
+                "platform.example.org/stateful": stateful,
+            }},
+            "spec": {"forProvider": {"region": "us-east-1"}},
+        })
+    };
+    let Some(observed) = &mut request.observed else { return said(&before) };
+    for (name, stateful) in [("instance", "true"), ("old", "true"), ("log-group", "false")] {
+        observed.resources.insert(format!("aws-us-east-1/{name}"), resource(&existing(stateful)));
+    }
+    let exist: Vec<String> = observed.resources.keys().cloned().collect();
+    let after = function.answer(&request);
+    let stops = after.results.iter().any(|result| result.severity() == v1::Severity::Fatal);
+    let desired = after.desired.unwrap().resources;
+    assert!(stops || exist.iter().all(|key| desired.contains_key(key)), "{:?}", desired.keys());
+    said(&before)
+}
+
+#[test]
+fn everything_that_is_wrong_with_a_claim_is_said_at_once() {
+    let mut wrong = composite();
+    wrong["spec"]["provider"] = json!("aws");
+    wrong["spec"]["parameters"] = json!({
+        "cell": "not a label!", "tier": "mediun", "environment": "prod", "ha": "yes", "size": "tiny", "storageGB": 5,
+        "region": "us-east-1", "storageGb": 20,
+    });
+    insta::assert_snapshot!(answer(request(&wrong, &catalog())), @"");
+}
+
+#[test]
+fn parameters_that_are_no_object() {
+    let mut wrong = composite();
+    wrong["spec"]["parameters"] = json!(["size", "small"]);
+    insta::assert_snapshot!(answer(request(&wrong, &catalog())), @"");
+}
+
+#[test]
+fn a_catalog_without_candidates() {
+    let without: Vec<Value> = catalog().into_iter().filter(|object| object["kind"] != "Candidate").collect();
+    insta::assert_snapshot!(answer(request(&composite(), &without)), @"");
+}
+
+#[test]
+fn no_configuration_at_all() {
+    insta::assert_snapshot!(answer(request(&composite(), &[])), @"");
+}
+
+#[test]
+fn nothing_healthy_names_every_candidate() {
+    let mut objects = catalog();
+    for object in objects.iter_mut().filter(|object| object["kind"] == "CloudProvider") {
+        object["spec"]["healthy"] = json!(false);
+    }
+    let mut wanted = composite();
+    wanted["metadata"]["name"] = json!("elsewhere");
+    insta::assert_snapshot!(said(&Function::new().answer(&request(&wanted, &objects))), @"");
+}
+
+#[test]
+fn a_broken_expression_is_named_with_product_resource_path_and_text() {
+    let mut objects = catalog();
+    let mysql = objects.iter_mut().find(|object| object["metadata"]["name"] == "mysql").unwrap();
+    mysql["spec"]["providers"]["aws"]["resources"][0]["template"]["spec"]["forProvider"]["region"] =
+        json!("${placement.region + }");
+    mysql["spec"]["providers"]["aws"]["resources"][0]["template"]["spec"]["forProvider"]["name"] = json!("${prams.size}");
+    insta::assert_snapshot!(answer(request(&composite(), &objects)), @"");
+}
+
+#[test]
+fn an_object_of_the_wrong_shape_is_left_out_and_the_rest_goes_on() {
+    let mut objects = catalog();
+    let tier = objects.iter_mut().find(|object| object["kind"] == "Tier" && object["metadata"]["name"] == "low").unwrap();
+    tier["spec"]["rtoMinutes"] = json!("soon");
+    let mut unknown = composite();
+    unknown["spec"]["parameters"]["tier"] = json!("low");
+    insta::assert_snapshot!(answer(request(&unknown, &objects)), @"");
+    assert!(said(&Function::new().answer(&request(&composite(), &objects))).contains("Placed ConditionTrue"));
+}
+
+#[test]
+fn two_candidates_of_one_place() {
+    let mut objects = catalog();
+    let mut twin = objects.iter().find(|object| object["metadata"]["name"] == "gcp-us-central1").unwrap().clone();
+    twin["metadata"]["name"] = json!("twin");
+    twin["spec"]["order"] = json!(99);
+    objects.push(twin.clone());
+    // A cluster goes on with the first; a laptop says what is wrong.
+    assert!(said(&Function::new().answer(&request(&composite(), &objects))).contains("Placed ConditionTrue"));
+    let mut read = embedded().unwrap();
+    read.add("twin.yaml", twin).unwrap();
+    let errors: Vec<String> = Catalog::strict(read).unwrap_err().iter().map(ToString::to_string).collect();
+    insta::assert_snapshot!(errors.join("\n"), @"");
+}
+
+#[test]
+fn configuration_that_cannot_be_read() {
+    let mut said = Vec::new();
+    for text in [
+        "kind: [",
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: a}",
+        "apiVersion: platform.example.org/v1alpha1\nkind: Candidate\nmetadata: {}",
+        "apiVersion: platform.example.org/v1alpha1\nkind: Candidat\nmetadata: {name: a}",
+        "apiVersion: platform.example.org/v1alpha1\nkind: Candidate\nmetadata: {name: a}\nspec: {provider: aws, regoin: x}",
+        "just text",
+    ] {
+        let mut errors = Vec::new();
+        Objects::default().add_yaml("catalog.yaml", text, &mut errors);
+        said.extend(errors.iter().map(ToString::to_string));
+    }
+    insta::assert_snapshot!(said.join("\n---\n"), @"");
+}
+
+#[test]
+fn messages_that_are_no_kubernetes_objects() {
+    let good = request(&composite(), &catalog());
+    let whole = good.observed.as_ref().unwrap().composite.as_ref().unwrap().resource.clone().unwrap();
+    let with = |bytes: Bytes| {
+        let mut request = good.clone();
+        request.observed.as_mut().unwrap().composite.as_mut().unwrap().resource = Some(bytes);
+        answer(request)
+    };
+    let mut all = String::new();
+    let mut case = |what: &str, text: String| writeln!(all, "# {what}\n{text}").unwrap();
+    case("nothing", answer(v1::RunFunctionRequest::default()));
+    case("no composite", {
+        let mut request = good.clone();
+        request.observed.as_mut().unwrap().composite = None;
+        answer(request)
+    });
+    case("empty", with(Bytes::new()));
+    case("truncated", with(whole.slice(..whole.len() - 3)));
+    case("noise", with(Bytes::from_static(b"\xff\xff\xff\xff\xff")));
+    case("spec is a text", with(to_struct(&json!({"apiVersion": "a/b", "kind": "C", "metadata": {}, "spec": "x"})).unwrap()));
+    case("deep", with(deep(500)));
+    case("a composed resource is noise", {
+        let mut request = good.clone();
+        let noise = v1::Resource { resource: Some(Bytes::from_static(b"\x0a\x7f")), ..v1::Resource::default() };
+        request.observed.as_mut().unwrap().resources.insert("aws-us-east-1/instance".to_owned(), noise);
+        said(&Function::new().answer(&request))
+    });
+    case("a required resource is noise", {
+        let mut request = good.clone();
+        let noise = v1::Resource { resource: Some(Bytes::from_static(b"\x0a\x7f")), ..v1::Resource::default() };
+        request.required_resources.get_mut("tiers").unwrap().items.push(noise);
+        answer(request)
+    });
+    insta::assert_snapshot!(all, @"");
+
+    // However it is cut, there is an answer.
+    let encoded = good.encode_to_vec();
+    for end in (0..encoded.len()).step_by(encoded.len() / 64) {
+        if let Ok(request) = v1::RunFunctionRequest::decode(&encoded[..end]) {
+            let _ = Function::new().answer(&request);
+        }
+    }
+}
+
+/// A Struct of so many objects within each other, by hand: ours are not written that deep.
+fn deep(levels: usize) -> Bytes {
+    let mut inner = Vec::new();
+    for _ in 0..levels {
+        let value = [length_delimited(5, &inner)].concat();
+        let entry = [length_delimited(1, b"a"), length_delimited(2, &value)].concat();
+        inner = length_delimited(1, &entry);
+    }
+    Bytes::from(inner)
+}
+
+fn length_delimited(field: u8, bytes: &[u8]) -> Vec<u8> {
+    let mut encoded = vec![field << 3 | 2];
+    prost::encoding::encode_varint(bytes.len() as u64, &mut encoded);
+    encoded.extend(bytes);
+    encoded
+}
+
+#[test]
+fn inputs_of_the_function_that_are_wrong() {
+    let mut all = String::new();
+    for input in [
+        json!({"produkt": "mysql"}),
+        json!({"catalog": "laptop"}),
+        json!({"apiVersion": "pt.fn.crossplane.io/v1beta1", "kind": "Resources"}),
+        json!({"product": "mysq"}),
+    ] {
+        let mut request = request(&composite(), &catalog());
+        request.input = Some(to_struct(&input).unwrap());
+        writeln!(all, "# {input}\n{}", answer(request)).unwrap();
+    }
+    insta::assert_snapshot!(all, @"");
+}
+
+/// What becomes of a product whose first AWS resource holds this expression.
+fn expression(source: &str) -> String {
+    let spec = json!({
+        "api": {"group": "x.example.org", "version": "v1", "claimKind": "C", "compositeKind": "XC", "namespacedKind": "N"},
+        "parameters": [{"name": "text", "type": "string", "default": "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!"}],
+        "providers": {"aws": {
+            "variables": [{"name": "long", "value": "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"},
+                {"name": "longer", "value": "${range(256).map(i, vars.long).join(vars.long)}"},
+                {"name": "longest", "value": "${range(256).map(i, vars.longer)}"}],
+            "resources": [{"name": "a", "template": {"apiVersion": "a.aws.upbound.io/v1", "kind": "A",
+                "spec": {"forProvider": {"value": format!("${{{source}}}")}}}}],
+        }},
+    });
+    let product = match Product::compile("hostile", serde_json::from_value(spec.clone()).unwrap()) {
+        Err(errors) => return errors.iter().map(|error| shortened(&error.to_string())).collect::<Vec<_>>().join("\n"),
+        Ok(product) => product,
+    };
+    drop(product);
+    let mut objects = catalog();
+    objects.push(json!({
+        "apiVersion": "platform.example.org/v1alpha1", "kind": "Product", "metadata": {"name": "hostile"}, "spec": spec,
+    }));
+    let composite = json!({
+        "apiVersion": "x.example.org/v1", "kind": "XC", "metadata": {"name": "c", "creationTimestamp": "2026-01-01T00:00:00Z"},
+        "spec": {"parameters": {"cell": "c1", "tier": "medium", "environment": "dev"}},
+    });
+    let answer = Function::new().answer(&request(&composite, &objects));
+    let condition = answer.conditions.iter().find(|condition| condition.r#type == "ResourcesReady").unwrap();
+    shortened(condition.message())
+}
+
+/// The beginning and the end of what is long.
+fn shortened(text: &str) -> String {
+    let all: Vec<char> = text.chars().collect();
+    if all.len() <= 240 {
+        return text.to_owned();
+    }
+    let part = |part: &[char]| part.iter().collect::<String>();
+    format!("{} … {}", part(&all[..120]), part(&all[all.len() - 120..]))
+}
+
+#[test]
+fn hostile_expressions_cost_little_and_say_why() {
+    let mut all = String::new();
+    for source in [
+        "range(1000000000)".to_owned(),
+        "range(256).map(a, range(256).map(b, range(256).map(c, a + b + c)))".to_owned(),
+        "range(256).map(a, range(256).map(b, 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'))".to_owned(),
+        "vars.long.replace('a', vars.long).replace('a', vars.long).replace('a', vars.long)".to_owned(),
+        "vars.longest".to_owned(),
+        "params.text.matches('^(a+)+$')".to_owned(),
+        "params.text.matches('(((a{100}){100}){100})')".to_owned(),
+        "9223372036854775807 + 1".to_owned(),
+        "1 / 0".to_owned(),
+        "'text'.substring(3, 1)".to_owned(),
+        "[1][5]".to_owned(),
+        "{1: 'a'}".to_owned(),
+        format!("'{}'", "x".repeat(5000)),
+        format!("{}1{}", "(".repeat(2000), ")".repeat(2000)),
+        format!("{}1{}", "[".repeat(2000), "]".repeat(2000)),
+        format!("{}true", "!".repeat(4000)),
+        format!("{}1", "-".repeat(4000)),
+        format!("params{}", ".a".repeat(2000)),
+        format!("1{}", "+1".repeat(2000)),
+        format!("{}1{}", "true?".repeat(600), ":1".repeat(600)),
+        format!("{}1{}", "{1:".repeat(1000), "}".repeat(1000)),
+        format!("params{}", "[0]".repeat(1300)),
+        format!("{}'a'{}", "size(".repeat(600), ")".repeat(600)),
+    ] {
+        writeln!(all, "{}\n    {}", shortened(&source), expression(&source).replace('\n', "\n    ")).unwrap();
+    }
+    insta::assert_snapshot!(all, @"");
+}
