@@ -100,6 +100,9 @@ impl Expression {
 
 /// The parser draws an arrow under the place; keep what fits one line.
 fn syntax_message(message: &str) -> String {
+    if message.contains("Recursion limit") {
+        return "nests too deep to be parsed: split it with variables".to_owned();
+    }
     message.lines().map(str::trim).filter(|line| !line.is_empty()).take(1).collect::<String>()
 }
 
