@@ -57,9 +57,9 @@ fn capabilities() -> impl Strategy<Value = Vec<String>> {
 /// Scores on a coarse grid, so that ties are common; some are missing.
 fn scores() -> impl Strategy<Value = BTreeMap<String, f64>> {
     let dimension = |name: &'static str| prop::option::weighted(0.9, 0..=10u32).prop_map(move |s| (name, s));
-    DIMENSIONS.map(dimension).prop_map(|all| {
-        all.into_iter().filter_map(|(name, score)| Some((name.to_owned(), f64::from(score?) / 10.0))).collect()
-    })
+    DIMENSIONS
+        .map(dimension)
+        .prop_map(|all| all.into_iter().filter_map(|(name, score)| Some((name.to_owned(), f64::from(score?) / 10.0))).collect())
 }
 
 fn weight_set() -> impl Strategy<Value = Weights> {
@@ -100,10 +100,8 @@ fn tier() -> impl Strategy<Value = Tier> {
 }
 
 fn state() -> impl Strategy<Value = State> {
-    let health = (prop::bool::weighted(0.85), prop::bool::weighted(0.15)).prop_map(|(healthy, open)| ProviderHealth {
-        healthy,
-        circuit: if open { Circuit::Open } else { Circuit::Closed },
-    });
+    let health = (prop::bool::weighted(0.85), prop::bool::weighted(0.15))
+        .prop_map(|(healthy, open)| ProviderHealth { healthy, circuit: if open { Circuit::Open } else { Circuit::Closed } });
     let experiment = (weight_set(), 0..=10u32).prop_map(|(weights, tenths)| Experiment {
         id: "trial".to_owned(),
         description: String::new(),
