@@ -81,7 +81,7 @@ pub enum ReadError {
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "a Kubernetes object")]
 struct Envelope {
     #[serde(default)]
     api_version: String,

@@ -21,7 +21,7 @@ use idp_crds::names::RELEASE;
 use idp_crds::record::DecidedBy;
 use idp_crds::status::PlacementStatus;
 
-use crate::catalog::Catalog;
+use crate::catalog::{Catalog, Rejected};
 use crate::compose::product::Product;
 use crate::compose::scope::Placement;
 use crate::schedule::Provenance;
@@ -134,7 +134,7 @@ impl Case<'_> {
         let catalog = &loaded.catalog;
         let status = self.composite.placement();
         let exists = status.is_some() || !self.seen.places().is_empty();
-        let understood = self.product(loaded, input).and_then(|product| Ok((product, self.read(product, catalog)?)));
+        let understood = self.product(loaded, input).and_then(|product| Ok((product, self.read(product, loaded)?)));
         let (product, request) = match understood {
             Ok(understood) => understood,
             // Something runs: it stays as it is, and the condition says why it does not follow the request.
@@ -195,13 +195,17 @@ impl Case<'_> {
         Err(Failure { reason: UNKNOWN_PRODUCT, message: format!("there is {wanted}: {hint}") })
     }
 
-    fn read(&self, product: &Product, catalog: &Catalog) -> Result<Request, Failure> {
+    fn read(&self, product: &Product, loaded: &Loaded) -> Result<Request, Failure> {
+        let catalog = &loaded.catalog;
         if catalog.is_empty() {
             let message = "the catalog is empty: no Candidate tells where workloads can run. Install the chart with `catalog.enabled=true`, or apply Candidates and Tiers of your own (`idp generate catalog` prints the default ones)";
             return Err(Failure { reason: "EmptyCatalog", message: message.to_owned() });
         }
         Request::read(&product.spec, &self.composite.spec, catalog.scheduler().tier_names()).map_err(|errors| {
-            let all: Vec<String> = errors.iter().map(ToString::to_string).collect();
+            let mut all: Vec<String> = errors.iter().map(ToString::to_string).collect();
+            // A tier that is not known may be one that is wrong.
+            let wrong = |tier: &&Rejected| tier.kind == "Tier" && errors.iter().any(|error| error.path == "spec.parameters.tier");
+            all.extend(loaded.rejected.iter().filter(wrong).map(|tier| format!("left out for its errors: {tier}")));
             Failure { reason: "InvalidRequest", message: all.join("; ") }
         })
     }

@@ -11,9 +11,9 @@ use super::functions::{KNOWN, NAMESPACES};
 
 /// How deep comprehensions (`map`, `filter`, `all`, `exists`) may be nested: each level multiplies the cost.
 const DEEPEST_COMPREHENSION: usize = 2;
-
-/// How deep an expression may nest, operators in a chain included: reading and evaluating one takes stack for every level.
-const DEEPEST: usize = 48;
+/// How deep calls, lists, maps and chains of operators may be nested: evaluating them recurses, and a stack that overflows ends
+/// the process.
+const DEEPEST: usize = 32;
 
 /// What an expression refers to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -38,22 +38,21 @@ struct Walk<'a> {
     known: &'a BTreeSet<&'a str>,
     /// Variables of the comprehensions around.
     bound: Vec<String>,
-    /// How deep the walk is.
     level: usize,
-    /// How many comprehensions are around.
+    /// Of comprehensions.
     depth: usize,
     found: References,
 }
 
 impl Walk<'_> {
     fn expression(&mut self, node: &IdedExpr) -> Result<(), String> {
-        if self.level == DEEPEST {
-            return Err(format!("nests more than {DEEPEST} deep: split it with variables"));
-        }
         self.level += 1;
-        let walked = self.node(node);
+        if self.level > DEEPEST {
+            return Err(format!("nests, or chains operators, more than {DEEPEST} deep: split it with variables"));
+        }
+        self.node(node)?;
         self.level -= 1;
-        walked
+        Ok(())
     }
 
     fn node(&mut self, node: &IdedExpr) -> Result<(), String> {

@@ -17,6 +17,10 @@ pub use value::{Resolver, to_val};
 
 /// The longest expression, bytes. Together with the nesting limits it bounds what evaluating one can cost.
 pub const LONGEST: usize = 4096;
+/// The most operators, brackets and quotes in one expression. Bounds how deep the parser recurses.
+const MOST_SYMBOLS: usize = 256;
+/// Stack for the parser, which takes tens of KiB for each level: an overflow would end the process.
+const PARSER_STACK: usize = 64 << 20;
 /// The largest text or collection that an expression may yield, bytes or items. Bounds chains of variables.
 const LARGEST: usize = 64 * 1024;
 
@@ -61,7 +65,12 @@ impl Expression {
         if source.len() > LONGEST {
             return Err(CompileError(format!("is longer than {LONGEST} bytes: split it with variables")));
         }
-        let program = ENV.compile(source).map_err(|errors| CompileError(syntax_message(&errors.to_string())))?;
+        if source.chars().filter(|c| !(c.is_alphanumeric() || c.is_whitespace() || *c == '_')).count() > MOST_SYMBOLS {
+            let message = format!("has more than {MOST_SYMBOLS} operators, brackets and quotes: split it with variables");
+            return Err(CompileError(message));
+        }
+        let program = stacker::grow(PARSER_STACK, || ENV.compile(source))
+            .map_err(|errors| CompileError(syntax_message(&errors.to_string())))?;
         let references = check::check(&program, known).map_err(CompileError)?;
         Ok(Expression { source: source.to_owned(), program, references })
     }
@@ -91,6 +100,9 @@ impl Expression {
 
 /// The parser draws an arrow under the place; keep what fits one line.
 fn syntax_message(message: &str) -> String {
+    if message.contains("Recursion limit") {
+        return "nests too deep to be parsed: split it with variables".to_owned();
+    }
     message.lines().map(str::trim).filter(|line| !line.is_empty()).take(1).collect::<String>()
 }
 
