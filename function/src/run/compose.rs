@@ -72,6 +72,9 @@ pub(super) fn plan(job: Job<'_>, seen: &Resources<'_>) -> Plan {
     };
     let Rendering { objects, withheld, connection, effective, notices } = rendering;
     plan.unready = objects.iter().filter(|object| !object.ready).map(|object| object.key.clone()).collect();
+    // Nobody can use it without them, and on a move what it replaces must stay until then.
+    let missing = job.product.spec.connection_keys.iter().filter(|key| !connection.contains_key(*key));
+    plan.unready.extend(missing.map(|key| format!("connection detail {key}")));
     plan.arrived = plan.unready.is_empty() && withheld.is_empty() && !objects.is_empty();
     plan.effective = effective;
     plan.notices = notices;
