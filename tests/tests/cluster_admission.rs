@@ -73,7 +73,7 @@ async fn replica(cluster: &Cluster, name: &'static str, port: u16) -> Replica {
             format!("--metrics-address=127.0.0.1:{ops}"),
             format!("--url=https://localhost:{port}"),
             format!("--identity={name}"),
-            "--namespace=idp-system".to_owned(),
+            "--namespace=webhook-home".to_owned(),
         ])
         .env("KUBECONFIG", &cluster.control_plane.admin.kubeconfig)
         .start(&cluster.dir);
@@ -100,12 +100,9 @@ async fn kubectl_meets_the_webhook() {
 
     // An empty cluster: what the chart installs, then the webhook.
     apply(admin, &idp(&["generate", "crds"])).unwrap();
-    admin
-        .kubectl(&["wait", "--for=condition=Established", "crd", "-l", "platform.example.org/catalog=true", "--timeout=60s"], "")
-        .unwrap();
-    apply(admin, &idp(&["generate", "catalog"])).unwrap();
+    eventually("the configuration kinds", async || apply(admin, &idp(&["generate", "catalog"]))).await;
     apply(admin, &idp(&["generate", "xrd"])).unwrap();
-    for namespace in [NAMESPACE, "idp-system"] {
+    for namespace in [NAMESPACE, "webhook-home"] {
         admin.kubectl(&["create", "namespace", namespace], "").unwrap();
     }
     eventually("the claims' API", async || {
@@ -176,7 +173,11 @@ async fn kubectl_meets_the_webhook() {
     assert!(said.contains("edited"), "{said}");
     let said = edit("40", "30");
     println!("{said}");
-    assert!(said.contains("can only grow"), "{said}");
+    // kubectl shows the reasons in the editor, as comments.
+    let copy = said.split('"').find(|part| part.contains("kubectl-edit")).expect("a copy of the edited object");
+    let comments = std::fs::read_to_string(copy).unwrap();
+    std::fs::remove_file(copy).unwrap();
+    assert!(comments.contains("spec.parameters.storageGB: can only grow"), "{comments}");
     assert_eq!(placement(developer, "orders-db").unwrap(), decided);
 
     println!("--- replace without the annotation");
