@@ -12,6 +12,7 @@ mod control_plane;
 mod crossplane;
 mod function;
 mod hosts;
+mod operator;
 mod ours;
 mod ports;
 mod process;
@@ -21,6 +22,7 @@ mod team;
 mod tools;
 mod users;
 mod wait;
+mod workload;
 
 use std::path::PathBuf;
 use std::sync::{LazyLock, mpsc};
@@ -33,6 +35,7 @@ pub use process::{Process, Program};
 pub use team::Team;
 pub use users::User;
 pub use wait::eventually;
+pub use workload::{KINDS, Kind, MYSQL, WEBAPP, Workload, resource_name};
 
 use cloud::ManagedKind;
 use hosts::Hosts;

@@ -74,20 +74,23 @@ impl Team {
 
     /// The objects of a kind, those of this namespace if it is a namespaced kind.
     pub async fn objects(&self, api_version: &str, kind: &str) -> Api<DynamicObject> {
-        let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
-        let gvk = GroupVersionKind::gvk(group, version, kind);
-        let (resource, capabilities) = discovery::pinned_kind(&self.client, &gvk)
-            .await
-            .unwrap_or_else(|error| panic!("no kind {api_version} {kind}: {error}"));
-        self.api(&resource, capabilities.scope == discovery::Scope::Namespaced)
+        let (resource, namespaced) = self.resource(api_version, kind).await;
+        if namespaced {
+            Api::namespaced_with(self.client.clone(), &self.namespace, &resource)
+        } else {
+            Api::all_with(self.client.clone(), &resource)
+        }
     }
 
-    fn api(&self, resource: &ApiResource, namespaced: bool) -> Api<DynamicObject> {
-        if namespaced {
-            Api::namespaced_with(self.client.clone(), &self.namespace, resource)
-        } else {
-            Api::all_with(self.client.clone(), resource)
-        }
+    /// A kind as the API server knows it, and whether it is namespaced.
+    pub(super) async fn resource(&self, api_version: &str, kind: &str) -> (ApiResource, bool) {
+        let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
+        let gvk = GroupVersionKind::gvk(group, version, kind);
+        let (resource, capabilities) = super::eventually(&format!("the kind {api_version} {kind}"), async || {
+            discovery::pinned_kind(&self.client, &gvk).await.map_err(|error| error.to_string())
+        })
+        .await;
+        (resource, capabilities.scope == discovery::Scope::Namespaced)
     }
 }
 

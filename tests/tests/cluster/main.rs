@@ -5,5 +5,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod chaos;
+mod claims;
+mod contract;
 mod fixture;
+mod moves;
 mod processes;
+mod sticky;

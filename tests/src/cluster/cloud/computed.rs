@@ -45,9 +45,21 @@ fn text(name: &str, field: &str) -> String {
 fn repeat(invented: &mut Value, asked: &Value) {
     match (invented, asked) {
         (Value::Object(invented), Value::Object(asked)) => repeat_fields(invented, asked),
+        (Value::Array(invented), Value::Array(asked)) => repeat_items(invented, asked),
         (invented, asked) if !asked.is_null() => *invented = asked.clone(),
         _ => {}
     }
+}
+
+/// As many items as were asked for, each with what the cloud adds to it.
+fn repeat_items(invented: &mut Vec<Value>, asked: &[Value]) {
+    let pattern = invented.first().cloned().unwrap_or_default();
+    let items = asked.iter().map(|asked| {
+        let mut item = pattern.clone();
+        repeat(&mut item, asked);
+        item
+    });
+    *invented = items.collect();
 }
 
 fn repeat_fields(invented: &mut Map<String, Value>, asked: &Map<String, Value>) {
