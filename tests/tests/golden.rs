@@ -5,10 +5,12 @@
 use std::collections::BTreeMap;
 use std::io::{BufReader, Read};
 
+use idp_crds::record::Group;
 use idp_function::catalog::{Catalog, embedded};
 use idp_function::cli::schedule::Answerer;
 use idp_function::schedule::breaker::{Breaker, BreakerState};
-use idp_function::schedule::{Experiment, State, Weights, weights};
+use idp_function::schedule::weights::{self, TierWeights};
+use idp_function::schedule::{Experiment, State, Weights};
 use serde_json::{Value, json};
 
 /// Vectors of `kind`: the line's text (byte for byte expectations need it) and its value.
@@ -226,8 +228,10 @@ fn experiments() {
         for (query, expected) in queries.iter().zip(vector["expected"]["resolved"].as_array().unwrap()) {
             let tier = query["tier"].as_str().unwrap();
             let base = &catalog.scheduler().tier(tier).unwrap().weights;
-            let (weights, group) = weights::resolve(tier, base, &state, query["name"].as_str().unwrap());
-            let resolved = json!({"weights": weights, "experiment": group});
+            let weights = TierWeights::new(tier, base, &state);
+            let experiment = weights.experiment(query["name"].as_str().unwrap());
+            let side = experiment.as_ref().map_or(Group::Control, |experiment| experiment.group);
+            let resolved = json!({"weights": weights.of(side), "experiment": experiment});
             assert_eq!(resolved.to_string(), expected.to_string(), "{query} in {line}");
         }
     }

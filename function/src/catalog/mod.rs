@@ -174,7 +174,7 @@ impl Catalog {
     pub fn missing_gates(&self, tier: &str, ha: bool, (provider, region): PlaceRef<'_>) -> Option<Vec<String>> {
         let gates = self.scheduler.gates(tier, ha)?;
         let candidate = self.scheduler.candidates().iter().find(|c| c.provider == provider && c.region == region)?;
-        Some(crate::schedule::gates::missing(candidate, gates).map(str::to_owned).collect())
+        Some(crate::schedule::gates::missing(candidate, &gates).map(str::to_owned).collect())
     }
 
     /// What templates need to know of a place; none when no candidate describes it (any more).

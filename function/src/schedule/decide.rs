@@ -1,15 +1,20 @@
 //! Selection: the best candidate, the runners-up, the failover target.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
-use idp_crds::record::ExperimentGroup;
+use idp_crds::record::{ExperimentGroup, Group};
 
-use super::pool::Pool;
-use super::weights::{self, Weights};
-use super::{Candidate, Exclusion, Request, ScheduleError, State, Tier, digest, gates, reason, score};
+use super::pool::{Excluded, Pool};
+use super::ranking::{Entry, Ranking};
+use super::weights::{TierWeights, Weights};
+use super::{Candidate, Request, ScheduleError, State, Tier, digest, gates, reason};
 
-/// Makes decisions from one catalog. Everything that does not depend on the request is worked out when it is made.
+/// How many candidates a record ranks.
+const RANKED: usize = 3;
+
+/// Makes decisions from one catalog. What does not depend on the request is worked out once: with the scheduler, or at the
+/// first request that needs it.
 #[derive(Debug)]
 pub struct Scheduler {
     pub(super) pool: Pool,
@@ -18,21 +23,20 @@ pub struct Scheduler {
     digest: String,
 }
 
-/// A tier with its gates checked against every candidate, without and with `ha`.
+/// A tier, with the candidates ranked for every kind of request it can get.
 #[derive(Debug)]
 struct TierPlan {
     tier: Tier,
-    plain: GatePlan,
-    ha: GatePlan,
+    weights: TierWeights,
+    control: Rankings,
+    variant: Rankings,
 }
 
-#[derive(Debug)]
-struct GatePlan {
-    gates: Vec<String>,
-    /// Per candidate, whether it passes.
-    passes: Vec<bool>,
-    /// Per candidate, whether it can be a failover target, for tiers that name one.
-    failover: Option<Vec<bool>>,
+/// The candidates ranked by one set of weights.
+#[derive(Debug, Default)]
+struct Rankings {
+    plain: OnceLock<Ranking>,
+    ha: OnceLock<Ranking>,
 }
 
 /// A decision: what is selected, and what is needed to say why.
@@ -43,7 +47,7 @@ pub struct Decision<'s> {
     pub(super) tier: &'s Tier,
     pub(super) ha: bool,
     pub(super) gates: &'s [String],
-    pub(super) weights: Cow<'s, Weights>,
+    pub(super) weights: &'s Weights,
     pub(super) experiment: Option<ExperimentGroup>,
     pub(super) selected: Contender<'s>,
     /// The best, at most three, best first.
@@ -52,7 +56,6 @@ pub struct Decision<'s> {
     pub(super) evaluated: u64,
     pub(super) healthy: u64,
     pub(super) passed: u64,
-    /// Per provider, whether it was excluded.
     pub(super) excluded: Excluded,
 }
 
@@ -61,8 +64,6 @@ pub struct Decision<'s> {
 pub struct Contender<'s> {
     /// The candidate.
     pub candidate: &'s Candidate,
-    /// Its place in the candidates' order.
-    position: usize,
     /// Its total score, rounded to 4 decimals.
     pub total: f64,
 }
@@ -72,7 +73,13 @@ impl Scheduler {
     #[must_use]
     pub fn new(candidates: Vec<Candidate>, tiers: BTreeMap<String, Tier>, state: State) -> Self {
         let digest = digest::digest(&candidates, tiers.iter().map(|(name, tier)| (name.as_str(), tier)), &state);
-        let tiers = tiers.into_iter().map(|(name, tier)| (name, TierPlan::new(tier, &candidates))).collect();
+        let tiers = tiers
+            .into_iter()
+            .map(|(name, tier)| {
+                let weights = TierWeights::new(&name, &tier.weights, &state);
+                (name, TierPlan { tier, weights, control: Rankings::default(), variant: Rankings::default() })
+            })
+            .collect();
         let pool = Pool::new(candidates, &state);
         Scheduler { pool, state, tiers, digest }
     }
@@ -102,8 +109,8 @@ impl Scheduler {
 
     /// The gates that a placement of this tier must pass, in order; none for an unknown tier.
     #[must_use]
-    pub fn gates(&self, tier: &str, ha: bool) -> Option<&[String]> {
-        self.tiers.get(tier).map(|plan| plan.gates(ha).gates.as_slice())
+    pub fn gates(&self, tier: &str, ha: bool) -> Option<Vec<String>> {
+        self.tiers.get(tier).map(|plan| gates::effective(&plan.tier.gates, ha))
     }
 
     /// Decides where a workload goes.
@@ -114,90 +121,76 @@ impl Scheduler {
         let Some((tier_name, plan)) = self.tiers.get_key_value(request.tier) else {
             return Err(ScheduleError::unknown_tier(request.tier));
         };
-        let gate_plan = plan.gates(request.ha);
-        let (weights, experiment) = if self.state.experiments.is_empty() && self.state.flags.is_empty() {
-            (Cow::Borrowed(&plan.tier.weights), None)
-        } else {
-            let (weights, experiment) = weights::resolve(tier_name, &plan.tier.weights, &self.state, request.name);
-            (Cow::Owned(weights), experiment)
-        };
-        let columns = weights.iter().map(|(dimension, weight)| (weight, self.pool.column(dimension)));
-        let totals = score::totals(self.pool.candidates.len(), columns);
-        let excluded = Excluded::new(&self.pool, request.exclude);
+        let experiment = plan.weights.experiment(request.name);
+        let group = experiment.as_ref().map_or(Group::Control, |experiment| experiment.group);
+        let ranking = plan.ranking(&self.pool, group, request.ha);
+        let excluded = self.pool.excluded(request.exclude);
 
-        let mut survey = Survey::new(self.pool.providers.len());
-        let passes = gate_plan.passes.iter().copied();
-        let failover: &[bool] = gate_plan.failover.as_deref().unwrap_or_default();
-        let mut failover_passes = failover.iter().copied().chain(std::iter::repeat(false));
-        let rows = self.pool.candidates.iter().zip(&self.pool.provider_of).zip(&self.pool.healthy).zip(passes).zip(&totals);
-        for (position, ((((candidate, provider), healthy), passes), total)) in rows.enumerate() {
-            let can_fail_over = failover_passes.next().unwrap_or(false);
-            if excluded.contains(candidate, *provider) {
-                continue;
-            }
-            survey.evaluated += 1;
-            if *healthy {
-                survey.healthy += 1;
-                let contender = Contender { candidate, position, total: *total };
-                if passes {
-                    survey.add(contender);
-                }
-                if can_fail_over {
-                    survey.add_failover(*provider, Target { full: passes, contender });
-                }
-            }
-        }
-
-        if survey.evaluated == 0 {
+        let evaluated = excluded.left_of(&self.pool.all_of, |_| true);
+        let healthy = excluded.left_of(&self.pool.healthy_of, |position| self.pool.is_healthy(position));
+        if evaluated == 0 {
             return Err(ScheduleError::empty_pool());
         }
-        let Some(selected) = survey.top.first().copied() else {
-            return Err(self.nothing_passes(tier_name, gate_plan, &excluded, survey.healthy));
+        let passing = || ranking.passing.iter().filter(|entry| !excluded.contains(entry.position, entry.provider));
+        let top: Vec<Contender<'_>> = passing().take(RANKED).filter_map(|entry| self.contender(entry)).collect();
+        let (Some(best), Some(selected)) = (passing().next(), top.first().copied()) else {
+            return Err(self.nothing_passes(tier_name, &ranking.gates, &excluded, healthy));
         };
-        let failover = survey.best_elsewhere(&self.pool.providers, &selected.candidate.provider);
+        let failover = ranking
+            .failover
+            .iter()
+            .find(|entry| entry.provider != best.provider && !excluded.contains(entry.position, entry.provider));
+        let passes = |position| self.pool.passes(position, &ranking.gates);
         Ok(Decision {
             scheduler: self,
             tier_name,
             tier: &plan.tier,
             ha: request.ha,
-            gates: &gate_plan.gates,
-            weights,
+            gates: &ranking.gates,
+            weights: plan.weights.of(group),
             experiment,
-            failover,
-            evaluated: survey.evaluated,
-            healthy: survey.healthy,
-            passed: survey.passed,
             selected,
-            top: survey.top,
+            top,
+            failover: failover.and_then(|entry| self.contender(entry)),
+            evaluated,
+            healthy,
+            passed: excluded.left_of(&ranking.passing_of, passes),
             excluded,
         })
     }
 
-    fn nothing_passes(&self, tier: &str, plan: &GatePlan, excluded: &Excluded, healthy: u64) -> ScheduleError {
+    fn contender(&self, entry: &Entry) -> Option<Contender<'_>> {
+        let candidate = self.pool.candidates.get(entry.position)?;
+        Some(Contender { candidate, total: entry.total })
+    }
+
+    fn nothing_passes(&self, tier: &str, gates: &[String], excluded: &Excluded, healthy: u64) -> ScheduleError {
         let skipped = reason::skipped(self, excluded);
         if healthy == 0 {
             return ScheduleError::no_healthy(skipped);
         }
         let failures = self
-            .considered(excluded)
-            .map(|candidate| {
-                let mut failures: Vec<String> = gates::missing(candidate, &plan.gates).map(reason::missing_capability).collect();
+            .pool
+            .rows(excluded)
+            .filter(|(_, healthy)| *healthy)
+            .map(|(candidate, _)| {
+                let mut failures: Vec<String> = gates::missing(candidate, gates).map(reason::missing_capability).collect();
                 failures.sort();
                 (reason::place(candidate), failures)
             })
             .collect();
         ScheduleError::no_gates(tier, failures, skipped)
     }
+}
 
-    /// Healthy candidates that are not excluded, in order.
-    fn considered<'a>(&'a self, excluded: &'a Excluded) -> impl Iterator<Item = &'a Candidate> {
-        let pool = &self.pool;
-        pool.candidates
-            .iter()
-            .zip(&pool.provider_of)
-            .zip(&pool.healthy)
-            .filter(|((candidate, provider), healthy)| **healthy && !excluded.contains(candidate, **provider))
-            .map(|((candidate, _), _)| candidate)
+impl TierPlan {
+    fn ranking(&self, pool: &Pool, group: Group, ha: bool) -> &Ranking {
+        let rankings = match group {
+            Group::Control => &self.control,
+            Group::Variant => &self.variant,
+        };
+        let kept = if ha { &rankings.ha } else { &rankings.plain };
+        kept.get_or_init(|| Ranking::new(pool, &self.tier, self.weights.of(group), ha))
     }
 }
 
@@ -218,106 +211,5 @@ impl<'s> Decision<'s> {
     #[must_use]
     pub fn failover(&self) -> Option<Contender<'s>> {
         self.failover
-    }
-}
-
-impl TierPlan {
-    fn new(tier: Tier, candidates: &[Candidate]) -> Self {
-        let plan = |ha: bool| {
-            let gates = gates::effective(&tier.gates, ha);
-            let failover = tier.failover.as_ref().map(|rule| {
-                let gates = gates::effective(&rule.gates, ha);
-                candidates.iter().map(|candidate| gates::passes(candidate, &gates)).collect()
-            });
-            let passes = candidates.iter().map(|candidate| gates::passes(candidate, &gates)).collect();
-            GatePlan { gates, passes, failover }
-        };
-        let (plain, ha) = (plan(false), plan(true));
-        TierPlan { tier, plain, ha }
-    }
-
-    fn gates(&self, ha: bool) -> &GatePlan {
-        if ha { &self.ha } else { &self.plain }
-    }
-}
-
-/// Which places are out of the question, by position of the provider.
-#[derive(Debug)]
-pub(super) struct Excluded {
-    providers: Vec<bool>,
-    places: Vec<(String, String)>,
-}
-
-impl Excluded {
-    fn new(pool: &Pool, exclude: Exclusion<'_>) -> Self {
-        let providers = if exclude.providers.is_empty() {
-            Vec::new()
-        } else {
-            pool.providers.iter().map(|provider| exclude.providers.contains(provider)).collect()
-        };
-        let places = exclude.places.iter().map(|(provider, region)| ((*provider).to_owned(), (*region).to_owned())).collect();
-        Excluded { providers, places }
-    }
-
-    pub(super) fn contains(&self, candidate: &Candidate, provider: u32) -> bool {
-        self.providers.get(provider as usize).copied().unwrap_or(false)
-            || self.places.iter().any(|(provider, region)| *provider == candidate.provider && *region == candidate.region)
-    }
-}
-
-/// A failover target: one that also passes all of the tier's own gates goes before one that does not.
-#[derive(Debug, Clone, Copy)]
-struct Target<'s> {
-    full: bool,
-    contender: Contender<'s>,
-}
-
-impl Target<'_> {
-    fn is_better_than(&self, other: &Target<'_>) -> bool {
-        let (a, b) = (&self.contender, &other.contender);
-        // Between equals the candidates' order decides.
-        (self.full, a.total) > (other.full, b.total) || ((self.full, a.total) == (other.full, b.total) && a.position < b.position)
-    }
-}
-
-/// One pass over the candidates.
-struct Survey<'s> {
-    evaluated: u64,
-    healthy: u64,
-    passed: u64,
-    top: Vec<Contender<'s>>,
-    /// Per provider, its best failover target.
-    failover: Vec<Option<Target<'s>>>,
-}
-
-impl<'s> Survey<'s> {
-    fn new(providers: usize) -> Self {
-        Survey { evaluated: 0, healthy: 0, passed: 0, top: Vec::with_capacity(4), failover: vec![None; providers] }
-    }
-
-    /// Candidates come in their order, so one that only equals a contender stays behind it.
-    fn add(&mut self, contender: Contender<'s>) {
-        self.passed += 1;
-        if self.top.len() == 3 && self.top.last().is_some_and(|third| third.total >= contender.total) {
-            return;
-        }
-        let at = self.top.iter().position(|other| contender.total > other.total).unwrap_or(self.top.len());
-        self.top.insert(at, contender);
-        self.top.truncate(3);
-    }
-
-    fn add_failover(&mut self, provider: u32, target: Target<'s>) {
-        if let Some(best) = self.failover.get_mut(provider as usize)
-            && best.is_none_or(|best| target.is_better_than(&best))
-        {
-            *best = Some(target);
-        }
-    }
-
-    /// The best target of another provider.
-    fn best_elsewhere(&self, providers: &[String], selected: &str) -> Option<Contender<'s>> {
-        let elsewhere = providers.iter().zip(&self.failover).filter(|(provider, _)| *provider != selected);
-        let best = elsewhere.filter_map(|(_, best)| *best).reduce(|a, b| if b.is_better_than(&a) { b } else { a });
-        best.map(|target| target.contender)
     }
 }

@@ -3,8 +3,9 @@
 //! Pure: no I/O, no clock, no randomness, no Kubernetes. The same inputs give the same bytes, at admission, in the
 //! composition pipeline, on the command line and in tests.
 //!
-//! A [`Scheduler`] is made once per catalog; everything that does not depend on the request is worked out then. A decision
-//! walks through: [`health`] → [`weights`] → [`gates`] → [`score`] → selection and failover ([`decide`]) → [`reason`].
+//! A [`Scheduler`] is made once per catalog. A decision walks through [`health`] → [`weights`] → [`gates`] → [`score`] →
+//! selection and failover ([`decide`]) → [`reason`]; the first four depend on little of the request, and are worked out once
+//! for all requests alike ([`ranking`]).
 
 pub mod breaker;
 pub mod decide;
@@ -14,6 +15,7 @@ pub mod gates;
 pub mod health;
 mod model;
 mod pool;
+mod ranking;
 pub mod reason;
 pub mod score;
 pub mod weights;

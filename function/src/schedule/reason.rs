@@ -4,7 +4,8 @@ use idp_crds::record::{DecidedBy, FailoverTarget, Previous, Ranked, Record, Scor
 use indexmap::IndexMap;
 use serde_json::Number;
 
-use super::decide::{Contender, Decision, Excluded, Scheduler};
+use super::decide::{Contender, Decision, Scheduler};
+use super::pool::Excluded;
 use super::score::round4;
 use super::{Candidate, gates, health};
 
@@ -79,8 +80,9 @@ impl Decision<'_> {
         pool.candidates
             .iter()
             .zip(&pool.provider_of)
-            .filter_map(|(candidate, provider)| {
-                let why = if self.excluded.contains(candidate, *provider) {
+            .enumerate()
+            .filter_map(|(position, (candidate, provider))| {
+                let why = if self.excluded.contains(position, *provider) {
                     "excluded".to_owned()
                 } else {
                     let unhealthy = health::unhealthy_reasons(candidate, &self.scheduler.state);
@@ -113,13 +115,11 @@ pub(super) fn missing_capability(capability: &str) -> String {
 
 /// The candidates left out for their health, in order.
 pub(super) fn skipped(scheduler: &Scheduler, excluded: &Excluded) -> Vec<Skipped> {
-    let pool = &scheduler.pool;
-    pool.candidates
-        .iter()
-        .zip(&pool.provider_of)
-        .zip(&pool.healthy)
-        .filter(|((candidate, provider), healthy)| !**healthy && !excluded.contains(candidate, **provider))
-        .map(|((candidate, _), _)| Skipped {
+    scheduler
+        .pool
+        .rows(excluded)
+        .filter(|(_, healthy)| !healthy)
+        .map(|(candidate, _)| Skipped {
             provider: candidate.provider.clone(),
             region: candidate.region.clone(),
             reasons: health::unhealthy_reasons(candidate, &scheduler.state).into_iter().map(str::to_owned).collect(),

@@ -59,24 +59,42 @@ pub fn bucket_u32(experiment_id: &str, name: &str) -> u32 {
     u32::from_be_bytes([a, b, c, d])
 }
 
-/// The weights that count for a workload, and the experiment that was in force.
+/// A tier's weights, on either side of the experiment that is in force for it.
 ///
-/// The first enabled experiment whose tier matches is in force, whichever side the workload is on.
-#[must_use]
-pub fn resolve(tier: &str, base: &Weights, state: &State, name: &str) -> (Weights, Option<ExperimentGroup>) {
-    let in_force = state.experiments.iter().find(|e| e.enabled && (e.tier == "*" || e.tier == tier));
-    let (weights, group) = match in_force {
-        Some(experiment) => {
-            let group = group(experiment, name);
-            let weights = if group == Group::Variant { &experiment.weights } else { base };
-            let record =
-                ExperimentGroup { experiment_id: experiment.id.clone(), group, description: experiment.description.clone() };
-            (weights, Some(record))
+/// The first enabled experiment whose tier matches is in force, whichever side a workload is on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TierWeights {
+    control: Weights,
+    trial: Option<(Experiment, Weights)>,
+}
+
+impl TierWeights {
+    /// Of a tier whose own weights are `base`.
+    #[must_use]
+    pub fn new(tier: &str, base: &Weights, state: &State) -> Self {
+        let prefers_cost = state.flags.contains(PREFER_COST_OPTIMIZATION);
+        let effective = |weights: &Weights| if prefers_cost { prefer_cost(weights) } else { weights.clone() };
+        let in_force = state.experiments.iter().find(|e| e.enabled && (e.tier == "*" || e.tier == tier));
+        let trial = in_force.map(|experiment| (experiment.clone(), effective(&experiment.weights)));
+        TierWeights { control: effective(base), trial }
+    }
+
+    /// The experiment in force, and the side of it that a workload named `name` is on.
+    #[must_use]
+    pub fn experiment(&self, name: &str) -> Option<ExperimentGroup> {
+        let (experiment, _) = self.trial.as_ref()?;
+        let (experiment_id, description) = (experiment.id.clone(), experiment.description.clone());
+        Some(ExperimentGroup { experiment_id, group: group(experiment, name), description })
+    }
+
+    /// The weights that count on one side.
+    #[must_use]
+    pub fn of(&self, group: Group) -> &Weights {
+        match (group, &self.trial) {
+            (Group::Variant, Some((_, weights))) => weights,
+            _ => &self.control,
         }
-        None => (base, None),
-    };
-    let weights = if state.flags.contains(PREFER_COST_OPTIMIZATION) { prefer_cost(weights) } else { weights.clone() };
-    (weights, group)
+    }
 }
 
 /// Cost counts a fifth more, up to 0.60; the others share the rest in proportion. Never lowers cost.
