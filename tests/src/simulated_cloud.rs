@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 
 use idp_function::compose::credentials::RESOURCE_KEY;
 use idp_function::compose::product::Product;
-use idp_function::compose::render::{Observed, Rendering};
+use idp_function::compose::render::Observed;
 use serde_json::{Value, json};
 
-use crate::workload::Workload;
+use crate::workload::{Rendering, Workload};
 
 /// What exists, by composition-resource-name.
 #[derive(Default)]

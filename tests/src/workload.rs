@@ -1,14 +1,42 @@
 //! One workload rendered at one place: what a test says of it, and everything else filled in from the default catalog.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use idp_crds::contract::Request;
 use idp_function::catalog::{Catalog, embedded};
 use idp_function::compose::credentials::{self, RESOURCE_KEY};
 use idp_function::compose::product::Product;
-use idp_function::compose::render::{Inputs, Observed, Rendering, render};
+use idp_function::compose::render::{self, Inputs, Observed, Withheld};
 use idp_function::compose::scope::{Flavour, Identity};
+use idp_function::wire::from_struct;
 use serde_json::{Map, Value, json};
+
+/// What has been rendered, with its objects decoded.
+pub struct Rendering {
+    /// The objects, in the Product's order.
+    pub objects: Vec<Made>,
+    /// Resources that could not be rendered.
+    pub withheld: Vec<Withheld>,
+    /// The connection secret.
+    pub connection: BTreeMap<String, String>,
+    /// What the developer gets where that is not what was asked for.
+    pub effective: Map<String, Value>,
+    /// Notices that apply, name → message.
+    pub notices: BTreeMap<String, String>,
+}
+
+/// One object that has been rendered.
+pub struct Made {
+    /// Its composition-resource-name.
+    pub key: String,
+    /// The resource it is made from.
+    pub resource: String,
+    /// Whether it holds data.
+    pub stateful: bool,
+    /// The object.
+    pub object: Value,
+}
 
 /// The default catalog.
 pub static CATALOG: LazyLock<Catalog> = LazyLock::new(|| Catalog::strict(embedded().unwrap()).unwrap());
@@ -110,6 +138,12 @@ impl Workload {
             identity: &identity,
             credentials: credentials.as_ref(),
         };
-        render(product, plan, inputs, observed)
+        let render::Rendering { objects, withheld, connection, effective, notices } =
+            render::render(product, plan, inputs, observed);
+        let made = |composed: render::Composed| {
+            let object = from_struct(&composed.object).unwrap();
+            Made { key: composed.key, resource: composed.resource, stateful: composed.stateful, object }
+        };
+        Rendering { objects: objects.into_iter().map(made).collect(), withheld, connection, effective, notices }
     }
 }

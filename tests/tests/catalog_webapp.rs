@@ -2,9 +2,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use idp_function::compose::product::Product;
-use idp_function::compose::render::Rendering;
 use idp_tests::simulated_cloud::SimulatedCloud;
-use idp_tests::workload::{Workload, default_product, for_provider, made_of};
+use idp_tests::workload::{Rendering, Workload, default_product, for_provider, made_of};
 use rstest::rstest;
 use serde_json::{Value, json};
 

@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 use bytes::Bytes;
 use idp_function::catalog::{Catalog, embedded};
 use idp_function::cli::schedule::Answerer;
+use idp_function::compose::expression::Interner;
 use idp_function::compose::template::Template;
 use idp_function::run::Function;
 use idp_function::wire::{from_struct, to_struct, v1};
@@ -74,7 +75,13 @@ fn answer_lines(lines: &[u8]) {
 
 fn compile(expression: &str) {
     let known = BTreeSet::from(["params", "observed", "names", "vars", "values"]);
-    Template::compile(&json!({"a": expression, "b": format!("${{{expression}}}")}), "t", &known, &mut Vec::new());
+    Template::compile(
+        &json!({"a": expression, "b": format!("${{{expression}}}")}),
+        "t",
+        &known,
+        &mut Interner::default(),
+        &mut Vec::new(),
+    );
 }
 
 /// Pieces of expressions, in any order.

@@ -1,8 +1,9 @@
 //! From a placement to its resources: products are data, their templates hold CEL expressions.
 //!
-//! [`product`] compiles a Product once per generation. [`render`] evaluates it for one placement over a [`scope`], and
+//! A [`product`] is compiled once per generation. [`render`] evaluates it for one placement over a [`scope`], and
 //! [`object`] makes Kubernetes objects of the results: names, labels, flavour.
 
+mod compile;
 pub mod credentials;
 pub mod expression;
 pub mod object;
@@ -10,3 +11,4 @@ pub mod product;
 pub mod render;
 pub mod scope;
 pub mod template;
+mod tree;

@@ -1,12 +1,16 @@
 //! Kubernetes objects of rendered templates: names, labels, flavour, and what every managed resource needs.
 
+use bytes::Bytes;
+use idp_crds::candidate::ProviderConfigRef;
 use idp_crds::contract::Request;
 use idp_crds::names;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::expression::shortened;
 use super::product::ResourcePlan;
 use super::scope::{Flavour, Identity, Placement};
+use super::tree::{Fields, Tree};
+use crate::wire::{StructError, rewrite};
 
 /// Policies of a managed resource that is fully ours. Late initialisation is left out: it would pin the provider's defaults
 /// into the spec, and then fight the template.
@@ -36,146 +40,173 @@ pub fn object_name(identity: &Identity, product: &str, placement: &Placement, re
 }
 
 /// What labels say about a composed object.
+#[derive(Clone, Copy)]
 pub(super) struct Labels<'a> {
     pub(super) request: &'a Request,
     pub(super) product: &'a str,
     pub(super) placement: &'a Placement,
 }
 
-impl Labels<'_> {
+impl<'a> Labels<'a> {
     /// Sets the labels of an object of the resource `name`.
-    pub(super) fn set(&self, object: &mut Map<String, Value>, resource: &str, stateful: bool) {
-        let labels = child(child(object, "metadata"), "labels");
-        let sequence = self.placement.sequence.to_string();
-        for (label, value) in [
-            (names::CELL, self.request.cell.as_str()),
-            (names::TIER, &self.request.tier),
-            (names::ENVIRONMENT, &self.request.environment),
-            (names::PRODUCT, self.product),
-            (names::PROVIDER, &self.placement.provider),
-            (names::REGION, &self.placement.region),
-            (names::SEQUENCE, &sequence),
-            (names::RESOURCE, resource),
-        ] {
-            labels.insert(label.to_owned(), json!(value));
-        }
-        if stateful {
-            labels.insert(names::STATEFUL.to_owned(), json!("true"));
-        }
+    fn set(&self, object: &mut Fields<'a>, resource: &'a str, stateful: bool) {
+        let Labels { request, placement, .. } = *self;
+        object.child("metadata", |metadata| {
+            metadata.child("labels", |labels| {
+                labels.insert(names::CELL, Tree::Text(&request.cell));
+                labels.insert(names::TIER, Tree::Text(&request.tier));
+                labels.insert(names::ENVIRONMENT, Tree::Text(&request.environment));
+                labels.insert(names::PRODUCT, Tree::Text(self.product));
+                labels.insert(names::PROVIDER, Tree::Text(&placement.provider));
+                labels.insert(names::REGION, Tree::Text(&placement.region));
+                labels.insert(names::SEQUENCE, Tree::Value(Value::String(placement.sequence.to_string())));
+                labels.insert(names::RESOURCE, Tree::Text(resource));
+                if stateful {
+                    labels.insert(names::STATEFUL, Tree::Text("true"));
+                }
+            });
+        });
     }
 }
 
 /// Makes a rendered template of `plan` fit its flavour, and fills in what the template leaves to the platform.
-pub(super) fn finish(
-    object: &mut Map<String, Value>,
-    plan: &ResourcePlan,
-    identity: &Identity,
-    placement: &Placement,
-    name: &str,
-) {
-    metadata_first(object);
-    child(object, "metadata").insert("name".to_owned(), json!(name));
+pub(super) fn finish<'a>(
+    rendered: Fields<'a>,
+    plan: &'a ResourcePlan,
+    identity: &'a Identity,
+    labels: Labels<'a>,
+    name: &'a str,
+) -> Fields<'a> {
+    let mut object = metadata_first(rendered, name);
     if identity.flavour == Flavour::Namespaced {
-        object.insert("apiVersion".to_owned(), json!(plan.namespaced_api_version));
+        object.insert("apiVersion", Tree::Text(&plan.namespaced_api_version));
     }
     let core = plan.api_version == "v1";
     if core && identity.flavour == Flavour::Cluster {
-        child(object, "metadata").entry("namespace").or_insert_with(|| json!(identity.namespace));
+        object.child("metadata", |metadata| metadata.insert_default("namespace", || Tree::Text(&identity.namespace)));
     }
-    if !plan.managed {
-        return;
+    if plan.managed {
+        object.child("spec", |spec| managed_spec(spec, identity.flavour, &labels.placement.provider_config));
     }
-    let spec = child(object, "spec");
-    spec.entry("managementPolicies").or_insert_with(|| json!(MANAGED));
-    spec.entry("providerConfigRef").or_insert_with(|| json!({"name": placement.provider_config.name}));
-    if identity.flavour == Flavour::Namespaced {
+    labels.set(&mut object, &plan.name, plan.stateful);
+    object
+}
+
+fn managed_spec<'a>(spec: &mut Fields<'a>, flavour: Flavour, config: &'a ProviderConfigRef) {
+    spec.insert_default("managementPolicies", || Tree::List(MANAGED.map(Tree::Text).into()));
+    spec.insert_default("providerConfigRef", || {
+        let mut reference = Fields::default();
+        reference.push("name", Tree::Text(&config.name));
+        Tree::Object(reference)
+    });
+    if flavour == Flavour::Namespaced {
         spec.remove("deletionPolicy");
-        child(spec, "providerConfigRef").entry("kind").or_insert_with(|| json!(placement.provider_config.kind));
+        spec.child("providerConfigRef", |reference| reference.insert_default("kind", || Tree::Value(json!(config.kind))));
         local_secret_references(spec);
     }
 }
 
 /// Puts `metadata`, with its name, where people look for it: after `kind`.
-fn metadata_first(object: &mut Map<String, Value>) {
-    let rest = std::mem::take(object);
-    let (head, tail): (Vec<_>, Vec<_>) = rest.into_iter().partition(|(field, _)| field == "apiVersion" || field == "kind");
-    object.extend(head);
-    object.insert("metadata".to_owned(), json!({"name": ""}));
-    for (field, value) in tail {
-        match (field.as_str(), value) {
-            ("metadata", Value::Object(fields)) => child(object, "metadata").extend(fields),
-            (_, value) => {
-                object.insert(field, value);
-            }
+fn metadata_first<'a>(rendered: Fields<'a>, name: &'a str) -> Fields<'a> {
+    let (mut object, rest): (Fields<'a>, Fields<'a>) =
+        rendered.into_iter().partition(|(field, _)| field == "apiVersion" || field == "kind");
+    let mut metadata = Fields::default();
+    metadata.push("name", Tree::Text(name));
+    object.push("metadata", Tree::Object(metadata));
+    for (field, value) in rest {
+        if field == "metadata" {
+            let more = value.into_fields().into_iter().flatten().filter(|(name, _)| name != "name");
+            object.child("metadata", |metadata| more.for_each(|(name, value)| metadata.push(name, value)));
+        } else {
+            object.push(field, value);
         }
-    }
-}
-
-/// Namespaced managed resources refer to Secrets in their own namespace only, and have no field to say so.
-fn local_secret_references(fields: &mut Map<String, Value>) {
-    for (name, value) in fields.iter_mut() {
-        let reference = name.ends_with("SecretRef") || name.ends_with("SecretKeyRef") || name == "writeConnectionSecretToRef";
-        match value {
-            Value::Object(fields) => {
-                if reference {
-                    fields.remove("namespace");
-                }
-                local_secret_references(fields);
-            }
-            Value::Array(items) => items.iter_mut().filter_map(Value::as_object_mut).for_each(local_secret_references),
-            _ => {}
-        }
-    }
-}
-
-/// The management policies of an object that is kept: it is looked at, and nothing else.
-pub fn observe_only(object: &mut Value) {
-    if let Some(spec) =
-        object.as_object_mut().filter(|o| is_managed(o)).and_then(|o| o.get_mut("spec")).and_then(Value::as_object_mut)
-    {
-        spec.insert("managementPolicies".to_owned(), json!(["Observe"]));
-    }
-}
-
-/// Whether the object is a provider's managed resource.
-fn is_managed(object: &Map<String, Value>) -> bool {
-    object.get("spec").and_then(|spec| spec.get("forProvider")).is_some()
-}
-
-/// Strips what the API server owns from an observed object, so that it can be sent whole as a desired one.
-///
-/// Server-side apply removes fields that an applier stops sending: a kept object is sent with everything it has.
-pub fn as_desired(mut object: Value) -> Value {
-    if let Some(fields) = object.as_object_mut() {
-        fields.remove("status");
-        let metadata = child(fields, "metadata");
-        for owned in [
-            "creationTimestamp",
-            "deletionGracePeriodSeconds",
-            "deletionTimestamp",
-            "generation",
-            "managedFields",
-            "resourceVersion",
-            "selfLink",
-            "uid",
-        ] {
-            metadata.remove(owned);
-        }
-        // Crossplane sets its own.
-        metadata.remove("ownerReferences");
-        metadata.remove("finalizers");
     }
     object
 }
 
-/// The object under `field`, made if it is not there (or is no object).
-pub(super) fn child<'o>(object: &'o mut Map<String, Value>, field: &str) -> &'o mut Map<String, Value> {
-    let value = object.entry(field).or_insert_with(|| Value::Object(Map::new()));
-    if !value.is_object() {
-        *value = Value::Object(Map::new());
-    }
-    match value {
-        Value::Object(fields) => fields,
-        _ => unreachable!("was made an object"),
+/// Namespaced managed resources refer to Secrets in their own namespace only, and have no field to say so.
+fn local_secret_references(fields: &mut Fields<'_>) {
+    for (name, tree) in fields.iter_mut() {
+        localise(tree, is_secret_reference(name));
     }
 }
+
+fn is_secret_reference(field: &str) -> bool {
+    field.ends_with("SecretRef") || field.ends_with("SecretKeyRef") || field == "writeConnectionSecretToRef"
+}
+
+fn localise(tree: &mut Tree<'_>, reference: bool) {
+    match tree {
+        Tree::Object(fields) => {
+            if reference {
+                fields.remove("namespace");
+            }
+            local_secret_references(fields);
+        }
+        Tree::List(items) => items.iter_mut().for_each(|item| localise(item, false)),
+        Tree::Value(value) => localise_value(value, reference),
+        Tree::Literal(literal) if names_a_namespace(literal, reference) => {
+            let mut value = literal.clone();
+            localise_value(&mut value, reference);
+            *tree = Tree::Value(value);
+        }
+        Tree::Literal(_) | Tree::Text(_) => {}
+    }
+}
+
+fn localise_value(value: &mut Value, reference: bool) {
+    match value {
+        Value::Object(fields) => {
+            if reference {
+                fields.shift_remove("namespace");
+            }
+            fields.iter_mut().for_each(|(name, value)| localise_value(value, is_secret_reference(name)));
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| localise_value(item, false)),
+        _ => {}
+    }
+}
+
+fn names_a_namespace(value: &Value, reference: bool) -> bool {
+    match value {
+        Value::Object(fields) => {
+            reference && fields.contains_key("namespace")
+                || fields.iter().any(|(name, value)| names_a_namespace(value, is_secret_reference(name)))
+        }
+        Value::Array(items) => items.iter().any(|item| names_a_namespace(item, false)),
+        _ => false,
+    }
+}
+
+/// An observed object as a desired one: without what the API server owns.
+///
+/// Server-side apply removes fields that an applier stops sending: a kept object is sent with everything it has.
+///
+/// # Errors
+/// The object is no Struct after all.
+pub fn as_desired(observed: &[u8]) -> Result<Bytes, StructError> {
+    rewrite(observed, &OWNED, None)
+}
+
+/// The same, of a managed resource that is looked at only, and nothing else.
+///
+/// # Errors
+/// As [`as_desired`].
+pub fn as_observed_only(observed: &[u8]) -> Result<Bytes, StructError> {
+    rewrite(observed, &OWNED, Some((&["spec", "managementPolicies"], &json!(["Observe"]))))
+}
+
+/// What the API server and Crossplane set themselves.
+const OWNED: [&[&str]; 11] = [
+    &["status"],
+    &["metadata", "creationTimestamp"],
+    &["metadata", "deletionGracePeriodSeconds"],
+    &["metadata", "deletionTimestamp"],
+    &["metadata", "finalizers"],
+    &["metadata", "generation"],
+    &["metadata", "managedFields"],
+    &["metadata", "ownerReferences"],
+    &["metadata", "resourceVersion"],
+    &["metadata", "selfLink"],
+    &["metadata", "uid"],
+];

@@ -2,15 +2,17 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use idp_crds::contract::Request;
 use serde_json::{Map, Value, json};
 
 use super::credentials::Credentials;
-use super::expression::{EvalError, Expression, Resolver, short_hash};
+use super::expression::{EvalError, Expression, Memo, Resolver, short_hash};
 use super::object::{self, Labels, object_name, resource_key};
 use super::product::{Product, ProviderPlan, ResourcePlan};
 use super::scope::{Identity, Placement, Scope, TierFacts};
 use super::template::Template;
+use crate::wire::to_struct;
 
 /// What has been observed, by composition-resource-name.
 pub trait Observed {
@@ -57,8 +59,10 @@ pub struct Composed {
     pub key: String,
     /// The resource it is made from.
     pub resource: String,
-    /// The object.
-    pub object: Value,
+    /// Its name.
+    pub name: String,
+    /// The object, as a Struct's bytes.
+    pub object: Bytes,
     /// Whether it is there and ready.
     pub ready: bool,
     /// Whether it holds data.
@@ -91,6 +95,7 @@ pub fn render(product: &Product, plan: &ProviderPlan, inputs: Inputs<'_>, observ
         names: Value::Object(Map::new()),
         vars: Value::Object(Map::new()),
         seen: Value::Object(Map::new()),
+        memo: Memo::new(plan.slots),
         placement_id: inputs.placement.id(),
         rendering: Rendering::default(),
     };
@@ -114,6 +119,7 @@ struct Renderer<'a> {
     names: Value,
     vars: Value,
     seen: Value,
+    memo: Memo,
     placement_id: String,
     rendering: Rendering,
 }
@@ -127,7 +133,7 @@ impl<'a> Renderer<'a> {
             ("vars", &self.vars),
             ("observed", &self.seen),
         ]);
-        Resolver::new(variables)
+        Resolver::new(variables).remembering(&self.memo)
     }
 
     fn known_names(&mut self) {
@@ -158,7 +164,7 @@ impl<'a> Renderer<'a> {
     /// A variable that cannot be computed yet is left out: what reads it then waits for the same.
     fn variables(&mut self) {
         for (name, template) in &self.plan.variables {
-            let value = template.evaluate(&self.resolver());
+            let value = template.evaluate(&self.resolver()).map(Value::from);
             if let Ok(value) = value {
                 set(&mut self.vars, name, value);
             }
@@ -219,8 +225,7 @@ impl<'a> Renderer<'a> {
         // Only now is it known which of an immutable resource's generations is the present one.
         if plan.immutable {
             if let ([only], false) = (composed.as_slice(), plan.repeated) {
-                let name = only.object.pointer("/metadata/name").cloned().unwrap_or_default();
-                set(&mut self.names, &plan.name, name);
+                set(&mut self.names, &plan.name, json!(only.name));
             }
             if self.plan.reads_observed(&plan.name) {
                 let all: Vec<Value> = composed.iter().map(|c| self.observed.object(&c.key).unwrap_or_default()).collect();
@@ -248,22 +253,22 @@ impl<'a> Renderer<'a> {
             Some((_, each)) => base.with("each", each).with("index", &index),
             None => base,
         };
-        let mut rendered = plan.template.evaluate(&resolver)?;
+        let rendered = plan.template.evaluate(&resolver)?;
         let Inputs { request, placement, identity, .. } = self.inputs;
         let mut suffix = each.map(|(index, _)| format!("-{index}")).unwrap_or_default();
         if plan.immutable {
             // Crossplane's encoder writes maps in random order, a Product's template among them.
-            let mut content = rendered.clone();
+            let mut content = Value::from(rendered.clone());
             content.sort_all_objects();
             suffix.push('-');
             suffix.push_str(&short_hash(&content.to_string()));
         }
         let key = resource_key(&self.placement_id, &plan.name, &suffix);
         let name = object_name(identity, &self.product.name, placement, &plan.name, &suffix);
-        if let Some(fields) = rendered.as_object_mut() {
-            object::finish(fields, plan, identity, placement, &name);
-            Labels { request, product: &self.product.name, placement }.set(fields, &plan.name, plan.stateful);
-        }
+        let labels = Labels { request, product: &self.product.name, placement };
+        let object = object::finish(rendered.into_fields().unwrap_or_default(), plan, identity, labels, &name);
+        let object = to_struct(&object)
+            .map_err(|error| EvalError { expression: format!("the template of {}", plan.name), reason: error.to_string() })?;
         let ready = match (&plan.ready_when, self.observed.object_if(plan.ready_when.is_some(), &key)) {
             (None, _) => self.observed.ready(&key),
             (Some(_), None) => false,
@@ -274,20 +279,16 @@ impl<'a> Renderer<'a> {
                 truth(condition, &resolver.with("observed", &seen)).unwrap_or(false)
             }
         };
-        Ok(Composed {
-            key,
-            resource: plan.name.clone(),
-            object: rendered,
-            ready,
-            stateful: plan.stateful,
-            immutable: plan.immutable,
-        })
+        Ok(Composed { key, resource: plan.name.clone(), name, object, ready, stateful: plan.stateful, immutable: plan.immutable })
     }
 
     fn outcome(&mut self) {
         let resolver = self.resolver();
         let known = |templates: &[(String, Template)]| -> Vec<(String, Value)> {
-            templates.iter().filter_map(|(key, template)| Some((key.clone(), template.evaluate(&resolver).ok()?))).collect()
+            templates
+                .iter()
+                .filter_map(|(key, template)| Some((key.clone(), template.evaluate(&resolver).ok()?.into())))
+                .collect()
         };
         let connection = known(&self.plan.connection).into_iter().filter_map(|(key, value)| match value {
             Value::String(text) if !text.is_empty() => Some((key, text)),
@@ -302,7 +303,7 @@ impl<'a> Renderer<'a> {
             .iter()
             .filter(|notice| truth(&notice.when, &resolver).unwrap_or(false))
             .filter_map(|notice| {
-                let message = notice.message.evaluate(&resolver).ok()?;
+                let message = Value::from(notice.message.evaluate(&resolver).ok()?);
                 Some((notice.name.clone(), message.as_str()?.to_owned()))
             })
             .collect();

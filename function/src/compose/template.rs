@@ -2,9 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Map, Value};
+use std::sync::Arc;
 
-use super::expression::{CompileError, EvalError, Expression, References, Resolver};
+use serde_json::Value;
+
+use super::expression::{CompileError, EvalError, Expression, Interner, References, Resolver};
+use super::tree::{Fields, Tree};
 
 /// The deepest nesting of a template.
 const DEEPEST: usize = 64;
@@ -15,7 +18,7 @@ pub enum Template {
     /// Without expressions.
     Literal(Value),
     /// A string that is one expression: takes the expression's value, whatever its type.
-    Expression(Box<Expression>),
+    Expression(Arc<Expression>),
     /// A string with expressions in it.
     Text(Vec<Piece>),
     /// A list with expressions somewhere in it.
@@ -30,7 +33,7 @@ pub enum Piece {
     /// As it is.
     Literal(String),
     /// The text of the expression's value.
-    Expression(Box<Expression>),
+    Expression(Arc<Expression>),
 }
 
 /// An expression that does not compile, and where.
@@ -46,8 +49,14 @@ pub struct TemplateError {
 
 impl Template {
     /// Compiles a value. `path` is where it stands; every error is pushed to `errors`.
-    pub fn compile(value: &Value, path: &str, known: &BTreeSet<&str>, errors: &mut Vec<TemplateError>) -> Template {
-        compile(value, path, known, errors, 0)
+    pub fn compile(
+        value: &Value,
+        path: &str,
+        known: &BTreeSet<&str>,
+        expressions: &mut Interner,
+        errors: &mut Vec<TemplateError>,
+    ) -> Template {
+        Compiler { known, expressions, errors }.value(value, path, 0)
     }
 
     /// Calls `visit` with the references of every expression.
@@ -71,67 +80,104 @@ impl Template {
     ///
     /// # Errors
     /// The first expression without a value.
-    pub fn evaluate(&self, resolver: &Resolver<'_>) -> Result<Value, EvalError> {
+    pub fn evaluate(&self, resolver: &Resolver<'_>) -> Result<Tree<'_>, EvalError> {
         match self {
-            Template::Literal(value) => Ok(value.clone()),
-            Template::Expression(expression) => expression.evaluate(resolver),
-            Template::Text(pieces) => text(pieces, resolver).map(Value::String),
+            Template::Literal(value) => Ok(Tree::Literal(value)),
+            Template::Expression(expression) => expression.evaluate(resolver).map(Tree::Value),
+            Template::Text(pieces) => text(pieces, resolver).map(|text| Tree::Value(Value::String(text))),
             Template::List(items) => {
                 let mut list = Vec::with_capacity(items.len());
                 for item in items {
                     let value = item.evaluate(resolver)?;
-                    if !(value.is_null() && matches!(item, Template::Expression(_))) {
+                    if !item.is_left_out(&value) {
                         list.push(value);
                     }
                 }
-                Ok(Value::Array(list))
+                Ok(Tree::List(list))
             }
             Template::Object(fields) => {
-                let mut object = Map::with_capacity(fields.len());
+                let mut object = Fields::with_capacity(fields.len());
                 for (name, field) in fields {
                     let value = field.evaluate(resolver)?;
-                    if !(value.is_null() && matches!(field, Template::Expression(_))) {
-                        object.insert(name.clone(), value);
+                    if !field.is_left_out(&value) {
+                        object.push(name.as_str(), value);
                     }
                 }
-                Ok(Value::Object(object))
+                Ok(Tree::Object(object))
             }
         }
+    }
+
+    fn is_left_out(&self, value: &Tree<'_>) -> bool {
+        matches!((self, value), (Template::Expression(_), Tree::Value(Value::Null)))
     }
 }
 
-fn compile(value: &Value, path: &str, known: &BTreeSet<&str>, errors: &mut Vec<TemplateError>, depth: usize) -> Template {
-    if depth > DEEPEST {
-        let message = format!("is nested more than {DEEPEST} deep");
-        errors.push(TemplateError { path: path.to_owned(), expression: String::new(), message });
-        return Template::Literal(Value::Null);
+struct Compiler<'c> {
+    known: &'c BTreeSet<&'c str>,
+    expressions: &'c mut Interner,
+    errors: &'c mut Vec<TemplateError>,
+}
+
+impl Compiler<'_> {
+    fn value(&mut self, value: &Value, path: &str, depth: usize) -> Template {
+        if depth > DEEPEST {
+            self.report(path, "", format!("is nested more than {DEEPEST} deep"));
+            return Template::Literal(Value::Null);
+        }
+        match value {
+            Value::String(text) => self.text(text, path),
+            Value::Array(items) => {
+                let each = items.iter().enumerate();
+                let compiled: Vec<Template> =
+                    each.map(|(at, item)| self.value(item, &format!("{path}[{at}]"), depth + 1)).collect();
+                if compiled.iter().all(|item| matches!(item, Template::Literal(_))) {
+                    Template::Literal(value_of(Template::List(compiled), value))
+                } else {
+                    Template::List(compiled)
+                }
+            }
+            Value::Object(fields) => {
+                let each = fields.iter();
+                let compiled: Vec<(String, Template)> =
+                    each.map(|(name, field)| (name.clone(), self.value(field, &format!("{path}.{name}"), depth + 1))).collect();
+                if compiled.iter().all(|(_, field)| matches!(field, Template::Literal(_))) {
+                    Template::Literal(value_of(Template::Object(compiled), value))
+                } else {
+                    Template::Object(compiled)
+                }
+            }
+            plain => Template::Literal(plain.clone()),
+        }
     }
-    match value {
-        Value::String(text) => compile_text(text, path, known, errors),
-        Value::Array(items) => {
-            let compiled: Vec<Template> = items
-                .iter()
-                .enumerate()
-                .map(|(at, item)| compile(item, &format!("{path}[{at}]"), known, errors, depth + 1))
-                .collect();
-            if compiled.iter().all(|item| matches!(item, Template::Literal(_))) {
-                Template::Literal(value_of(Template::List(compiled), value))
-            } else {
-                Template::List(compiled)
+
+    fn text(&mut self, text: &str, path: &str) -> Template {
+        let mut pieces = Vec::new();
+        match split(text) {
+            Ok(parts) => {
+                for part in parts {
+                    match part {
+                        Part::Literal(literal) => pieces.push(Piece::Literal(literal)),
+                        Part::Expression(source) => match self.expressions.compile(source, self.known) {
+                            Ok(expression) => pieces.push(Piece::Expression(expression)),
+                            Err(CompileError(message)) => self.report(path, source, message),
+                        },
+                    }
+                }
             }
+            Err(message) => self.report(path, text, message.to_owned()),
         }
-        Value::Object(fields) => {
-            let compiled: Vec<(String, Template)> = fields
-                .iter()
-                .map(|(name, field)| (name.clone(), compile(field, &format!("{path}.{name}"), known, errors, depth + 1)))
-                .collect();
-            if compiled.iter().all(|(_, field)| matches!(field, Template::Literal(_))) {
-                Template::Literal(value_of(Template::Object(compiled), value))
-            } else {
-                Template::Object(compiled)
-            }
+        let mut pieces = pieces.into_iter();
+        match (pieces.next(), pieces.next()) {
+            (None, _) => Template::Literal(Value::String(String::new())),
+            (Some(Piece::Literal(literal)), None) => Template::Literal(Value::String(literal)),
+            (Some(Piece::Expression(expression)), None) => Template::Expression(expression),
+            (Some(first), Some(second)) => Template::Text([first, second].into_iter().chain(pieces).collect()),
         }
-        plain => Template::Literal(plain.clone()),
+    }
+
+    fn report(&mut self, path: &str, expression: &str, message: String) {
+        self.errors.push(TemplateError { path: path.to_owned(), expression: expression.to_owned(), message });
     }
 }
 
@@ -144,34 +190,6 @@ fn value_of(template: Template, source: &Value) -> Value {
             Value::Object(fields.into_iter().map(|(name, field)| (name, value_of(field, source))).collect())
         }
         Template::Expression(_) | Template::Text(_) => source.clone(),
-    }
-}
-
-fn compile_text(text: &str, path: &str, known: &BTreeSet<&str>, errors: &mut Vec<TemplateError>) -> Template {
-    let mut pieces = Vec::new();
-    let mut report = |expression: &str, message: String| {
-        errors.push(TemplateError { path: path.to_owned(), expression: expression.to_owned(), message });
-    };
-    match split(text) {
-        Ok(parts) => {
-            for part in parts {
-                match part {
-                    Part::Literal(literal) => pieces.push(Piece::Literal(literal)),
-                    Part::Expression(source) => match Expression::compile(source, known) {
-                        Ok(expression) => pieces.push(Piece::Expression(Box::new(expression))),
-                        Err(CompileError(message)) => report(source, message),
-                    },
-                }
-            }
-        }
-        Err(message) => report(text, message),
-    }
-    let mut pieces_iter = pieces.into_iter();
-    match (pieces_iter.next(), pieces_iter.next()) {
-        (None, _) => Template::Literal(Value::String(String::new())),
-        (Some(Piece::Literal(literal)), None) => Template::Literal(Value::String(literal)),
-        (Some(Piece::Expression(expression)), None) => Template::Expression(expression),
-        (Some(first), Some(second)) => Template::Text([first, second].into_iter().chain(pieces_iter).collect()),
     }
 }
 
@@ -201,7 +219,7 @@ enum Part<'t> {
 
 /// Splits a string at its `${…}`; `$${` is a literal `${`. Braces within an expression's string literals, and balanced ones
 /// within it, do not end it.
-fn split(text: &str) -> Result<Vec<Part<'_>>, String> {
+fn split(text: &str) -> Result<Vec<Part<'_>>, &'static str> {
     let mut parts = Vec::new();
     let mut literal = String::new();
     let mut rest = text;
@@ -260,10 +278,10 @@ mod tests {
     fn evaluate(template: Value, variables: &Value) -> Value {
         let known: BTreeSet<&str> = variables.as_object().unwrap().keys().map(String::as_str).collect();
         let mut errors = Vec::new();
-        let compiled = Template::compile(&template, "t", &known, &mut errors);
+        let compiled = Template::compile(&template, "t", &known, &mut Interner::default(), &mut errors);
         assert_eq!(errors, []);
         let resolver = Resolver::new(variables.as_object().unwrap().iter().map(|(k, v)| (k.as_str(), v)).collect());
-        compiled.evaluate(&resolver).unwrap()
+        compiled.evaluate(&resolver).unwrap().into()
     }
 
     #[test]
@@ -295,7 +313,7 @@ mod tests {
         let mut errors = Vec::new();
         let template = json!({"a": "${param.size}", "b": ["${params.}", "${sise(params)}"], "c": "${open", "d": "${observed}",
             "e": "${ {'a': 1}.map(k, k) }", "f": "${range(9).map(a, range(9).map(b, range(9).map(c, c)))}"});
-        Template::compile(&template, "spec", &known, &mut errors);
+        Template::compile(&template, "spec", &known, &mut Interner::default(), &mut errors);
         let seen: Vec<(&str, bool)> = errors.iter().map(|e| (e.path.as_str(), e.message.contains("did you mean"))).collect();
         assert_eq!(
             seen,

@@ -49,14 +49,13 @@ impl Answer {
     }
 
     /// Adds resources to what is desired.
-    pub(super) fn desire(&mut self, resources: BTreeMap<String, Desired>) -> Result<(), Failure> {
+    pub(super) fn desire(&mut self, resources: BTreeMap<String, Desired>) {
         let desired = self.response.desired.get_or_insert_default();
         for (key, Desired { object, ready }) in resources {
-            let resource = Some(to_struct(&object).map_err(|error| Failure::invalid(format!("{key}: {error}")))?);
+            let resource = Some(object);
             let ready = if ready { v1::Ready::True } else { v1::Ready::False };
             desired.resources.insert(key, v1::Resource { resource, ready: ready.into(), ..v1::Resource::default() });
         }
-        Ok(())
     }
 
     /// Sets the composite's status beside what earlier steps set, its connection details, and whether it is ready if that is

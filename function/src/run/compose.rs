@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bytes::Bytes;
 use idp_crds::contract::Request;
 use idp_crds::names;
 use idp_crds::status::{Place, Retained};
@@ -10,10 +11,11 @@ use serde_json::{Value, json};
 use super::observed::{Item, Resources, SeenPlace};
 use super::phase::{self, Fate, Other};
 use crate::compose::credentials::{self, Credentials};
-use crate::compose::object::{as_desired, observe_only};
+use crate::compose::object::{as_desired, as_observed_only};
 use crate::compose::product::Product;
 use crate::compose::render::{Composed, Inputs, Rendering, Withheld, render};
 use crate::compose::scope::{Flavour, Identity, Placement, TierFacts};
+use crate::wire::to_struct;
 
 /// The connection Secret of a namespaced composite, which has no native one.
 pub(super) const CONNECTION_KEY: &str = "workload/connection";
@@ -46,8 +48,17 @@ impl Plan {
 /// One desired resource.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Desired {
-    pub(super) object: Value,
+    /// The object, as a Struct's bytes.
+    pub(super) object: Bytes,
     pub(super) ready: bool,
+}
+
+impl Desired {
+    /// An object of the workload's own.
+    fn own(object: &Value, ready: bool) -> Option<Desired> {
+        // Texts in a shallow object: writing it does not fail.
+        Some(Desired { object: to_struct(object).ok()?, ready })
+    }
 }
 
 /// What the plan is made for.
@@ -123,14 +134,14 @@ fn inputs<'a>(job: Job<'a>, credentials: Option<&'a Credentials>) -> Inputs<'a> 
 }
 
 fn as_it_is(item: &Item<'_>) -> Option<Desired> {
-    Some(Desired { object: as_desired(item.object()?), ready: item.is_ready() })
+    Some(Desired { object: as_desired(item.bytes()).ok()?, ready: item.is_ready() })
 }
 
 /// Observed only. Ready, so that it never keeps the composite from being so.
 fn looked_at(item: &Item<'_>) -> Option<Desired> {
-    let mut object = as_desired(item.object()?);
-    observe_only(&mut object);
-    Some(Desired { object, ready: true })
+    let bytes = item.bytes();
+    let object = if item.is_managed() { as_observed_only(bytes) } else { as_desired(bytes) };
+    Some(Desired { object: object.ok()?, ready: true })
 }
 
 /// What exists at the current placement, and was not rendered.
@@ -211,7 +222,9 @@ fn workload_credentials(job: Job<'_>, seen: &Resources<'_>, plan: &mut Plan) -> 
         credentials::plan(job.identity, &job.product.name, &spec.username, object.as_ref());
     label_workload(&mut secret, job, "credentials", true);
     let ready = credentials.password.is_some();
-    plan.desired.insert(credentials::RESOURCE_KEY.to_owned(), Desired { object: secret, ready });
+    if let Some(desired) = Desired::own(&secret, ready) {
+        plan.desired.insert(credentials::RESOURCE_KEY.to_owned(), desired);
+    }
     Some(credentials)
 }
 
@@ -234,7 +247,7 @@ fn connect(plan: &mut Plan, job: Job<'_>, connection: BTreeMap<String, String>, 
                 "data": encode(connection),
             });
             label_workload(&mut secret, job, "connection", false);
-            Some(Desired { object: secret, ready: true })
+            Desired::own(&secret, true)
         }
         None => seen.get(CONNECTION_KEY).and_then(as_it_is),
     };

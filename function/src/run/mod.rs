@@ -231,7 +231,7 @@ impl Case<'_> {
     /// No place now; there may be one later.
     fn nowhere(&self, answer: &mut Answer, failure: &Failure) -> Result<(), Failure> {
         // The workload's Secret may be there already.
-        answer.desire(compose::keep_all(self.seen, false).0)?;
+        answer.desire(compose::keep_all(self.seen, false).0);
         let told = self.composite.condition(PLACED).is_some_and(|placed| placed.message == failure.message);
         if !told {
             answer.result(v1::Severity::Warning, failure.reason, failure.message.clone());
@@ -245,7 +245,7 @@ impl Case<'_> {
         let gone =
             failure.as_ref().is_some_and(|failure| [UNKNOWN_PRODUCT, CANDIDATE_GONE, PROVIDER_GONE].contains(&failure.reason));
         let (kept, retained) = compose::keep_all(self.seen, gone);
-        answer.desire(kept)?;
+        answer.desire(kept);
         answer.keep_connection(self.request);
         answer.composite(self.composite, self.composite.kept_status(retained), None, None)?;
         if let Some(Failure { reason, message }) = failure {
@@ -297,7 +297,8 @@ impl Case<'_> {
         if plan.connection.is_none() {
             answer.keep_connection(self.request);
         }
-        answer.desire(plan.desired)
+        answer.desire(plan.desired);
+        Ok(())
     }
 }
 

@@ -229,6 +229,11 @@ impl<'r> Resources<'r> {
 }
 
 impl Item<'_> {
+    /// The object, as it came.
+    pub(super) fn bytes(&self) -> &[u8] {
+        self.bytes
+    }
+
     /// The object, whole; none if its bytes are no Struct after all.
     pub(super) fn object(&self) -> Option<Value> {
         from_struct(self.bytes).ok()

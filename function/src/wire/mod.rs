@@ -4,8 +4,8 @@
 //! Decoding all of them costs far more than everything else a function does,
 //! and most are only passed on. So the generated types keep a Struct as the
 //! bytes it came in ([`bytes::Bytes`], a slice of the request, no copy):
-//! [`from_struct`] reads out of them just what a type asks for, [`to_struct`]
-//! writes them.
+//! [`from_struct`] reads out of them just what a type asks for, [`rewrite`]
+//! copies them with changes, [`to_struct`] writes them.
 //!
 //! - A malformed Struct shows only when it is read.
 //! - A slice keeps its whole request in memory for as long as it lives.
@@ -13,7 +13,7 @@
 
 mod structs;
 
-pub use structs::{MAX_DEPTH, StructError, from_struct, to_struct};
+pub use structs::{FieldPath, MAX_DEPTH, StructError, from_struct, rewrite, to_struct};
 
 /// The messages and the service of `apiextensions.fn.proto.v1`.
 #[allow(missing_docs, unreachable_pub, clippy::all)]

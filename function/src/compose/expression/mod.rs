@@ -2,8 +2,10 @@
 
 mod check;
 mod functions;
-pub(crate) use functions::{short_hash, shortened};
+mod intern;
 mod value;
+
+pub(crate) use functions::{short_hash, shortened};
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
@@ -13,6 +15,7 @@ use serde_json::Value;
 use thiserror::Error;
 
 pub use check::References;
+pub use intern::{Interner, Memo};
 pub use value::{Resolver, to_val};
 
 /// The longest expression, bytes. Together with the nesting limits it bounds what evaluating one can cost.
@@ -37,6 +40,8 @@ static ENV: LazyLock<Arc<Env>> = LazyLock::new(|| {
 pub struct Expression {
     source: String,
     program: Program,
+    /// Where a rendering keeps its value, if that stays the same throughout.
+    slot: Option<usize>,
     /// What it refers to.
     pub references: References,
 }
@@ -72,7 +77,7 @@ impl Expression {
         let program = stacker::grow(PARSER_STACK, || ENV.compile(source))
             .map_err(|errors| CompileError(syntax_message(&errors.to_string())))?;
         let references = check::check(&program, known).map_err(CompileError)?;
-        Ok(Expression { source: source.to_owned(), program, references })
+        Ok(Expression { source: source.to_owned(), program, slot: None, references })
     }
 
     /// The expression's source.
@@ -86,6 +91,17 @@ impl Expression {
     /// # Errors
     /// A missing key, a wrong type, an overflow, a result that is too large.
     pub fn evaluate(&self, resolver: &Resolver<'_>) -> Result<Value, EvalError> {
+        let Some(kept) = self.slot.and_then(|slot| resolver.memo()?.slot(slot)) else {
+            return self.compute(resolver);
+        };
+        if let Some(value) = kept.get() {
+            return Ok(value.clone());
+        }
+        let value = self.compute(resolver)?;
+        Ok(kept.get_or_init(|| value).clone())
+    }
+
+    fn compute(&self, resolver: &Resolver<'_>) -> Result<Value, EvalError> {
         let mut context = Context::with_env(Arc::clone(&ENV));
         context.set_variable_resolver(resolver);
         let error = |reason: String| EvalError { expression: self.source.clone(), reason };

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::OnceLock;
 
+use super::Memo;
 use cel::ExecutionError;
 use cel::common::traits::{Container, Indexer, Iterable, Iterator as CelIterator, Sizer, Zeroer};
 use cel::common::types::{CelBool, CelDouble, CelInt, CelList, CelNull, CelString, CelUInt, Kind, MAP_TYPE, Type};
@@ -13,13 +14,24 @@ use serde_json::{Map, Number, Value};
 /// The variables of one evaluation, by name.
 pub struct Resolver<'v> {
     variables: Vec<(&'v str, &'v Value)>,
+    memo: Option<&'v Memo>,
 }
 
 impl<'v> Resolver<'v> {
     /// Over these variables; a later one hides an earlier one of the same name.
     #[must_use]
     pub fn new(variables: Vec<(&'v str, &'v Value)>) -> Self {
-        Resolver { variables }
+        Resolver { variables, memo: None }
+    }
+
+    /// The same, for expressions whose values are kept in `memo`.
+    #[must_use]
+    pub fn remembering(self, memo: &'v Memo) -> Self {
+        Resolver { memo: Some(memo), ..self }
+    }
+
+    pub(super) fn memo(&self) -> Option<&'v Memo> {
+        self.memo
     }
 
     /// Over these and one more.
@@ -27,7 +39,7 @@ impl<'v> Resolver<'v> {
     pub fn with(&self, name: &'v str, value: &'v Value) -> Self {
         let mut variables = self.variables.clone();
         variables.push((name, value));
-        Resolver { variables }
+        Resolver { variables, memo: self.memo }
     }
 }
 

@@ -8,11 +8,14 @@
 
 mod error;
 mod fields;
+mod out;
 mod read;
+mod rewrite;
 mod write;
 
 pub use error::StructError;
 pub use read::from_struct;
+pub use rewrite::{FieldPath, rewrite};
 pub use write::to_struct;
 
 /// How deep objects and lists may nest; the top-level object is the first level.

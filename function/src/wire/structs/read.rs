@@ -33,7 +33,7 @@ struct Node<'de> {
     depth: usize,
 }
 
-enum Kind<'de> {
+pub(super) enum Kind<'de> {
     Null,
     Bool(bool),
     Number(f64),
@@ -45,7 +45,7 @@ enum Kind<'de> {
 impl<'de> Kind<'de> {
     /// Reads a `Value` message. None of the kinds set is null, as in Go; of
     /// several the last counts.
-    fn parse(value: &'de [u8]) -> Result<Self, StructError> {
+    pub(super) fn parse(value: &'de [u8]) -> Result<Self, StructError> {
         let mut kind = Kind::Null;
         let mut fields = Fields::new(value);
         while let Some(field) = fields.next()? {
@@ -193,7 +193,7 @@ impl<'de> SeqAccess<'de> for &mut Items<'de> {
 }
 
 /// The entries of a `Struct`.
-struct Entries<'de> {
+pub(super) struct Entries<'de> {
     fields: Fields<'de>,
     /// Key and value between `next_key` and `next_value`.
     entry: (&'de [u8], &'de [u8]),
@@ -201,14 +201,15 @@ struct Entries<'de> {
 }
 
 impl<'de> Entries<'de> {
-    fn new(object: &'de [u8], depth: usize) -> Result<Self, StructError> {
+    pub(super) fn new(object: &'de [u8], depth: usize) -> Result<Self, StructError> {
         if depth > MAX_DEPTH {
             return Err(StructError::too_deep());
         }
         Ok(Self { fields: Fields::new(object), entry: Default::default(), depth })
     }
 
-    fn next_entry(&mut self) -> Result<Option<&'de [u8]>, StructError> {
+    /// The next entry, with its key and value still encoded.
+    pub(super) fn next_entry(&mut self) -> Result<Option<&'de [u8]>, StructError> {
         while let Some(field) = self.fields.next()? {
             match field {
                 (1, Payload::Bytes(entry)) => return Ok(Some(entry)),
@@ -244,7 +245,7 @@ fn read_value<'de, S: DeserializeSeed<'de>>(value: &'de [u8], depth: usize, seed
 }
 
 /// Key and value of a map entry; either may be left out when it is empty.
-fn parse_entry(entry: &[u8]) -> Result<(&[u8], &[u8]), StructError> {
+pub(super) fn parse_entry(entry: &[u8]) -> Result<(&[u8], &[u8]), StructError> {
     let (mut key, mut value): (&[u8], &[u8]) = Default::default();
     let mut fields = Fields::new(entry);
     while let Some(field) = fields.next()? {

@@ -3,8 +3,9 @@
 use bytes::Bytes;
 use serde::ser::{self, Serialize, Serializer};
 
+use super::StructError;
 use super::fields::{Fields, Payload};
-use super::{MAX_DEPTH, StructError};
+use super::out::{Container, Out, tag};
 
 /// Writes `value` as the wire bytes of a `google.protobuf.Struct`.
 ///
@@ -14,7 +15,7 @@ use super::{MAX_DEPTH, StructError};
 /// # Errors
 ///
 /// `value` is no object, holds a NaN, an infinity or a map whose keys are no
-/// strings, or nests deeper than [`MAX_DEPTH`].
+/// strings, or nests deeper than [`MAX_DEPTH`](super::MAX_DEPTH).
 pub fn to_struct<T: Serialize + ?Sized>(value: &T) -> Result<Bytes, StructError> {
     let mut out = Out::default();
     value.serialize(&mut out)?;
@@ -25,154 +26,6 @@ pub fn to_struct<T: Serialize + ?Sized>(value: &T) -> Result<Bytes, StructError>
             Ok(Bytes::from(out.bytes).slice(header..))
         }
         _ => Err(StructError::new("expected an object at the top level")),
-    }
-}
-
-/// The first byte of each field: its number and wire type.
-mod tag {
-    pub(super) const NULL: u8 = 1 << 3;
-    pub(super) const NUMBER: u8 = 2 << 3 | 1;
-    pub(super) const STRING: u8 = 3 << 3 | 2;
-    pub(super) const BOOL: u8 = 4 << 3;
-    pub(super) const STRUCT: u8 = 5 << 3 | 2;
-    pub(super) const LIST: u8 = 6 << 3 | 2;
-
-    pub(super) const STRUCT_ENTRY: u8 = 1 << 3 | 2;
-    pub(super) const ENTRY_KEY: u8 = 1 << 3 | 2;
-    pub(super) const ENTRY_VALUE: u8 = 2 << 3 | 2;
-    pub(super) const LIST_ITEM: u8 = 1 << 3 | 2;
-}
-
-#[derive(Default)]
-struct Out {
-    bytes: Vec<u8>,
-    /// Where the contents of the messages begin that are being written.
-    open: Vec<usize>,
-    /// How many objects and lists are open.
-    depth: usize,
-}
-
-impl Out {
-    /// Begins a nested message. Its length is known when it ends; one byte is
-    /// kept free for it.
-    fn open(&mut self, tag: u8) {
-        self.bytes.extend([tag, 0]);
-        self.open.push(self.bytes.len());
-    }
-
-    /// Ends the innermost message. A length that needs more than the one byte
-    /// moves the contents up: they are hot in the cache, and a second pass to
-    /// know all lengths beforehand costs more.
-    fn close(&mut self) {
-        let Some(start) = self.open.pop() else {
-            return;
-        };
-        let length = self.bytes.len() - start;
-        if let (Ok(short @ 0..0x80), Some(byte)) = (u8::try_from(length), self.bytes.get_mut(start - 1)) {
-            *byte = short;
-            return;
-        }
-        let mut varint = [0; 10];
-        let size = prost::length_delimiter_len(length);
-        // Ten bytes hold any length, so this cannot fail.
-        let _ = prost::encode_length_delimiter(length, &mut varint.as_mut_slice());
-        self.bytes.splice(start - 1..start, varint.into_iter().take(size));
-    }
-
-    fn string(&mut self, tag: u8, value: &str) {
-        self.bytes.push(tag);
-        let _ = prost::encode_length_delimiter(value.len(), &mut self.bytes);
-        self.bytes.extend_from_slice(value.as_bytes());
-    }
-
-    fn number(&mut self, value: f64) -> Result<(), StructError> {
-        if !value.is_finite() {
-            return Err(StructError::new(format_args!("{value} is not a number that JSON knows")));
-        }
-        self.bytes.push(tag::NUMBER);
-        self.bytes.extend(value.to_le_bytes());
-        Ok(())
-    }
-
-    fn container(&mut self, tag: u8) -> Result<Container<'_>, StructError> {
-        let (height, depth) = (self.open.len(), self.depth);
-        self.enter(tag)?;
-        Ok(Container { out: self, height, depth, entry: 0 })
-    }
-
-    /// `{"variant": <container>}`
-    fn variant(&mut self, variant: &str, tag: u8) -> Result<Container<'_>, StructError> {
-        let (height, depth) = (self.open.len(), self.depth);
-        self.enter(tag::STRUCT)?;
-        self.open(tag::STRUCT_ENTRY);
-        self.string(tag::ENTRY_KEY, variant);
-        self.open(tag::ENTRY_VALUE);
-        self.enter(tag)?;
-        Ok(Container { out: self, height, depth, entry: 0 })
-    }
-
-    fn enter(&mut self, tag: u8) -> Result<(), StructError> {
-        if self.depth == MAX_DEPTH {
-            return Err(StructError::too_deep());
-        }
-        self.depth += 1;
-        self.open(tag);
-        Ok(())
-    }
-}
-
-/// An object or a list that is being written.
-struct Container<'a> {
-    out: &'a mut Out,
-    /// What `open` and `depth` go back to when it ends.
-    height: usize,
-    depth: usize,
-    /// Where the contents of the present map entry begin.
-    entry: usize,
-}
-
-impl Container<'_> {
-    fn item<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), StructError> {
-        self.out.open(tag::LIST_ITEM);
-        value.serialize(&mut *self.out)?;
-        self.out.close();
-        Ok(())
-    }
-
-    fn key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), StructError> {
-        self.out.open(tag::STRUCT_ENTRY);
-        self.entry = self.out.bytes.len();
-        key.serialize(&mut *self.out)?;
-        // A string as Value and as key differ in the tag alone.
-        match self.out.bytes.get_mut(self.entry) {
-            Some(tag) if *tag == tag::STRING => *tag = tag::ENTRY_KEY,
-            _ => return Err(StructError::new("the key of a map must be a string")),
-        }
-        Ok(())
-    }
-
-    fn value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), StructError> {
-        self.out.open(tag::ENTRY_VALUE);
-        value.serialize(&mut *self.out).map_err(|error| self.at_entry(error))?;
-        self.out.close();
-        self.out.close();
-        Ok(())
-    }
-
-    #[cold]
-    fn at_entry(&self, error: StructError) -> StructError {
-        let entry = self.out.bytes.get(self.entry..).unwrap_or_default();
-        match Fields::new(entry).next() {
-            Ok(Some((_, Payload::Bytes(key)))) => error.at_key(key),
-            _ => error,
-        }
-    }
-
-    fn close(self) {
-        while self.out.open.len() > self.height {
-            self.out.close();
-        }
-        self.out.depth = self.depth;
     }
 }
 
