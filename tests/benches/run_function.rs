@@ -13,6 +13,10 @@ use serde_json::{Map, Value, json};
 
 const RESOURCES: usize = 30;
 
+/// As the programs have it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() {
     divan::main();
 }

@@ -12,6 +12,10 @@ use serde_json::json;
 /// A small platform's candidates (the default catalog's own), and ever larger ones.
 const SIZES: [usize; 4] = [7, 100, 1_000, 10_000];
 
+/// As the programs have it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() {
     divan::main();
 }

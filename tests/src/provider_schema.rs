@@ -132,7 +132,7 @@ impl Kind {
         let from_rules = self.rules.iter().filter_map(|rule| {
             let value = rule.path.iter().try_fold(object, |value, field| value.get(field))?;
             let resolver = Resolver::new([("self", value)].into_iter().collect());
-            match rule.expression.evaluate(&resolver) {
+            match rule.expression.evaluate(&resolver).map(Arc::unwrap_or_clone) {
                 Ok(Value::Bool(true)) => None,
                 Ok(_) => Some(format!(".{}: {}", rule.path.join("."), rule.message)),
                 Err(error) => Some(format!(".{}: {error}", rule.path.join("."))),

@@ -199,11 +199,13 @@ impl Compiler<'_> {
                 &format!("refers to the resource {name:?}, which does not exist here{hint}; there are {}", resources.join(", ")),
             );
         }
-        let mut needs = Needs { observed: all.observed, credentials: all.variables.contains("credentials") };
+        let credentials = all.variables.contains("credentials");
+        let mut needs = Needs { observed: all.observed, vars: all.vars.clone(), credentials };
         for name in &all.vars {
             match vars.get(name) {
                 Some(more) => {
                     needs.observed.extend(more.observed.iter().cloned());
+                    needs.vars.extend(more.vars.iter().cloned());
                     needs.credentials |= more.credentials;
                 }
                 None => {

@@ -1,5 +1,7 @@
 //! Kubernetes objects of rendered templates: names, labels, flavour, and what every managed resource needs.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use idp_crds::candidate::ProviderConfigRef;
 use idp_crds::contract::Request;
@@ -59,7 +61,7 @@ impl<'a> Labels<'a> {
                 labels.insert(names::PRODUCT, Tree::Text(self.product));
                 labels.insert(names::PROVIDER, Tree::Text(&placement.provider));
                 labels.insert(names::REGION, Tree::Text(&placement.region));
-                labels.insert(names::SEQUENCE, Tree::Value(Value::String(placement.sequence.to_string())));
+                labels.insert(names::SEQUENCE, Tree::Owned(placement.sequence.to_string()));
                 labels.insert(names::RESOURCE, Tree::Text(resource));
                 if stateful {
                     labels.insert(names::STATEFUL, Tree::Text("true"));
@@ -101,7 +103,9 @@ fn managed_spec<'a>(spec: &mut Fields<'a>, flavour: Flavour, config: &'a Provide
     });
     if flavour == Flavour::Namespaced {
         spec.remove("deletionPolicy");
-        spec.child("providerConfigRef", |reference| reference.insert_default("kind", || Tree::Value(json!(config.kind))));
+        spec.child("providerConfigRef", |reference| {
+            reference.insert_default("kind", || Tree::Value(Arc::new(json!(config.kind))))
+        });
         local_secret_references(spec);
     }
 }
@@ -144,13 +148,13 @@ fn localise(tree: &mut Tree<'_>, reference: bool) {
             local_secret_references(fields);
         }
         Tree::List(items) => items.iter_mut().for_each(|item| localise(item, false)),
-        Tree::Value(value) => localise_value(value, reference),
+        Tree::Value(value) => localise_value(Arc::make_mut(value), reference),
         Tree::Literal(literal) if names_a_namespace(literal, reference) => {
             let mut value = literal.clone();
             localise_value(&mut value, reference);
-            *tree = Tree::Value(value);
+            *tree = Tree::Value(Arc::new(value));
         }
-        Tree::Literal(_) | Tree::Text(_) => {}
+        Tree::Literal(_) | Tree::Text(_) | Tree::Owned(_) => {}
     }
 }
 

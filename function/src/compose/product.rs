@@ -100,6 +100,8 @@ pub(super) struct NoticePlan {
 pub(super) struct Needs {
     /// Resources.
     pub(super) observed: BTreeSet<String>,
+    /// Computed variables, also those that other variables are computed from.
+    pub(super) vars: BTreeSet<String>,
     /// The workload's credentials.
     pub(super) credentials: bool,
 }

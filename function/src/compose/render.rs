@@ -1,6 +1,8 @@
 //! A product rendered for one placement: objects, what is withheld and why, connection, effective values, notices.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use idp_crds::contract::Request;
@@ -95,6 +97,7 @@ pub fn render(product: &Product, plan: &ProviderPlan, inputs: Inputs<'_>, observ
         names: Value::Object(Map::new()),
         vars: Value::Object(Map::new()),
         seen: Value::Object(Map::new()),
+        failed: BTreeMap::new(),
         memo: Memo::new(plan.slots),
         placement_id: inputs.placement.id(),
         rendering: Rendering::default(),
@@ -119,6 +122,8 @@ struct Renderer<'a> {
     names: Value,
     vars: Value,
     seen: Value,
+    /// Variables without a value, and why.
+    failed: BTreeMap<&'a str, EvalError>,
     memo: Memo,
     placement_id: String,
     rendering: Rendering,
@@ -164,9 +169,11 @@ impl<'a> Renderer<'a> {
     /// A variable that cannot be computed yet is left out: what reads it then waits for the same.
     fn variables(&mut self) {
         for (name, template) in &self.plan.variables {
-            let value = template.evaluate(&self.resolver()).map(Value::from);
-            if let Ok(value) = value {
-                set(&mut self.vars, name, value);
+            match template.evaluate(&self.resolver()).map(Value::from) {
+                Ok(value) => set(&mut self.vars, name, value),
+                Err(error) => {
+                    self.failed.insert(name, error);
+                }
             }
         }
     }
@@ -181,6 +188,7 @@ impl<'a> Renderer<'a> {
         match self.try_resource(plan) {
             Ok(()) => {}
             Err(error) => {
+                let error = self.cause(plan, &error);
                 let missing: Vec<&str> =
                     plan.needs.observed.iter().filter(|name| !self.is_complete(name)).map(String::as_str).collect();
                 let waiting = !plan.needs.observed.is_empty();
@@ -195,6 +203,13 @@ impl<'a> Renderer<'a> {
                 self.withhold(plan, waiting, reason);
             }
         }
+    }
+
+    /// That a variable is not there says less than why: the first of them that failed.
+    fn cause<'e>(&'e self, plan: &ResourcePlan, error: &'e EvalError) -> &'e EvalError {
+        let of_a_variable = self.failed.keys().any(|name| error.reason == format!("there is no {name:?}"));
+        let mut failed = self.plan.variables.iter().filter(|(name, _)| plan.needs.vars.contains(name));
+        failed.find_map(|(name, _)| self.failed.get(name.as_str())).filter(|_| of_a_variable).unwrap_or(error)
     }
 
     fn is_complete(&self, resource: &str) -> bool {
@@ -264,7 +279,10 @@ impl<'a> Renderer<'a> {
             suffix.push_str(&short_hash(&content.to_string()));
         }
         let key = resource_key(&self.placement_id, &plan.name, &suffix);
-        let name = object_name(identity, &self.product.name, placement, &plan.name, &suffix);
+        let name = match self.names.get(&plan.name).and_then(Value::as_str) {
+            Some(known) if suffix.is_empty() => Cow::Borrowed(known),
+            _ => Cow::Owned(object_name(identity, &self.product.name, placement, &plan.name, &suffix)),
+        };
         let labels = Labels { request, product: &self.product.name, placement };
         let object = object::finish(rendered.into_fields().unwrap_or_default(), plan, identity, labels, &name);
         let object = to_struct(&object)
@@ -279,7 +297,15 @@ impl<'a> Renderer<'a> {
                 truth(condition, &resolver.with("observed", &seen)).unwrap_or(false)
             }
         };
-        Ok(Composed { key, resource: plan.name.clone(), name, object, ready, stateful: plan.stateful, immutable: plan.immutable })
+        Ok(Composed {
+            key,
+            resource: plan.name.clone(),
+            name: name.into_owned(),
+            object,
+            ready,
+            stateful: plan.stateful,
+            immutable: plan.immutable,
+        })
     }
 
     fn outcome(&mut self) {
@@ -333,8 +359,8 @@ fn set(object: &mut Value, field: &str, value: Value) {
 }
 
 fn truth(condition: &Expression, resolver: &Resolver<'_>) -> Result<bool, EvalError> {
-    match condition.evaluate(resolver)? {
-        Value::Bool(truth) => Ok(truth),
+    match &*condition.evaluate(resolver)? {
+        Value::Bool(truth) => Ok(*truth),
         other => {
             Err(EvalError { expression: condition.source().to_owned(), reason: format!("must be true or false, not {other}") })
         }
@@ -344,7 +370,7 @@ fn truth(condition: &Expression, resolver: &Resolver<'_>) -> Result<bool, EvalEr
 fn items(list: &Expression, resolver: &Resolver<'_>) -> Result<Vec<Value>, EvalError> {
     /// The most objects one template makes.
     const MOST: usize = 256;
-    match list.evaluate(resolver)? {
+    match Arc::unwrap_or_clone(list.evaluate(resolver)?) {
         Value::Array(items) if items.len() <= MOST => Ok(items),
         Value::Array(items) => {
             let reason = format!("yields {} items; at most {MOST} objects are made of one template", items.len());

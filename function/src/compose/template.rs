@@ -84,7 +84,7 @@ impl Template {
         match self {
             Template::Literal(value) => Ok(Tree::Literal(value)),
             Template::Expression(expression) => expression.evaluate(resolver).map(Tree::Value),
-            Template::Text(pieces) => text(pieces, resolver).map(|text| Tree::Value(Value::String(text))),
+            Template::Text(pieces) => text(pieces, resolver).map(Tree::Owned),
             Template::List(items) => {
                 let mut list = Vec::with_capacity(items.len());
                 for item in items {
@@ -109,7 +109,7 @@ impl Template {
     }
 
     fn is_left_out(&self, value: &Tree<'_>) -> bool {
-        matches!((self, value), (Template::Expression(_), Tree::Value(Value::Null)))
+        matches!((self, value), (Template::Expression(_), Tree::Value(value)) if value.is_null())
     }
 }
 
@@ -198,8 +198,8 @@ fn text(pieces: &[Piece], resolver: &Resolver<'_>) -> Result<String, EvalError> 
     for piece in pieces {
         match piece {
             Piece::Literal(literal) => text.push_str(literal),
-            Piece::Expression(expression) => match expression.evaluate(resolver)? {
-                Value::String(value) => text.push_str(&value),
+            Piece::Expression(expression) => match &*expression.evaluate(resolver)? {
+                Value::String(value) => text.push_str(value),
                 value @ (Value::Number(_) | Value::Bool(_)) => text.push_str(&value.to_string()),
                 other => {
                     let kind = if other.is_null() { "null" } else { "a list or map" };

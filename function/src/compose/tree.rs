@@ -1,6 +1,7 @@
 //! A rendered object in the making: what is literal in its template is borrowed from there.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 use serde_json::Value;
@@ -12,8 +13,10 @@ pub enum Tree<'a> {
     Literal(&'a Value),
     /// A text that exists elsewhere.
     Text(&'a str),
+    /// A text made here.
+    Owned(String),
     /// What an expression has yielded.
-    Value(Value),
+    Value(Arc<Value>),
     /// A list with something computed in it.
     List(Vec<Tree<'a>>),
     /// An object with something computed in it.
@@ -32,9 +35,12 @@ impl<'a> Tree<'a> {
             Tree::Literal(Value::Object(fields)) => {
                 Some(Fields(fields.iter().map(|(name, value)| (Cow::Borrowed(name.as_str()), Tree::Literal(value))).collect()))
             }
-            Tree::Value(Value::Object(fields)) => {
-                Some(Fields(fields.into_iter().map(|(name, value)| (Cow::Owned(name), Tree::Value(value))).collect()))
-            }
+            Tree::Value(value) => match Arc::unwrap_or_clone(value) {
+                Value::Object(fields) => Some(Fields(
+                    fields.into_iter().map(|(name, value)| (Cow::Owned(name), Tree::Value(Arc::new(value)))).collect(),
+                )),
+                _ => None,
+            },
             _ => None,
         }
     }
@@ -114,6 +120,7 @@ impl Serialize for Tree<'_> {
         match self {
             Tree::Literal(value) => value.serialize(serializer),
             Tree::Text(text) => serializer.serialize_str(text),
+            Tree::Owned(text) => serializer.serialize_str(text),
             Tree::Value(value) => value.serialize(serializer),
             Tree::List(items) => serializer.collect_seq(items),
             Tree::Object(fields) => fields.serialize(serializer),
@@ -132,7 +139,8 @@ impl From<Tree<'_>> for Value {
         match tree {
             Tree::Literal(value) => value.clone(),
             Tree::Text(text) => Value::String(text.to_owned()),
-            Tree::Value(value) => value,
+            Tree::Owned(text) => Value::String(text),
+            Tree::Value(value) => Arc::unwrap_or_clone(value),
             Tree::List(items) => Value::Array(items.into_iter().map(Value::from).collect()),
             Tree::Object(fields) => fields.into(),
         }

@@ -3,6 +3,7 @@
 //! An object's bytes are no key: Crossplane's encoder writes maps in random order. Its uid and resourceVersion are. On a
 //! laptop objects have none worth trusting, and catalogs are made anew each time.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -30,30 +31,41 @@ pub(super) struct Loaded {
 pub(super) struct Catalogs {
     embedded: OnceLock<Arc<Loaded>>,
     /// Most recently used last.
-    kept: Mutex<Vec<(Key, Arc<Loaded>)>>,
-    products: Mutex<Vec<(Version, Arc<Product>)>>,
+    kept: Mutex<Vec<(Key<'static>, Arc<Loaded>)>>,
+    products: Mutex<Vec<(Version<'static>, Arc<Product>)>>,
 }
 
 /// Which version of which object.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Version {
-    #[serde(default)]
-    uid: String,
-    #[serde(default)]
-    resource_version: String,
+struct Version<'r> {
+    #[serde(borrow, default)]
+    uid: Cow<'r, str>,
+    #[serde(borrow, default)]
+    resource_version: Cow<'r, str>,
     /// Only what is in a cluster has one: rendering tools make up the other two.
-    #[serde(default)]
-    creation_timestamp: Option<String>,
+    #[serde(borrow, default)]
+    creation_timestamp: Cow<'r, str>,
 }
 
 #[derive(Deserialize)]
-struct Versioned {
-    #[serde(default)]
-    metadata: Option<Version>,
+struct Versioned<'r> {
+    #[serde(borrow, default)]
+    metadata: Option<Version<'r>>,
 }
 
-type Key = Vec<Version>;
+type Key<'r> = Vec<Version<'r>>;
+
+impl Version<'_> {
+    fn into_owned(self) -> Version<'static> {
+        let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        Version {
+            uid: owned(self.uid),
+            resource_version: owned(self.resource_version),
+            creation_timestamp: owned(self.creation_timestamp),
+        }
+    }
+}
 
 impl Catalogs {
     /// The catalog that is built in.
@@ -91,7 +103,7 @@ impl Catalogs {
             if kept.len() >= KEPT {
                 kept.remove(0);
             }
-            kept.push((key, Arc::clone(&loaded)));
+            kept.push((key.into_iter().map(Version::into_owned).collect(), Arc::clone(&loaded)));
         }
         Ok(loaded)
     }
@@ -129,23 +141,23 @@ impl Catalogs {
         Ok(Loaded { catalog, rejected })
     }
 
-    fn compiled(&self, version: &Version) -> Option<Arc<Product>> {
+    fn compiled(&self, version: &Version<'_>) -> Option<Arc<Product>> {
         let products = self.products.lock().unwrap_or_else(PoisonError::into_inner);
         products.iter().find(|(other, _)| other == version).map(|(_, product)| Arc::clone(product))
     }
 
-    fn keep(&self, version: Option<Version>, product: Arc<Product>) -> Arc<Product> {
+    fn keep(&self, version: Option<Version<'_>>, product: Arc<Product>) -> Arc<Product> {
         if let Some(version) = version {
             let mut products = self.products.lock().unwrap_or_else(PoisonError::into_inner);
             products.retain(|(other, _)| other.uid != version.uid);
-            products.push((version, Arc::clone(&product)));
+            products.push((version.into_owned(), Arc::clone(&product)));
         }
         product
     }
 }
 
 /// The key of these objects; none where one of them is not in a cluster.
-fn key(objects: &[(&'static str, &[v1::Resource])]) -> Result<Option<Key>, Failure> {
+fn key<'r>(objects: &[(&'static str, &'r [v1::Resource])]) -> Result<Option<Key<'r>>, Failure> {
     let mut key = Vec::new();
     for (_, items) in objects {
         for item in *items {
@@ -156,15 +168,16 @@ fn key(objects: &[(&'static str, &[v1::Resource])]) -> Result<Option<Key>, Failu
             }
         }
         // Between kinds: nothing that an object could have.
-        key.push(Version { uid: String::new(), resource_version: String::new(), creation_timestamp: None });
+        key.push(Version { uid: "".into(), resource_version: "".into(), creation_timestamp: "".into() });
     }
     Ok(Some(key))
 }
 
-fn version(bytes: &bytes::Bytes) -> Result<Option<Version>, Failure> {
+fn version(bytes: &[u8]) -> Result<Option<Version<'_>>, Failure> {
     let Versioned { metadata } =
         from_struct(bytes).map_err(|error| Failure::invalid(format!("a required resource cannot be read: {error}")))?;
-    Ok(metadata.filter(|v| v.creation_timestamp.is_some() && !v.uid.is_empty() && !v.resource_version.is_empty()))
+    let known = |v: &Version<'_>| !(v.creation_timestamp.is_empty() || v.uid.is_empty() || v.resource_version.is_empty());
+    Ok(metadata.filter(known))
 }
 
 fn join<T: ToString>(errors: &[T]) -> String {

@@ -19,7 +19,7 @@ pub struct Interner {
 
 /// What the expressions of one [`Interner`] have yielded in one rendering.
 #[derive(Debug)]
-pub struct Memo(Vec<OnceLock<Value>>);
+pub struct Memo(Vec<OnceLock<Arc<Value>>>);
 
 impl Interner {
     /// Compiles `source`, if that has not been done. See [`Expression::compile`].
@@ -56,7 +56,7 @@ impl Memo {
         Memo(vec![OnceLock::new(); slots])
     }
 
-    pub(super) fn slot(&self, slot: usize) -> Option<&OnceLock<Value>> {
+    pub(super) fn slot(&self, slot: usize) -> Option<&OnceLock<Arc<Value>>> {
         self.0.get(slot)
     }
 }

@@ -90,15 +90,15 @@ impl Expression {
     ///
     /// # Errors
     /// A missing key, a wrong type, an overflow, a result that is too large.
-    pub fn evaluate(&self, resolver: &Resolver<'_>) -> Result<Value, EvalError> {
+    pub fn evaluate(&self, resolver: &Resolver<'_>) -> Result<Arc<Value>, EvalError> {
         let Some(kept) = self.slot.and_then(|slot| resolver.memo()?.slot(slot)) else {
-            return self.compute(resolver);
+            return self.compute(resolver).map(Arc::new);
         };
         if let Some(value) = kept.get() {
-            return Ok(value.clone());
+            return Ok(Arc::clone(value));
         }
-        let value = self.compute(resolver)?;
-        Ok(kept.get_or_init(|| value).clone())
+        let value = Arc::new(self.compute(resolver)?);
+        Ok(Arc::clone(kept.get_or_init(|| value)))
     }
 
     fn compute(&self, resolver: &Resolver<'_>) -> Result<Value, EvalError> {

@@ -52,6 +52,11 @@ impl<'de> Fields<'de> {
     }
 
     fn varint(&mut self) -> Result<u64, StructError> {
+        // Nearly all are one byte: tags, and the lengths of names.
+        if let Some((byte @ ..0x80, rest)) = self.rest.split_first() {
+            self.rest = rest;
+            return Ok(u64::from(*byte));
+        }
         let mut value = 0;
         // Seven bits a byte, the lowest first: 64 bits take ten bytes at most.
         for shift in (0..64).step_by(7) {

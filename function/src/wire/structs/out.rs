@@ -58,11 +58,15 @@ impl Out {
             *byte = short;
             return;
         }
-        let mut varint = [0; 10];
-        let size = prost::length_delimiter_len(length);
-        // Ten bytes hold any length, so this cannot fail.
-        let _ = prost::encode_length_delimiter(length, &mut varint.as_mut_slice());
-        self.bytes.splice(start - 1..start, varint.into_iter().take(size));
+        // The length takes the place of the one byte and so many more.
+        let more = prost::length_delimiter_len(length) - 1;
+        let end = self.bytes.len();
+        self.bytes.resize(end + more, 0);
+        self.bytes.copy_within(start..end, start + more);
+        if let Some(mut place) = self.bytes.get_mut(start - 1..start + more) {
+            // It is exactly as long as the length.
+            let _ = prost::encode_length_delimiter(length, &mut place);
+        }
     }
 
     pub(super) fn string(&mut self, tag: u8, value: &str) {

@@ -23,14 +23,33 @@ use super::{MAX_DEPTH, MAX_SAFE_INTEGER, StructError};
 /// Malformed bytes, invalid UTF-8, nesting deeper than [`MAX_DEPTH`], or a
 /// value that `T` does not take.
 pub fn from_struct<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, StructError> {
-    T::deserialize(Node { kind: Kind::Struct(bytes), depth: 1 })
+    T::deserialize(Node { source: Source::Struct(bytes), depth: 1 })
 }
 
-/// One JSON value; objects and lists are still their bytes.
+/// One JSON value, still its bytes: most are never asked for.
 struct Node<'de> {
-    kind: Kind<'de>,
+    source: Source<'de>,
     /// The level of this value's own keys or items.
     depth: usize,
+}
+
+enum Source<'de> {
+    /// The object at the top.
+    Struct(&'de [u8]),
+    /// A `Value` message.
+    Value(&'de [u8]),
+    /// The key of a map entry.
+    Key(&'de [u8]),
+}
+
+impl<'de> Node<'de> {
+    fn kind(&self) -> Result<Kind<'de>, StructError> {
+        match self.source {
+            Source::Struct(bytes) => Ok(Kind::Struct(bytes)),
+            Source::Value(bytes) => Kind::parse(bytes),
+            Source::Key(bytes) => Ok(Kind::String(bytes)),
+        }
+    }
 }
 
 pub(super) enum Kind<'de> {
@@ -77,7 +96,7 @@ impl<'de> Deserializer<'de> for Node<'de> {
     type Error = StructError;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, StructError> {
-        match self.kind {
+        match self.kind()? {
             Kind::Null => visitor.visit_unit(),
             Kind::Bool(value) => visitor.visit_bool(value),
             Kind::Number(value) => visit_number(value, visitor),
@@ -88,7 +107,7 @@ impl<'de> Deserializer<'de> for Node<'de> {
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, StructError> {
-        match self.kind {
+        match self.kind()? {
             Kind::Null => visitor.visit_none(),
             _ => visitor.visit_some(self),
         }
@@ -105,7 +124,7 @@ impl<'de> Deserializer<'de> for Node<'de> {
         _variants: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, StructError> {
-        match self.kind {
+        match self.kind()? {
             Kind::String(bytes) => visitor.visit_enum(utf8(bytes)?.into_deserializer()),
             Kind::Struct(bytes) => {
                 let entries = Entries::new(bytes, self.depth)?;
@@ -123,9 +142,17 @@ impl<'de> Deserializer<'de> for Node<'de> {
         visitor.visit_unit()
     }
 
+    /// The name of a field is compared, not kept: it need not be text.
+    fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, StructError> {
+        match self.source {
+            Source::Key(bytes) => visitor.visit_borrowed_bytes(bytes),
+            _ => self.deserialize_any(visitor),
+        }
+    }
+
     forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string
-        bytes byte_buf unit unit_struct seq tuple tuple_struct map struct identifier
+        bytes byte_buf unit unit_struct seq tuple tuple_struct map struct
     }
 }
 
@@ -230,7 +257,7 @@ impl<'de> MapAccess<'de> for Entries<'de> {
         };
         self.entry = parse_entry(entry)?;
         let (key, _) = self.entry;
-        let key = Node { kind: Kind::String(key), depth: self.depth };
+        let key = Node { source: Source::Key(key), depth: self.depth };
         seed.deserialize(key).map(Some)
     }
 
@@ -241,7 +268,7 @@ impl<'de> MapAccess<'de> for Entries<'de> {
 }
 
 fn read_value<'de, S: DeserializeSeed<'de>>(value: &'de [u8], depth: usize, seed: S) -> Result<S::Value, StructError> {
-    seed.deserialize(Node { kind: Kind::parse(value)?, depth: depth + 1 })
+    seed.deserialize(Node { source: Source::Value(value), depth: depth + 1 })
 }
 
 /// Key and value of a map entry; either may be left out when it is empty.

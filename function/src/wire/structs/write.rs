@@ -7,6 +7,9 @@ use super::StructError;
 use super::fields::{Fields, Payload};
 use super::out::{Container, Out, tag};
 
+/// What most objects fit into, bytes.
+const TYPICAL: usize = 2048;
+
 /// Writes `value` as the wire bytes of a `google.protobuf.Struct`.
 ///
 /// Keys keep the order in which `value` gives them. Numbers become doubles, as
@@ -17,7 +20,7 @@ use super::out::{Container, Out, tag};
 /// `value` is no object, holds a NaN, an infinity or a map whose keys are no
 /// strings, or nests deeper than [`MAX_DEPTH`](super::MAX_DEPTH).
 pub fn to_struct<T: Serialize + ?Sized>(value: &T) -> Result<Bytes, StructError> {
-    let mut out = Out::default();
+    let mut out = Out::with_capacity(TYPICAL);
     value.serialize(&mut out)?;
     // What stands there now is a Value; the Struct is its one field.
     match Fields::new(&out.bytes).next()? {
