@@ -11,9 +11,13 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use idp_function::server::ops::Readiness;
+use idp_function::server::telemetry::{self, TRACES};
+use tracing::field::Empty;
+use tracing::{Instrument as _, info_span};
 
 use crate::admission::answer::{self, Answer, Denial, Reason, Subject};
 use crate::admission::{Admission, Phase, review};
+use crate::snapshot::Snapshot;
 
 /// The largest review that is read, bytes: two objects of the largest size that the API server takes (3 MiB), and an envelope.
 pub const LARGEST_REVIEW: usize = 7 << 20;
@@ -56,21 +60,40 @@ async fn respond(admission: &Admission, phase: Phase, query: &RawQuery, headers:
         Ok(_) if !is_json(headers) => {
             refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the content type must be application/json: a review is sent as JSON")
         }
-        Ok(body) => review(admission, phase, patience(query), &body).await,
+        Ok(body) => match admission.snapshot.get() {
+            Some(snapshot) => review(admission, &snapshot, phase, patience(query), headers, &body).await,
+            // Judged by an empty catalog everything would be wrong. Whether this stops anybody says the registration.
+            None => refuse(StatusCode::SERVICE_UNAVAILABLE, "the catalog is not read yet: try again"),
+        },
     };
     admission.metrics.answered(phase, started);
     response
 }
 
-async fn review(admission: &Admission, phase: Phase, patience: Duration, body: &[u8]) -> Response {
+async fn review(
+    admission: &Admission,
+    snapshot: &Snapshot,
+    phase: Phase,
+    patience: Duration,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Response {
     let request = match review::read(body) {
         Ok(request) => request,
         Err(error) => return refuse(StatusCode::BAD_REQUEST, &error.to_string()),
     };
-    let answer = tokio::time::timeout(patience, admission.answer(phase, &request)).await.unwrap_or_else(|_| {
+    let span = info_span!(
+        target: TRACES, "review", otel.kind = "server", webhook = phase.name(), uid = %request.uid,
+        operation = ?request.operation, group = %request.kind.group, kind = %request.kind.kind,
+        namespace = %request.namespace, name = %request.name, verdict = Empty
+    );
+    telemetry::follow(&span, headers);
+    let answering = admission.answer(snapshot, phase, &request).instrument(span.clone());
+    let answer = tokio::time::timeout(patience, answering).await.unwrap_or_else(|_| {
         let summary = "the platform could not answer in time, and nothing was changed: try again";
         Answer::Denied(Denial::new(Reason::Unavailable, summary))
     });
+    span.record("verdict", answer.verdict());
     let subject = Subject { group: &request.kind.group, kind: &request.kind.kind, name: &request.name };
     match answer::write(&request.uid, subject, &answer) {
         Ok(body) => ([(header::CONTENT_TYPE, "application/json")], body).into_response(),
