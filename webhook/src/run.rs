@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use idp_function::catalog::{Objects, ReadError, Rejected, embedded};
 use idp_function::server::http;
@@ -31,6 +32,9 @@ use crate::{api, cluster, server};
 
 /// A laptop's certificate lives as long as nobody will keep a process running.
 const LAPTOP_DAYS: i64 = 90;
+
+/// How long a pod's last clients take to learn that it goes: endpoints spread through the cluster in about a second.
+const LINGER: Duration = Duration::from_secs(3);
 
 /// Why the program ended.
 #[derive(Debug, thiserror::Error)]
@@ -149,14 +153,19 @@ async fn serve(options: ServeOptions, shutdown: CancellationToken) -> Result<(),
     }
     info!(address = %options.address, "serving the admission webhook");
 
-    let webhooks = http::Options { tls: Some(tls), ..http::Options::default() };
+    let webhooks = http::Options { tls: Some(tls), linger: LINGER, ..http::Options::default() };
     let routes = server::routes::router(admission, readiness.clone());
     let ops = ops::router(registry, readiness.clone()).merge(api::router(snapshot, placements));
     // Serving ends after the registration has been removed, where that is wanted: until then reviews come in.
     let stopping = CancellationToken::new();
+    // The operator can watch the draining.
+    let drained = CancellationToken::new();
     tokio::join!(
-        http::serve(listener, webhooks, routes, stopping.clone()),
-        http::serve(ops_listener, http::Options::default(), ops, stopping.clone()),
+        async {
+            http::serve(listener, webhooks, routes, stopping.clone()).await;
+            drained.cancel();
+        },
+        http::serve(ops_listener, http::Options::default(), ops, drained.clone()),
         async {
             shutdown.cancelled().await;
             // Takes the pod out of the Service while requests in flight are answered.
