@@ -114,17 +114,3 @@ async fn a_collector_that_is_gone_or_silent_costs_nothing() {
         assert!(asked.elapsed() < Duration::from_secs(10), "{what}: ends after {:?}", asked.elapsed());
     }
 }
-
-#[tokio::test]
-async fn an_address_that_is_none_is_said_at_once() {
-    let output = std::process::Command::new(super::fixture::program("idp-webhook"))
-        .args(["--catalog=embedded", "--otlp-endpoint=not an address", "--address=127.0.0.1:0", "--metrics-address=127.0.0.1:0"])
-        .output()
-        .unwrap();
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(3), "{said}");
-    assert!(
-        said.starts_with("error: cannot send traces to \"not an address\" (--otlp-endpoint, OTEL_EXPORTER_OTLP_ENDPOINT)"),
-        "{said}"
-    );
-}

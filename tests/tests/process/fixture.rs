@@ -1,21 +1,14 @@
 //! Our programs as processes.
 
 use std::net::{SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use idp_tests::cluster::{Process, Program};
+use idp_tests::cluster::{Process, Program, our_program};
 use idp_tests::https::{Connection, Trust};
 use idp_tests::pki::{Authority, MountedSecret};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-
-/// One of our programs.
-pub fn program(name: &str) -> PathBuf {
-    let tests = std::env::current_exe().unwrap();
-    tests.parent().and_then(Path::parent).unwrap().join(name)
-}
 
 pub fn free_address() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
@@ -41,7 +34,7 @@ impl Webhook {
         let authority = Authority::new();
         let secret = MountedSecret::new(&authority.issue("localhost"), &authority.certificate);
         let (address, ops, dir) = (free_address(), free_address(), TempDir::new().unwrap());
-        let mut program = Program::new("webhook", &program("idp-webhook"))
+        let mut program = Program::new("webhook", &our_program("idp-webhook"))
             .args(["--catalog=embedded".to_owned(), format!("--address={address}"), format!("--metrics-address={ops}")])
             .env("TLS_SERVER_CERTS_DIR", secret.path())
             .env("RUST_LOG", "warn,idp_webhook::run=info");

@@ -9,12 +9,12 @@ use function_sdk_rust::proto::v1::function_runner_service_client::FunctionRunner
 use idp_crds::names::PLACEMENT_REASON;
 use idp_function::catalog::embedded;
 use idp_function::wire::{from_struct, to_struct, v1};
-use idp_tests::cluster::Program;
+use idp_tests::cluster::{Program, our_program};
 use prost::Message as _;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::fixture::{Webhook, free_address, program, response, review};
+use super::fixture::{Webhook, free_address, response, review};
 
 /// Claims of all products, tiers and environments, with and without ha.
 fn claims() -> Vec<Value> {
@@ -70,7 +70,8 @@ async fn stamped(claims: &[Value]) -> Vec<Result<String, String>> {
 
 /// What `idp schedule` answers.
 fn scheduled(claims: &[Value]) -> Vec<Result<String, String>> {
-    let mut process = Command::new(program("idp")).arg("schedule").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut process =
+        Command::new(our_program("idp")).arg("schedule").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut questions = process.stdin.take().unwrap();
     let lines: String = claims
         .iter()
@@ -108,7 +109,7 @@ fn text_of<'l>(line: &'l str, key: &str) -> &'l str {
 /// What the function decides for the composite resources of these claims.
 async fn composed(claims: &[Value]) -> Vec<Result<String, String>> {
     let (address, dir) = (free_address(), TempDir::new().unwrap());
-    let process = Program::new("function", &program("idp"))
+    let process = Program::new("function", &our_program("idp"))
         .args(["serve", "--insecure", "--metrics-address=", &format!("--address={address}")])
         .start(dir.path());
     let mut client = loop {

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use idp_tests::cluster::{Process, Program};
+use idp_tests::cluster::{Process, Program, our_program};
 use idp_tests::https::{Connection, Trust};
 use idp_tests::pki::{Authority, MountedSecret};
 use tempfile::TempDir;
 
-use super::fixture::{claim, ended, free_address, program, review, signal_to};
+use super::fixture::{claim, ended, free_address, review, signal_to};
 
 /// A webhook of a cluster whose API server takes connections and says nothing.
 async fn in_a_silent_cluster(
@@ -29,7 +29,7 @@ async fn in_a_silent_cluster(
     );
     std::fs::write(&kubeconfig, config).unwrap();
     let address = free_address();
-    let process = Program::new("webhook", &program("idp-webhook"))
+    let process = Program::new("webhook", &our_program("idp-webhook"))
         .args([format!("--address={address}"), format!("--metrics-address={}", free_address())])
         .args([format!("--url=https://{address}")])
         .env("TLS_SERVER_CERTS_DIR", secret.path())
