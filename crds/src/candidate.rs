@@ -6,6 +6,7 @@ use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::condition::ConfigurationStatus;
 use crate::schema;
 
 /// One placement target: a provider's region, with the runtime cluster and network that serve it.
@@ -17,12 +18,19 @@ use crate::schema;
     category = "idp",
     doc = "One place where workloads can run: a provider's region, with the runtime cluster and network that serve it.",
     derive = "PartialEq",
+    status = "ConfigurationStatus",
     printcolumn(name = "Provider", type_ = "string", json_path = ".spec.provider"),
     printcolumn(name = "Region", type_ = "string", json_path = ".spec.region"),
     printcolumn(name = "Cluster", type_ = "string", json_path = ".spec.runtimeCluster"),
     printcolumn(name = "Healthy", type_ = "boolean", json_path = ".spec.healthy"),
     printcolumn(name = "Capabilities", type_ = "string", json_path = ".spec.capabilities"),
     printcolumn(name = "Order", type_ = "integer", json_path = ".spec.order", priority = 1),
+    printcolumn(
+        name = "Accepted",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Accepted\")].status",
+        description = "whether the platform decides by it"
+    ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

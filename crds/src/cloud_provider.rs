@@ -1,6 +1,6 @@
 //! `CloudProvider`: a cloud's health, by the operator's switch and by the circuit breaker.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, MicroTime};
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +18,12 @@ use serde::{Deserialize, Serialize};
     printcolumn(name = "Circuit", type_ = "string", json_path = ".status.state", description = "the circuit breaker"),
     printcolumn(name = "Failures", type_ = "integer", json_path = ".status.consecutiveFailures"),
     printcolumn(name = "Since", type_ = "date", json_path = ".status.openedAt"),
+    printcolumn(
+        name = "Accepted",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Accepted\")].status",
+        description = "whether the platform decides by it"
+    ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -50,7 +56,7 @@ impl Default for CircuitBreakerSpec {
     }
 }
 
-/// What the circuit breaker has seen.
+/// What the circuit breaker has seen, and whether the object is in order.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
 #[serde(rename_all = "camelCase")]
 pub struct CloudProviderStatus {
@@ -69,6 +75,10 @@ pub struct CloudProviderStatus {
     /// The one placement that is let through while half-open, `<namespace>/<name>` and its kind's plural and group.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probe: Option<Probe>,
+    /// `Accepted`: whether the platform decides by this object, and if not, what is wrong with it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["type"]))]
+    pub conditions: Vec<Condition>,
 }
 
 /// The placement that tries a half-open circuit.

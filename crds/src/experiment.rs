@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
+use crate::condition::ConfigurationStatus;
 use crate::schema;
 
 /// Other weights for a share of a tier's placements. The first enabled one whose tier matches applies.
@@ -16,10 +17,17 @@ use crate::schema;
     category = "idp",
     doc = "Other weights for a share of a tier's placements.",
     derive = "PartialEq",
+    status = "ConfigurationStatus",
     printcolumn(name = "Tier", type_ = "string", json_path = ".spec.tier"),
     printcolumn(name = "Share", type_ = "number", json_path = ".spec.trafficShare"),
     printcolumn(name = "Enabled", type_ = "boolean", json_path = ".spec.enabled"),
     printcolumn(name = "Description", type_ = "string", json_path = ".spec.description"),
+    printcolumn(
+        name = "Accepted",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Accepted\")].status",
+        description = "whether the platform decides by it"
+    ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

@@ -2,6 +2,7 @@
 //!
 //! - [`candidate`], [`tier`], [`cloud_provider`], [`product`], [`experiment`], [`feature_flag`]: the configuration kinds of
 //!   `platform.example.org/v1alpha1`, all cluster-scoped;
+//! - [`condition`]: what such an object says of itself;
 //! - [`contract`]: the developer's side, a request read from a claim and every error in it;
 //! - [`record`]: the placement decision as it is stamped on a claim;
 //! - [`status`]: the placement as a composite resource reports it;
@@ -12,6 +13,7 @@
 
 pub mod candidate;
 pub mod cloud_provider;
+pub mod condition;
 pub mod contract;
 pub mod crd;
 pub mod experiment;

@@ -11,6 +11,7 @@ use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::condition::ConfigurationStatus;
 use crate::schema;
 
 /// A managed service: its API, its parameters, and its resources on every provider.
@@ -22,10 +23,17 @@ use crate::schema;
     category = "idp",
     doc = "A managed service that developers can ask for: its API, its parameters, its resources on every provider.",
     derive = "PartialEq",
+    status = "ConfigurationStatus",
     printcolumn(name = "Claim", type_ = "string", json_path = ".spec.api.claimKind"),
     printcolumn(name = "Group", type_ = "string", json_path = ".spec.api.group"),
     printcolumn(name = "Stateful", type_ = "boolean", json_path = ".spec.stateful"),
     printcolumn(name = "Description", type_ = "string", json_path = ".spec.description"),
+    printcolumn(
+        name = "Accepted",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Accepted\")].status",
+        description = "whether the platform decides by it"
+    ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
+use crate::condition::ConfigurationStatus;
 use crate::schema;
 
 /// A class of service: recovery objectives, the capabilities a place must have, and the weights of its scores.
@@ -18,6 +19,7 @@ use crate::schema;
     category = "idp",
     doc = "A class of service: recovery objectives, the capabilities a place must have, and the weights of its scores.",
     derive = "PartialEq",
+    status = "ConfigurationStatus",
     printcolumn(
         name = "RTO",
         type_ = "integer",
@@ -32,6 +34,12 @@ use crate::schema;
     ),
     printcolumn(name = "Requires", type_ = "string", json_path = ".spec.requiredCapabilities"),
     printcolumn(name = "Failover", type_ = "boolean", json_path = ".spec.failover.enabled"),
+    printcolumn(
+        name = "Accepted",
+        type_ = "string",
+        json_path = ".status.conditions[?(@.type==\"Accepted\")].status",
+        description = "whether the platform decides by it"
+    ),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

@@ -39,6 +39,8 @@ impl Trust {
 /// A connection.
 pub struct Connection {
     stream: TlsStream<TcpStream>,
+    /// Headers of every request beyond the usual.
+    headers: String,
     /// What has been read of the next answer.
     buffer: Vec<u8>,
 }
@@ -64,7 +66,12 @@ impl Connection {
         tcp.set_nodelay(true)?;
         let name = ServerName::try_from("localhost").map_err(io::Error::other)?;
         let stream = TlsConnector::from(Arc::clone(&trust.0)).connect(name, tcp).await?;
-        Ok(Connection { stream, buffer: Vec::with_capacity(16 << 10) })
+        Ok(Connection { stream, headers: String::new(), buffer: Vec::with_capacity(16 << 10) })
+    }
+
+    /// Sends `headers`, each ended by CRLF, with every request from now on.
+    pub fn add_headers(&mut self, headers: &str) {
+        self.headers.push_str(headers);
     }
 
     /// Posts JSON.
@@ -81,8 +88,9 @@ impl Connection {
     /// When the connection breaks.
     pub async fn send(&mut self, path: &str, content_type: &str, body: &[u8]) -> io::Result<Reply> {
         let mut request = format!(
-            "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: {content_type}\r\ncontent-length: {}\r\naccept: application/json\r\n\r\n",
-            body.len()
+            "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: {content_type}\r\ncontent-length: {}\r\naccept: application/json\r\n{}\r\n",
+            body.len(),
+            self.headers
         )
         .into_bytes();
         request.extend_from_slice(body);

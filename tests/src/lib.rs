@@ -4,6 +4,7 @@
 
 pub mod cluster;
 pub mod https;
+pub mod pki;
 pub mod provider_schema;
 pub mod sim;
 pub mod simulated_cloud;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{Query, State};
+use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Json, Router};
 use idp_crds::cloud_provider::CircuitState;
@@ -11,7 +12,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::placements::{Placed, Placements};
-use crate::snapshot::SharedSnapshot;
+use crate::snapshot::{SharedSnapshot, Snapshot};
 
 #[derive(Clone)]
 struct Sources {
@@ -28,9 +29,17 @@ pub fn router(snapshot: SharedSnapshot, placements: Arc<Placements>) -> Router {
         .with_state(Sources { snapshot, placements })
 }
 
+impl Sources {
+    fn snapshot(&self) -> Result<Arc<Snapshot>, (StatusCode, &'static str)> {
+        self.snapshot.get().ok_or((StatusCode::SERVICE_UNAVAILABLE, "the catalog is not read yet\n"))
+    }
+}
+
+type Answer = Result<Json<Value>, (StatusCode, &'static str)>;
+
 /// Every product, with the parameters that it takes.
-async fn products(State(sources): State<Sources>) -> Json<Value> {
-    let snapshot = sources.snapshot.load();
+async fn products(State(sources): State<Sources>) -> Answer {
+    let snapshot = sources.snapshot()?;
     let products = snapshot.catalog.products().iter().map(|product| {
         let spec = &product.spec;
         let providers: Vec<&str> = product.providers().map(|(name, _)| name).collect();
@@ -43,19 +52,19 @@ async fn products(State(sources): State<Sources>) -> Json<Value> {
             "parameters": spec.parameters,
         })
     });
-    Json(json!({ "products": products.collect::<Vec<_>>() }))
+    Ok(Json(json!({ "products": products.collect::<Vec<_>>() })))
 }
 
 /// Every provider that a CloudProvider or a Candidate names.
-async fn health(State(sources): State<Sources>) -> Json<Value> {
-    let snapshot = sources.snapshot.load();
+async fn health(State(sources): State<Sources>) -> Answer {
+    let snapshot = sources.snapshot()?;
     let objects = &snapshot.objects;
     let mut names: Vec<&str> = objects.providers.iter().map(|provider| provider.name.as_str()).collect();
     names.extend(objects.candidates.iter().map(|candidate| candidate.spec.provider.as_str()));
     names.sort_unstable();
     names.dedup();
     let all: Map<String, Value> = names.into_iter().map(|name| (name.to_owned(), provider_health(objects, name))).collect();
-    Json(json!({ "providers": all }))
+    Ok(Json(json!({ "providers": all })))
 }
 
 fn provider_health(objects: &Objects, name: &str) -> Value {

@@ -78,8 +78,8 @@ impl Metrics {
             circuits.clone(),
         );
         Metrics {
-            mutating: admission.get_or_create_owned(&Webhook { webhook: "mutating" }),
-            validating: admission.get_or_create_owned(&Webhook { webhook: "validating" }),
+            mutating: admission.get_or_create_owned(&Webhook { webhook: Phase::Mutating.name() }),
+            validating: admission.get_or_create_owned(&Webhook { webhook: Phase::Validating.name() }),
             scheduling,
             placements,
             gate_rejections,

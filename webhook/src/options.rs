@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use idp_function::server::telemetry::TelemetryArgs;
 
 use crate::admission::DecisionAt;
 
@@ -32,9 +33,9 @@ pub enum Command {
 /// How to serve.
 #[derive(Debug, Args)]
 pub struct ServeOptions {
-    /// Log more, and for people instead of as JSON.
-    #[arg(short, long)]
-    pub debug: bool,
+    /// Logs and traces.
+    #[command(flatten)]
+    pub telemetry: TelemetryArgs,
     /// Where the API server reaches the webhook (HTTPS).
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "0.0.0.0:8443")]
     pub address: SocketAddr,

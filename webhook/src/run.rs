@@ -5,19 +5,20 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use idp_function::catalog::{Objects, ReadError, Rejected, embedded};
 use idp_function::server::http;
 use idp_function::server::ops::{self, Readiness};
 use idp_function::server::runtime::runtime;
 use idp_function::server::shutdown::{ShutdownError, drain_on_signal};
+use idp_function::server::telemetry::{Telemetry, TelemetryError};
 use idp_function::server::tls::{CertificateDir, Pem, ReloadingTls, TlsError};
 use jiff::Timestamp;
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
-use tracing_subscriber::EnvFilter;
 
 use crate::admission::Admission;
 use crate::admission::rights::Rights;
@@ -31,6 +32,9 @@ use crate::{api, cluster, server};
 
 /// A laptop's certificate lives as long as nobody will keep a process running.
 const LAPTOP_DAYS: i64 = 90;
+
+/// How long a pod's last clients take to learn that it goes: endpoints spread through the cluster in about a second.
+const LINGER: Duration = Duration::from_secs(3);
 
 /// Why the program ended.
 #[derive(Debug, thiserror::Error)]
@@ -72,6 +76,9 @@ pub enum RunError {
     /// Signals cannot be handled, or a second one came.
     #[error(transparent)]
     Shutdown(#[from] ShutdownError),
+    /// Traces cannot be sent.
+    #[error(transparent)]
+    Telemetry(#[from] TelemetryError),
 }
 
 fn lines(all: &[impl ToString]) -> String {
@@ -82,13 +89,15 @@ fn lines(all: &[impl ToString]) -> String {
 #[must_use]
 pub fn main(options: Options) -> ExitCode {
     let Options { command, serve } = options;
-    log_to_stderr(serve.debug);
     let running = || {
         runtime().map_err(RunError::Runtime)?.block_on(async {
-            match command {
-                Some(Command::Unregister) => Ok(cluster::unregister().await?),
+            let telemetry = Telemetry::start(&serve.telemetry, "idp-webhook")?;
+            let ended = match command {
+                Some(Command::Unregister) => cluster::unregister().await.map_err(RunError::from),
                 None => run(serve).await,
-            }
+            };
+            telemetry.end().await;
+            ended
         })
     };
     match running() {
@@ -105,24 +114,33 @@ pub fn main(options: Options) -> ExitCode {
 /// # Errors
 /// When the catalog, the certificates, the addresses or the cluster cannot be used.
 pub async fn run(options: ServeOptions) -> Result<(), RunError> {
+    let shutdown = CancellationToken::new();
+    // Signals first: whoever finds us listening, or starting, may stop us.
+    drain_on_signal(shutdown.clone(), serve(options, shutdown)).await??;
+    info!("stopped");
+    Ok(())
+}
+
+async fn serve(options: ServeOptions, shutdown: CancellationToken) -> Result<(), RunError> {
     let listener = listen(options.address).await?;
     let ops_listener = listen(options.metrics_address).await?;
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
     let placements = Arc::new(Placements::default());
     let readiness = Readiness::default();
-    let shutdown = CancellationToken::new();
 
+    let wanted = cluster::Wanted { options: &options, placements: &placements, metrics: &metrics, readiness: &readiness };
     let world = match &options.catalog {
         Some(catalog) => laptop(catalog, &options)?,
-        None => {
-            let wanted = cluster::Wanted { options: &options, placements: &placements, metrics: &metrics, readiness: &readiness };
-            cluster::join(wanted).await?
-        }
+        // An API server that does not answer must not keep us from stopping.
+        None => match shutdown.run_until_cancelled(cluster::join(wanted)).await {
+            Some(joined) => joined?,
+            None => return Ok(()),
+        },
     };
     let World { snapshot, rights, probes, tls, mut background } = world;
     let admission = Arc::new(Admission {
-        snapshot: Arc::clone(&snapshot),
+        snapshot: snapshot.clone(),
         placements: Arc::clone(&placements),
         rights,
         probes,
@@ -135,28 +153,28 @@ pub async fn run(options: ServeOptions) -> Result<(), RunError> {
     }
     info!(address = %options.address, "serving the admission webhook");
 
-    let webhooks = http::Options { tls: Some(tls), ..http::Options::default() };
+    let webhooks = http::Options { tls: Some(tls), linger: LINGER, ..http::Options::default() };
     let routes = server::routes::router(admission, readiness.clone());
     let ops = ops::router(registry, readiness.clone()).merge(api::router(snapshot, placements));
     // Serving ends after the registration has been removed, where that is wanted: until then reviews come in.
     let stopping = CancellationToken::new();
-    let serving = async {
-        tokio::join!(
-            http::serve(listener, webhooks, routes, stopping.clone()),
-            http::serve(ops_listener, http::Options::default(), ops, stopping.clone()),
-            async {
-                shutdown.cancelled().await;
-                // Takes the pod out of the Service while requests in flight are answered.
-                readiness.set(false);
-                background.unregister().await;
-                stopping.cancel();
-            },
-        );
-    };
-    let result = drain_on_signal(shutdown.clone(), serving).await;
+    // The operator can watch the draining.
+    let drained = CancellationToken::new();
+    tokio::join!(
+        async {
+            http::serve(listener, webhooks, routes, stopping.clone()).await;
+            drained.cancel();
+        },
+        http::serve(ops_listener, http::Options::default(), ops, drained.clone()),
+        async {
+            shutdown.cancelled().await;
+            // Takes the pod out of the Service while requests in flight are answered.
+            readiness.set(false);
+            background.unregister().await;
+            stopping.cancel();
+        },
+    );
     background.stopped().await;
-    result?;
-    info!("stopped");
     Ok(())
 }
 
@@ -210,13 +228,4 @@ fn own_certificate(ca_file: Option<&Path>) -> Result<ReloadingTls, RunError> {
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, RunError> {
     TcpListener::bind(address).await.map_err(|source| RunError::Listen { address, source })
-}
-
-/// RUST_LOG, where set, says what to log.
-fn log_to_stderr(debug: bool) {
-    let default = if debug { "debug,h2=info,hyper_util=info,rustls=info" } else { "info" };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
-    // An error means that whoever embeds us logs already.
-    let _ = if debug { subscriber.try_init() } else { subscriber.json().flatten_event(true).with_span_list(false).try_init() };
 }

@@ -3,13 +3,27 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
+use arc_swap::ArcSwapOption;
 use idp_crds::cloud_provider::CircuitState;
 use idp_function::catalog::{Catalog, Objects, Rejected};
 use idp_function::compose::product::Product;
 
-/// The catalog, shared by everything that reads it.
-pub type SharedSnapshot = Arc<ArcSwap<Snapshot>>;
+/// The catalog of this moment, shared by everything that reads it; none before it has been read, which is not an empty one.
+#[derive(Debug, Clone, Default)]
+pub struct SharedSnapshot(Arc<ArcSwapOption<Snapshot>>);
+
+impl SharedSnapshot {
+    /// What is known now.
+    #[must_use]
+    pub fn get(&self) -> Option<Arc<Snapshot>> {
+        self.0.load_full()
+    }
+
+    /// Replaces it for everyone who asks from now on.
+    pub fn set(&self, snapshot: Snapshot) {
+        self.0.store(Some(Arc::new(snapshot)));
+    }
+}
 
 /// The catalog of a moment.
 #[derive(Debug)]
@@ -59,7 +73,9 @@ impl Snapshot {
     /// To be shared.
     #[must_use]
     pub fn shared(self) -> SharedSnapshot {
-        Arc::new(ArcSwap::from_pointee(self))
+        let shared = SharedSnapshot::default();
+        shared.set(self);
+        shared
     }
 }
 

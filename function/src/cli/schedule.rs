@@ -270,12 +270,11 @@ impl Input {
 
     fn state(&self) -> State {
         let mut providers: BTreeMap<String, ProviderHealth> = BTreeMap::new();
-        let healthy = ProviderHealth { healthy: true, circuit: Circuit::Closed };
         for (provider, is_healthy) in &self.health {
-            providers.entry(provider.clone()).or_insert(healthy).healthy = *is_healthy;
+            providers.entry(provider.clone()).or_insert(ProviderHealth::WELL).healthy = *is_healthy;
         }
         for (provider, circuit) in &self.circuit {
-            providers.entry(provider.clone()).or_insert(healthy).circuit = circuit.read();
+            providers.entry(provider.clone()).or_insert(ProviderHealth::WELL).circuit = circuit.read();
         }
         State {
             providers,

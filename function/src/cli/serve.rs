@@ -6,26 +6,25 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use clap::builder::FalseyValueParser;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
-use tracing_subscriber::EnvFilter;
 
 use crate::run;
 use crate::server::function::{self, Settings};
 use crate::server::grpc::FunctionRunner;
 use crate::server::runtime::runtime;
 use crate::server::shutdown::{ShutdownError, drain_on_signal};
+use crate::server::telemetry::{Telemetry, TelemetryArgs, TelemetryError};
 use crate::server::tls::{CertificateDir, ReloadingTls, TlsError};
 
 /// The flags every composition function has, with the names of the Crossplane
 /// SDKs.
 #[derive(Args, Clone, Debug)]
 pub struct ServeArgs {
-    /// Log more, and in a form meant for people instead of JSON.
-    #[arg(short, long, env = "DEBUG", value_parser = FalseyValueParser::new())]
-    pub debug: bool,
+    /// Logs and traces.
+    #[command(flatten)]
+    pub telemetry: TelemetryArgs,
 
     /// Where to listen for Crossplane (gRPC).
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "0.0.0.0:9443", value_parser = parse_address)]
@@ -89,6 +88,9 @@ pub enum ServeError {
     /// Signals cannot be handled, or a second one came.
     #[error(transparent)]
     Shutdown(#[from] ShutdownError),
+    /// Traces cannot be sent.
+    #[error(transparent)]
+    Telemetry(#[from] TelemetryError),
 }
 
 /// Serves the composition function: the whole of `idp serve`.
@@ -112,14 +114,14 @@ pub fn main(args: ServeArgs) -> ExitCode {
 /// draining short.
 pub async fn serve(args: ServeArgs, runner: impl FunctionRunner) -> Result<(), ServeError> {
     let ServeArgs {
-        debug,
+        telemetry,
         address,
         tls_certs_dir,
         insecure,
         max_recv_message_size,
         metrics_address: OptionalAddress(metrics_address),
     } = args;
-    log_to_stderr(debug);
+    let telemetry = Telemetry::start(&telemetry, "idp-function")?;
 
     // Before listening: whoever connects gets an answer.
     let tls = if insecure {
@@ -130,7 +132,7 @@ pub async fn serve(args: ServeArgs, runner: impl FunctionRunner) -> Result<(), S
     };
     let shutdown = CancellationToken::new();
     // Signals first: whoever finds us listening may stop us.
-    drain_on_signal(shutdown.clone(), async {
+    let served = drain_on_signal(shutdown.clone(), async {
         let listener = listen(address, "address").await?;
         let ops = match metrics_address {
             Some(address) => Some(listen(address, "metrics-address").await?),
@@ -140,7 +142,9 @@ pub async fn serve(args: ServeArgs, runner: impl FunctionRunner) -> Result<(), S
         let settings = Settings { listener, tls, ops, message_limit: max_recv_message_size };
         function::serve(settings, runner, shutdown).await.map_err(ServeError::from)
     })
-    .await??;
+    .await;
+    telemetry.end().await;
+    served??;
     info!("stopped");
     Ok(())
 }
@@ -156,15 +160,6 @@ fn certificates(directory: Option<PathBuf>) -> Result<(CertificateDir, Reloading
 
 async fn listen(address: SocketAddr, flag: &'static str) -> Result<TcpListener, ServeError> {
     TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, flag, source })
-}
-
-/// RUST_LOG, where set, says what to log.
-fn log_to_stderr(debug: bool) {
-    let default = if debug { "debug,h2=info,hyper_util=info" } else { "info" };
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
-    // An error means that whoever embeds us logs already.
-    let _ = if debug { subscriber.try_init() } else { subscriber.json().flatten_event(true).with_span_list(false).try_init() };
 }
 
 /// As Go writes them: without an address, all of them.

@@ -95,6 +95,10 @@ impl Function {
         let composite = composite.ok_or_else(|| Failure::invalid("the request has no observed composite resource"))?;
         let composite: Composite =
             from_struct(composite).map_err(|e| Failure::invalid(format!("the composite resource cannot be read: {e}")))?;
+        // For whoever traces; the span is the server's.
+        let span = tracing::Span::current();
+        span.record("kind", &composite.kind).record("name", &composite.metadata.name);
+        span.record("namespace", composite.metadata.namespace.as_deref().unwrap_or_default());
         let seen = Resources::read(&state.resources)
             .map_err(|e| Failure::invalid(format!("a composed resource cannot be read: {e}")))?;
         let case = Case { request, composite: &composite, seen: &seen };

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use indexmap::IndexMap;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use serde_json::Value;
 
 use super::Weights;
@@ -58,6 +58,16 @@ pub struct ProviderHealth {
     pub circuit: Circuit,
 }
 
+impl ProviderHealth {
+    /// Nothing is wrong with it.
+    pub const WELL: Self = ProviderHealth { healthy: true, circuit: Circuit::Closed };
+}
+
+/// Decisions are the same whether a provider that is well is mentioned or not, and so is what is said of them.
+fn unwell<S: Serializer>(providers: &BTreeMap<String, ProviderHealth>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(providers.iter().filter(|(_, health)| **health != ProviderHealth::WELL))
+}
+
 /// Whether a provider's circuit breaker lets a placement through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -89,6 +99,7 @@ pub struct Experiment {
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct State {
     /// Health by provider.
+    #[serde(serialize_with = "unwell")]
     pub providers: BTreeMap<String, ProviderHealth>,
     /// Experiments, in the order in which they are considered.
     pub experiments: Vec<Experiment>,

@@ -8,14 +8,16 @@ use tokio_util::sync::CancellationToken;
 use tonic::Status;
 use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
+use tracing::{field::Empty, info_span};
 
 use super::grpc::{self, FunctionRunner};
 use super::http::{self, Options};
 use super::ops::{self, Readiness};
+use super::telemetry::TRACES;
 use super::tls::{CertificateDir, ReloadingTls};
 use crate::run;
 use crate::wire::v1::function_runner_service_server::SERVICE_NAME;
-use crate::wire::v1::{RunFunctionRequest, RunFunctionResponse};
+use crate::wire::v1::{RunFunctionRequest, RunFunctionResponse, Severity};
 
 /// Crossplane keeps its connection for as long as it lasts; once it ends, it
 /// looks up the function's addresses anew and finds new replicas.
@@ -23,8 +25,27 @@ const MAX_CONNECTION_AGE: Duration = Duration::from_secs(10 * 60);
 
 impl FunctionRunner for run::Function {
     fn run(&self, request: RunFunctionRequest) -> Result<RunFunctionResponse, Status> {
+        let tag = request.meta.as_ref().map(|meta| meta.tag.as_str());
+        let span = info_span!(
+            target: TRACES, "RunFunction", otel.kind = "server", tag,
+            kind = Empty, namespace = Empty, name = Empty, verdict = Empty
+        );
         // Whatever is wrong with a request is told in the answer.
-        Ok(self.answer(&request))
+        let answer = span.in_scope(|| self.answer(&request));
+        span.record("verdict", verdict(&answer));
+        Ok(answer)
+    }
+}
+
+/// The worst that an answer says.
+fn verdict(answer: &RunFunctionResponse) -> &'static str {
+    let says = |severity: Severity| answer.results.iter().any(|result| result.severity() == severity);
+    if says(Severity::Fatal) {
+        "fatal"
+    } else if says(Severity::Warning) {
+        "warning"
+    } else {
+        "normal"
     }
 }
 

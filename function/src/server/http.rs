@@ -5,6 +5,11 @@ use std::pin::pin;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::Version;
+use axum::http::header::{CONNECTION, HeaderValue};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::Response;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
@@ -38,6 +43,9 @@ pub struct Options {
     /// replicas. Meant for HTTP/2, which tells the client which requests were
     /// taken; HTTP/1.1 may close on one that is on its way.
     pub max_connection_age: Option<Duration>,
+    /// How long to go on after the shutdown, for clients that have not heard of it: new connections are taken, and every
+    /// HTTP/1.1 connection ends with its next answer, not between two requests, where one may just be on its way.
+    pub linger: Duration,
     /// How long requests in flight may take once their connection is to end.
     pub drain_timeout: Duration,
 }
@@ -47,22 +55,29 @@ impl Default for Options {
         Self {
             tls: None,
             max_connection_age: None,
+            linger: Duration::ZERO,
             // Within the 30 s a pod gets by default.
             drain_timeout: Duration::from_secs(25),
         }
     }
 }
 
-/// Serves `router` on `listener` until `shutdown`, then closes the listener and
-/// returns when the requests in flight are answered. Dropping the future cuts
-/// them off.
+/// Serves `router` on `listener` until `shutdown`, lingers, then closes the
+/// listener and returns when the requests in flight are answered. Dropping the
+/// future cuts them off.
 pub async fn serve(listener: TcpListener, options: Options, router: Router, shutdown: CancellationToken) {
+    let router = if options.linger.is_zero() { router } else { router.layer(from_fn_with_state(shutdown.clone(), say_goodbye)) };
     // Binds the state once instead of at every connection.
     let router = router.with_state(());
     let mut connections = JoinSet::new();
+    let mut end = pin!(async {
+        shutdown.cancelled().await;
+        sleep(options.linger).await;
+    });
+    let ended = CancellationToken::new();
     loop {
         let (stream, peer) = tokio::select! {
-            () = shutdown.cancelled() => break,
+            () = &mut end => break,
             // Reaps what has ended.
             Some(_) = connections.join_next() => continue,
             accepted = listener.accept() => match accepted {
@@ -73,11 +88,22 @@ pub async fn serve(listener: TcpListener, options: Options, router: Router, shut
                 }
             },
         };
-        let connection = connection(stream, options.clone(), router.clone(), shutdown.clone());
+        let connection = connection(stream, options.clone(), router.clone(), ended.clone());
         connections.spawn(connection.instrument(info_span!("connection", %peer)));
     }
     drop(listener);
+    ended.cancel();
     while connections.join_next().await.is_some() {}
+}
+
+async fn say_goodbye(State(shutdown): State<CancellationToken>, request: Request, next: Next) -> Response {
+    // HTTP/2 has a message of its own for this.
+    let in_the_head = request.version() <= Version::HTTP_11;
+    let mut response = next.run(request).await;
+    if in_the_head && shutdown.is_cancelled() {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
 }
 
 async fn accept_failed(error: &io::Error) {

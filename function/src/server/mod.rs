@@ -4,6 +4,7 @@
 //! - [`tls`] certificates that can be replaced while they are in use
 //! - [`ops`] metrics and probes for the operator's port
 //! - [`shutdown`] what the signals do
+//! - [`telemetry`] logs and traces
 //! - [`runtime`] the threads all of it runs on
 //! - [`grpc`] the function runner service as such a router
 //! - [`function`] all of it put together: the composition function
@@ -15,4 +16,5 @@ mod metrics;
 pub mod ops;
 pub mod runtime;
 pub mod shutdown;
+pub mod telemetry;
 pub mod tls;

@@ -33,7 +33,7 @@ pub(super) fn install_chart(dir: &Path, admin: &User, package: &str) {
 
 /// One of our binaries, built with the same profile as the tests: test programs are in
 /// `target/<profile>/deps`.
-pub(super) fn our_program(name: &str) -> PathBuf {
+pub fn our_program(name: &str) -> PathBuf {
     let tests = std::env::current_exe().expect("the path of the test program");
     let profile = tests.parent().and_then(Path::parent).expect("a target directory");
     let program = profile.join(name);

@@ -7,7 +7,7 @@ use idp_function::server::tls::{CertificateDir, Pem, ReloadingTls};
 use tempfile::TempDir;
 
 use super::client::{Server, connect, echo, tagged};
-use super::pki::{Authority, Identity};
+use idp_tests::pki::{Authority, Identity};
 
 use function_sdk_rust::proto::v1::function_runner_service_client::FunctionRunnerServiceClient;
 

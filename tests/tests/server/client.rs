@@ -15,7 +15,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Error};
 
-use super::pki::{Authority, Identity, MountedSecret};
+use idp_tests::pki::{Authority, Identity, MountedSecret};
 
 pub const MIB: usize = 1 << 20;
 

@@ -25,7 +25,7 @@ fn the_defaults_are_the_sdks() {
     let args = parse(&[]).unwrap();
     assert_eq!(args.address, "0.0.0.0:9443".parse().unwrap());
     assert_eq!(args.metrics_address, OptionalAddress(Some("0.0.0.0:8080".parse().unwrap())));
-    assert!(!args.insecure && !args.debug && args.tls_certs_dir.is_none());
+    assert!(!args.insecure && !args.telemetry.debug && args.tls_certs_dir.is_none());
     assert_eq!(args.max_recv_message_size, 64 << 20);
 }
 
@@ -47,7 +47,7 @@ fn the_sdks_flags_are_accepted() {
     ];
     function_sdk_rust::Args::try_parse_from(["serve"].iter().chain(&flags)).unwrap();
     let args = parse(&flags).unwrap();
-    assert!(args.debug && args.insecure);
+    assert!(args.telemetry.debug && args.insecure);
     assert_eq!(args.max_recv_message_size, 4 << 20);
     assert_eq!(args.metrics_address, OptionalAddress(None));
 }

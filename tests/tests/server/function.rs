@@ -12,7 +12,7 @@ use tonic_health::pb::health_client::HealthClient;
 use tonic_prost::ProstCodec;
 
 use super::client::{MIB, Server, connect, echo, gated, get, tagged};
-use super::pki::Authority;
+use idp_tests::pki::Authority;
 
 const SERVICE: &str = "apiextensions.fn.proto.v1.FunctionRunnerService";
 

@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use tokio_util::sync::CancellationToken;
 
-use super::pki::Authority;
+use idp_tests::pki::Authority;
 
 struct Webhook {
     address: SocketAddr,

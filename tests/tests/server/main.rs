@@ -6,4 +6,3 @@ mod client;
 mod flags;
 mod function;
 mod http;
-mod pki;

@@ -129,7 +129,7 @@ async fn a_decision_is_kept_whatever_happens_to_it_and_to_the_catalog() {
     let stored = webhook.admit(&Review::create(claim())).await.allowed();
     let mut objects = embedded().unwrap();
     objects.candidates.retain(|candidate| candidate.spec.provider != "aws");
-    webhook.snapshot.store(Snapshot::strict(objects).unwrap().into());
+    webhook.snapshot.set(Snapshot::strict(objects).unwrap());
 
     let replaced = Review::update(&stored, |object| {
         object["metadata"].as_object_mut().unwrap().shift_remove("annotations");
@@ -188,7 +188,7 @@ async fn a_stricter_catalog_does_not_keep_people_from_their_labels() {
     let stored = webhook.admit(&Review::create(claim())).await.allowed();
     let mut objects = embedded().unwrap();
     objects.tiers.retain(|tier| tier.name != "medium");
-    webhook.snapshot.store(Snapshot::strict(objects).unwrap().into());
+    webhook.snapshot.set(Snapshot::strict(objects).unwrap());
     webhook.admit(&Review::update(&stored, |object| object["metadata"]["labels"]["team"] = "a".into())).await.allowed();
     let message =
         webhook.admit(&Review::update(&stored, |object| object["spec"]["parameters"]["size"] = "huge".into())).await.refused();

@@ -51,7 +51,7 @@ impl Webhook {
         let snapshot = Snapshot::strict(objects).unwrap().shared();
         let placements = Arc::new(Placements::default());
         let admission = Admission {
-            snapshot: Arc::clone(&snapshot),
+            snapshot: snapshot.clone(),
             placements: Arc::clone(&placements),
             rights: Rights::NoCluster,
             probes: Probes::NoCluster,

@@ -6,4 +6,5 @@ mod claims;
 mod configuration;
 mod fixture;
 mod golden;
+mod read_api;
 mod robustness;

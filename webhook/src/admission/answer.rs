@@ -35,6 +35,15 @@ impl Answer {
     pub fn with_warnings(warnings: Vec<String>) -> Self {
         Answer::Allowed { patch: Patch::default(), warnings }
     }
+
+    /// In one word.
+    #[must_use]
+    pub fn verdict(&self) -> &'static str {
+        match self {
+            Answer::Allowed { .. } => "Allowed",
+            Answer::Denied(denial) => denial.reason.name(),
+        }
+    }
 }
 
 impl From<Denial> for Answer {

@@ -27,7 +27,7 @@ use tracing::{debug, info};
 use crate::metrics::Metrics;
 use crate::placements::Placements;
 use crate::probes::Probes;
-use crate::snapshot::SharedSnapshot;
+use crate::snapshot::{SharedSnapshot, Snapshot};
 use answer::{Answer, Denial, Reason};
 use review::{Operation, Request};
 use rights::Rights;
@@ -40,6 +40,15 @@ pub enum Phase {
     Mutating,
     /// It sees the object as it is going to be stored.
     Validating,
+}
+
+impl Phase {
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Phase::Mutating => "mutating",
+            Phase::Validating => "validating",
+        }
+    }
 }
 
 /// Where a new workload's place is decided.
@@ -72,15 +81,15 @@ pub struct Admission {
 }
 
 impl Admission {
-    /// Answers a review.
-    pub async fn answer(&self, phase: Phase, request: &Request<'_>) -> Answer {
+    /// Answers a review by `snapshot`.
+    pub async fn answer(&self, snapshot: &Snapshot, phase: Phase, request: &Request<'_>) -> Answer {
         let answered = if *request.kind.group == *GROUP {
             match phase {
                 Phase::Mutating => Ok(Answer::allowed()),
-                Phase::Validating => configuration::validate(&self.snapshot.load(), &self.placements, request),
+                Phase::Validating => configuration::validate(snapshot, &self.placements, request),
             }
         } else {
-            self.workload(phase, request).await
+            self.workload(snapshot, phase, request).await
         };
         answered.unwrap_or_else(|denial| {
             self.refused(request, &denial);
@@ -89,12 +98,11 @@ impl Admission {
     }
 
     /// Answers a review of a claim or composite resource.
-    async fn workload(&self, phase: Phase, request: &Request<'_>) -> Result<Answer, Denial> {
+    async fn workload(&self, snapshot: &Snapshot, phase: Phase, request: &Request<'_>) -> Result<Answer, Denial> {
         if !request.sub_resource.is_empty() || matches!(request.operation, Operation::Delete | Operation::Connect) {
             return Ok(Answer::allowed());
         }
-        let snapshot = self.snapshot.load_full();
-        let workload = Workload::of(&snapshot, phase, request)?;
+        let workload = Workload::of(snapshot, phase, request)?;
         if workload.new.metadata.deletion_timestamp.is_some() {
             return Ok(Answer::allowed());
         }

@@ -2,7 +2,7 @@
 //!
 //! Only the leader writes, and by compare-and-swap, as admission takes probes from the same status.
 
-use std::collections::BTreeMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use idp_crds::CloudProvider;
@@ -25,6 +25,22 @@ const TICK: Duration = Duration::from_secs(5);
 const PROBE_SECONDS: f64 = 900.0;
 /// Whoever loses this often against other writers leaves it to the next event.
 const ATTEMPTS: usize = 5;
+
+/// What the watches tell the breaker.
+#[derive(Debug)]
+pub(super) enum Report {
+    /// A composite resource of this kind says something of its provider.
+    Says(Kind, Observation),
+    /// The one with this uid is gone.
+    Gone(Kind, String),
+    /// These uids, and no others, are there.
+    Listed(Kind, HashSet<String>),
+    /// Nothing of this kind is looked at any more.
+    Unwatched(Kind),
+}
+
+/// A kind of composite resources: its group and name.
+pub(super) type Kind = (String, String);
 
 /// What a composite resource says of its provider.
 #[derive(Debug, Clone, PartialEq)]
@@ -53,26 +69,71 @@ impl Observation {
     }
 }
 
+/// What every composite resource that exists has said last.
+#[derive(Debug, Default)]
+struct Memory(HashMap<Kind, HashMap<String, Observation>>);
+
+/// How an observation relates to what was known.
+#[derive(Debug, PartialEq, Eq)]
+enum News {
+    /// The same again.
+    None,
+    /// The first that is known of this resource.
+    First,
+    /// Another than before.
+    Change,
+}
+
+impl Memory {
+    /// One per transition, not one per reconcile.
+    fn learn(&mut self, kind: Kind, observation: &Observation) -> News {
+        let of_kind = self.0.entry(kind).or_default();
+        match of_kind.insert(observation.uid.clone(), observation.clone()) {
+            None => News::First,
+            Some(before) if before == *observation => News::None,
+            Some(_) => News::Change,
+        }
+    }
+
+    fn forget(&mut self, kind: &Kind, uid: &str) {
+        if let Some(of_kind) = self.0.get_mut(kind) {
+            of_kind.remove(uid);
+        }
+    }
+
+    /// For what went while nobody watched.
+    fn keep_only(&mut self, kind: &Kind, uids: &HashSet<String>) {
+        if let Some(of_kind) = self.0.get_mut(kind) {
+            of_kind.retain(|uid, _| uids.contains(uid));
+        }
+    }
+
+    fn forget_kind(&mut self, kind: &Kind) {
+        self.0.remove(kind);
+    }
+}
+
 /// Counts observations for ever.
-pub(super) async fn run(client: Client, leading: watch::Receiver<bool>, mut observations: mpsc::Receiver<Observation>) {
+pub(super) async fn run(client: Client, leading: watch::Receiver<bool>, mut reports: mpsc::Receiver<Report>) {
     let providers: Api<CloudProvider> = Api::all(client);
-    let mut last: BTreeMap<String, Observation> = BTreeMap::new();
+    let mut memory = Memory::default();
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            observation = observations.recv() => {
-                let Some(observation) = observation else { return };
-                // One per transition, not one per reconcile.
-                if last.get(&observation.uid) == Some(&observation) {
-                    continue;
+            report = reports.recv() => match report {
+                None => return,
+                Some(Report::Gone(kind, uid)) => memory.forget(&kind, &uid),
+                Some(Report::Listed(kind, uids)) => memory.keep_only(&kind, &uids),
+                Some(Report::Unwatched(kind)) => memory.forget_kind(&kind),
+                Some(Report::Says(kind, observation)) => {
+                    let news = memory.learn(kind, &observation);
+                    if news != News::None && *leading.borrow() {
+                        let change = |provider: &mut CloudProvider, now| count(provider, &observation, news == News::Change, now);
+                        report_failure(&observation.provider, write(&providers, &observation.provider, change).await);
+                    }
                 }
-                let known = last.insert(observation.uid.clone(), observation.clone()).is_some();
-                if *leading.borrow() {
-                    let change = |provider: &mut CloudProvider, now| count(provider, &observation, known, now);
-                    report(&observation.provider, write(&providers, &observation.provider, change).await);
-                }
-            }
+            },
             _ = ticks.tick() => {
                 if *leading.borrow() {
                     cool_down(&providers).await;
@@ -89,7 +150,7 @@ async fn cool_down(providers: &Api<CloudProvider>) {
                 let mut copy = provider.clone();
                 // Most have nothing to write.
                 if age(&mut copy, Timestamp::now()) {
-                    report(&provider.name_any(), write(providers, &provider.name_any(), age).await);
+                    report_failure(&provider.name_any(), write(providers, &provider.name_any(), age).await);
                 }
             }
         }
@@ -97,7 +158,7 @@ async fn cool_down(providers: &Api<CloudProvider>) {
     }
 }
 
-fn report(provider: &str, written: Result<(), kube::Error>) {
+fn report_failure(provider: &str, written: Result<(), kube::Error>) {
     if let Err(error) = written {
         warn!(provider, %error, "cannot write the circuit breaker");
     }
@@ -265,6 +326,32 @@ mod tests {
         assert!(!age(&mut aws, at(900)));
         assert!(age(&mut aws, at(901)));
         assert_eq!(aws.status.unwrap().probe, None);
+    }
+
+    #[test]
+    fn what_is_gone_is_forgotten() {
+        let kind = || ("db.example.org".to_owned(), "XDatabase".to_owned());
+        let of = |uid: &str, second| Observation { uid: uid.to_owned(), ..said(false, second) };
+        let mut memory = Memory::default();
+        assert_eq!(memory.learn(kind(), &of("a", 0)), News::First);
+        assert_eq!(memory.learn(kind(), &of("a", 0)), News::None);
+        assert_eq!(memory.learn(kind(), &of("a", 1)), News::Change);
+        memory.forget(&kind(), "a");
+        assert_eq!(memory.learn(kind(), &of("a", 1)), News::First);
+
+        // A cluster in which composites come and go.
+        for number in 0..10_000 {
+            let uid = number.to_string();
+            memory.learn(kind(), &of(&uid, 0));
+            memory.forget(&kind(), &uid);
+        }
+        assert_eq!(memory.0[&kind()].len(), 1);
+
+        memory.learn(kind(), &of("b", 0));
+        memory.keep_only(&kind(), &["b".to_owned()].into());
+        assert_eq!(memory.0[&kind()].keys().collect::<Vec<_>>(), ["b"]);
+        memory.forget_kind(&kind());
+        assert!(memory.0.is_empty());
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::StreamExt as _;
 use idp_crds::names::{GROUP, VERSION};
-use idp_function::catalog::{Named, Objects, Rejected, compile};
+use idp_function::catalog::{Named, Objects, ReadError, Rejected, compile};
 use idp_function::compose::product::Product;
 use idp_function::server::ops::Readiness;
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind};
@@ -27,46 +27,85 @@ const KINDS: [&str; 6] = ["Candidate", "CloudProvider", "Experiment", "FeatureFl
 /// Changes come in bursts, as when a folder is applied: one snapshot for all of them.
 const BURST: Duration = Duration::from_millis(20);
 
-/// Keeps `snapshot` current for ever; `changed` counts the snapshots.
-pub(super) async fn keep(
-    client: Client,
-    snapshot: SharedSnapshot,
-    metrics: Metrics,
-    readiness: Readiness,
-    changed: watch::Sender<u64>,
-) {
-    let touched = Arc::new(Notify::new());
-    let mut watches = JoinSet::new();
-    let mut stores: Vec<Store<DynamicObject>> = Vec::new();
-    for kind in KINDS {
-        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(GROUP, VERSION, kind));
-        let api: Api<DynamicObject> = Api::all_with(client.clone(), &resource);
-        let writer = Writer::new(resource);
-        stores.push(writer.as_reader());
-        watches.spawn(follow(kind, api, writer, Arc::clone(&touched)));
+/// A configuration object, and what was found wrong with it.
+#[derive(Debug, Clone)]
+pub(super) struct Verdict {
+    pub(super) object: Arc<DynamicObject>,
+    pub(super) errors: Vec<String>,
+}
+
+/// Keeps the catalog.
+pub(super) struct Keeper {
+    pub(super) snapshot: SharedSnapshot,
+    pub(super) metrics: Metrics,
+    pub(super) readiness: Readiness,
+    /// Counts the snapshots.
+    pub(super) changed: watch::Sender<u64>,
+    /// Tells what the present snapshot says of every object.
+    pub(super) judge: watch::Sender<Vec<Verdict>>,
+}
+
+impl Keeper {
+    /// Keeps the snapshot current for ever.
+    pub(super) async fn keep(self, client: Client) {
+        let touched = Arc::new(Notify::new());
+        let mut watches = JoinSet::new();
+        let mut stores: Vec<Store<DynamicObject>> = Vec::new();
+        for kind in KINDS {
+            let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(GROUP, VERSION, kind));
+            let api: Api<DynamicObject> = Api::all_with(client.clone(), &resource);
+            let writer = Writer::new(resource);
+            stores.push(writer.as_reader());
+            watches.spawn(follow(kind, api, writer, Arc::clone(&touched)));
+        }
+        for store in &stores {
+            // An error means that its watch has ended, which it never does.
+            let _ = store.wait_until_ready().await;
+        }
+        let mut compiled = Compiled::default();
+        loop {
+            let mut objects: Vec<Arc<DynamicObject>> = stores.iter().flat_map(Store::state).collect();
+            objects.sort_by_key(|object| object.name_any());
+            let next = compiled.snapshot(&objects);
+            self.judge.send_replace(verdicts(objects, &next.rejected));
+            self.publish(next);
+            touched.notified().await;
+            tokio::time::sleep(BURST).await;
+        }
     }
-    for store in &stores {
-        // An error means that its watch has ended, which it never does.
-        let _ = store.wait_until_ready().await;
-    }
-    let mut compiled = Compiled::default();
-    loop {
-        let next = compiled.snapshot(&stores);
-        for rejected in next.rejected.iter().filter(|rejected| !snapshot.load().rejected.contains(rejected)) {
+
+    fn publish(&self, next: Snapshot) {
+        let before = self.snapshot.get();
+        let known = |rejected: &Rejected| before.as_ref().is_some_and(|before| before.rejected.contains(rejected));
+        for rejected in next.rejected.iter().filter(|rejected| !known(rejected)) {
             warn!(object = %rejected, "left out of the catalog");
         }
         for provider in &next.objects.providers {
             let state = next.objects.statuses.get(&provider.name).map(|status| status.state).unwrap_or_default();
-            metrics.circuit(&provider.name, state);
+            self.metrics.circuit(&provider.name, state);
         }
         let (candidates, products) = (next.objects.candidates.len(), next.catalog.products().len());
         info!(candidates, products, digest = next.catalog.scheduler().digest(), "the catalog is current");
-        snapshot.store(Arc::new(next));
-        readiness.set(true);
-        changed.send_modify(|count| *count += 1);
-        touched.notified().await;
-        tokio::time::sleep(BURST).await;
+        self.snapshot.set(next);
+        self.readiness.set(true);
+        self.changed.send_modify(|count| *count += 1);
     }
+}
+
+fn verdicts(objects: Vec<Arc<DynamicObject>>, rejected: &[Rejected]) -> Vec<Verdict> {
+    let judged = objects.into_iter().map(|object| {
+        let (kind, name) = (kind(&object), object.name_any());
+        let wrong = rejected.iter().filter(|rejected| rejected.kind == kind && rejected.name == name);
+        let errors = wrong.flat_map(|rejected| rejected.errors.iter().cloned()).collect();
+        Verdict { object, errors }
+    });
+    judged.collect()
+}
+
+/// One of the configuration kinds.
+fn kind(object: &DynamicObject) -> &'static str {
+    let kind = object.types.as_ref().map(|types| types.kind.as_str());
+    KINDS.into_iter().find(|known| Some(*known) == kind).unwrap_or("object")
 }
 
 async fn follow(kind: &'static str, api: Api<DynamicObject>, writer: Writer<DynamicObject>, touched: Arc<Notify>) {
@@ -87,22 +126,23 @@ async fn follow(kind: &'static str, api: Api<DynamicObject>, writer: Writer<Dyna
 struct Compiled(BTreeMap<(String, i64), Result<Arc<Product>, Rejected>>);
 
 impl Compiled {
-    fn snapshot(&mut self, stores: &[Store<DynamicObject>]) -> Snapshot {
+    fn snapshot(&mut self, all: &[Arc<DynamicObject>]) -> Snapshot {
         let mut objects = Objects::default();
         let mut rejected = Vec::new();
         let mut generations = BTreeMap::new();
-        let mut all: Vec<Arc<DynamicObject>> = stores.iter().flat_map(Store::state).collect();
-        all.sort_by_key(|object| object.name_any());
         for object in all {
-            let kind = object.types.as_ref().map(|types| types.kind.clone()).unwrap_or_default();
+            let kind = kind(object);
             if kind == "Product" {
                 let key = (object.uid().unwrap_or_default(), object.metadata.generation.unwrap_or_default());
                 generations.insert(object.name_any(), key);
             }
-            let value = serde_json::to_value(&*object).unwrap_or_default();
+            let value = serde_json::to_value(&**object).unwrap_or_default();
             if let Err(error) = objects.add("the cluster", value) {
-                let kind = KINDS.into_iter().find(|known| *known == kind).unwrap_or("object");
-                rejected.push(Rejected { kind, name: object.name_any(), errors: vec![error.to_string()] });
+                let error = match error {
+                    ReadError::Object { message, .. } => message,
+                    other => other.to_string(),
+                };
+                rejected.push(Rejected { kind, name: object.name_any(), errors: vec![error] });
             }
         }
         let products = self.products(&objects.products, &generations, &mut rejected);

@@ -1,10 +1,12 @@
 //! Being part of a cluster: [`catalog`] and [`workloads`] watch, [`registration`] tells the API server, [`certificates`] keeps
-//! the certificate, [`breaker`] opens and closes circuits; [`leader`] says which replica does what only one may do.
+//! the certificate, [`breaker`] opens and closes circuits, [`conditions`] marks configuration objects; [`leader`] says which
+//! replica does what only one may do.
 
 mod background;
 mod breaker;
 mod catalog;
 mod certificates;
+mod conditions;
 mod leader;
 mod registration;
 mod workloads;
@@ -12,7 +14,6 @@ mod workloads;
 use std::sync::Arc;
 use std::time::Duration;
 
-use idp_function::catalog::Objects;
 use idp_function::server::ops::Readiness;
 use idp_function::server::tls::{CertificateDir, ReloadingTls};
 use kube::Client;
@@ -25,7 +26,7 @@ use crate::options::ServeOptions;
 use crate::placements::Placements;
 use crate::probes::Probes;
 use crate::run::{RunError, World};
-use crate::snapshot::Snapshot;
+use crate::snapshot::SharedSnapshot;
 
 pub use background::Background;
 
@@ -74,7 +75,7 @@ pub struct Wanted<'a> {
 pub async fn join(wanted: Wanted<'_>) -> Result<World, RunError> {
     let Wanted { options, placements, metrics, readiness } = wanted;
     let client = client().await?;
-    let snapshot = Snapshot::new(Objects::default(), Vec::new(), Vec::new()).shared();
+    let snapshot = SharedSnapshot::default();
     let mut background = Background::default();
 
     let (leads, leading) = watch::channel(false);
@@ -82,15 +83,19 @@ pub async fn join(wanted: Wanted<'_>) -> Result<World, RunError> {
 
     let (tls, bundle) = certificate(&client, options, &leading, &mut background).await?;
     let (changed, catalog) = watch::channel(0_u64);
-    background.spawn(catalog::keep(client.clone(), Arc::clone(&snapshot), metrics.clone(), readiness.clone(), changed));
+    let (judge, verdicts) = watch::channel(Vec::new());
+    let keeper =
+        catalog::Keeper { snapshot: snapshot.clone(), metrics: metrics.clone(), readiness: readiness.clone(), changed, judge };
+    background.spawn(keeper.keep(client.clone()));
+    background.spawn(conditions::keep(client.clone(), leading.clone(), verdicts));
 
     let (observe, observations) = mpsc::channel(OBSERVATIONS);
-    background.spawn(workloads::keep(client.clone(), Arc::clone(&snapshot), Arc::clone(placements), observe, catalog.clone()));
+    background.spawn(workloads::keep(client.clone(), snapshot.clone(), Arc::clone(placements), observe, catalog.clone()));
     background.spawn(breaker::run(client.clone(), leading.clone(), observations));
 
     if !options.cluster.no_register {
         let registration = registration::Registration::new(client.clone(), options);
-        background.spawn(registration.keep(Arc::clone(&snapshot), bundle, leading, catalog));
+        background.spawn(registration.keep(snapshot.clone(), bundle, leading, catalog));
     }
     if options.cluster.unregister_on_exit {
         background.on_exit(client.clone());

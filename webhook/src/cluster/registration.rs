@@ -52,16 +52,14 @@ impl Registration {
         mut leading: watch::Receiver<bool>,
         mut catalog: watch::Receiver<u64>,
     ) {
-        // The first value is that nothing is known yet.
-        if catalog.wait_for(|count| *count > 0).await.is_err() {
-            return;
-        }
         loop {
             let mut pause = REPEAT;
-            if *leading.borrow_and_update() {
+            catalog.mark_unchanged();
+            if *leading.borrow_and_update()
+                && let Some(snapshot) = snapshot.get()
+            {
                 let ca = bundle.borrow_and_update().clone();
-                catalog.mark_unchanged();
-                if let Err(error) = self.write(&snapshot.load(), ca.as_deref()).await {
+                if let Err(error) = self.write(&snapshot, ca.as_deref()).await {
                     warn!(%error, "cannot register with the API server; trying again");
                     pause = RETRY;
                 }

@@ -1,7 +1,7 @@
 //! Claims and composite resources, watched: what runs where, and how their providers do.
 
-use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use futures::StreamExt as _;
@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
 use tracing::{debug, info};
 
-use super::breaker::Observation;
+use super::breaker::{Kind, Observation, Report};
 use crate::placements::{Placed, Placements};
 use crate::snapshot::SharedSnapshot;
 
@@ -29,26 +29,30 @@ struct Watched {
     composite: bool,
 }
 
+impl Watched {
+    fn kind(&self) -> Kind {
+        (self.resource.group.clone(), self.resource.kind.clone())
+    }
+}
+
 /// Keeps `placements` current for ever, for the Products of this moment's catalog.
 pub(super) async fn keep(
     client: Client,
     snapshot: SharedSnapshot,
     placements: Arc<Placements>,
-    observe: mpsc::Sender<Observation>,
+    observe: mpsc::Sender<Report>,
     mut catalog: watch::Receiver<u64>,
 ) {
     let mut tasks = JoinSet::new();
     let mut running: HashMap<Watched, AbortHandle> = HashMap::new();
     while catalog.changed().await.is_ok() {
         let wanted = wanted(&snapshot);
-        running.retain(|watched, task| {
-            let stays = wanted.contains(watched);
-            if !stays {
-                task.abort();
-                placements.forget(&watched.resource.kind);
-            }
-            stays
-        });
+        for (watched, task) in running.extract_if(|watched, _| !wanted.contains(watched)) {
+            task.abort();
+            placements.forget(&watched.resource.kind);
+            // An error means that the breaker has ended, with the process.
+            let _ = observe.send(Report::Unwatched(watched.kind())).await;
+        }
         for watched in wanted {
             let Entry::Vacant(place) = running.entry(watched) else {
                 continue;
@@ -62,7 +66,9 @@ pub(super) async fn keep(
 }
 
 fn wanted(snapshot: &SharedSnapshot) -> Vec<Watched> {
-    let snapshot = snapshot.load();
+    let Some(snapshot) = snapshot.get() else {
+        return Vec::new();
+    };
     let kinds = snapshot.catalog.products().iter().flat_map(|product| {
         let api = &product.spec.api;
         [(&api.claim_kind, false), (&api.composite_kind, true), (&api.namespaced_kind, true)].map(|(kind, composite)| Watched {
@@ -77,7 +83,7 @@ fn wanted(snapshot: &SharedSnapshot) -> Vec<Watched> {
 struct Follower {
     watched: Watched,
     placements: Arc<Placements>,
-    observe: mpsc::Sender<Observation>,
+    observe: mpsc::Sender<Report>,
 }
 
 impl Follower {
@@ -87,14 +93,22 @@ impl Follower {
         let api: Api<DynamicObject> = Api::all_with(client, &resource);
         let mut events = std::pin::pin!(watcher(api, watcher::Config::default()).default_backoff());
         let mut listed = Vec::new();
+        let mut uids = HashSet::new();
         while let Some(event) = events.next().await {
             match event {
-                Ok(watcher::Event::Init) => listed.clear(),
+                Ok(watcher::Event::Init) => {
+                    listed.clear();
+                    uids.clear();
+                }
                 Ok(watcher::Event::InitApply(object)) => {
                     self.observe(&object).await;
                     listed.extend(self.placed(&object));
+                    uids.extend(object.uid());
                 }
-                Ok(watcher::Event::InitDone) => self.placements.replace(&gvk.kind, std::mem::take(&mut listed)),
+                Ok(watcher::Event::InitDone) => {
+                    self.placements.replace(&gvk.kind, std::mem::take(&mut listed));
+                    self.tell(Report::Listed(self.watched.kind(), std::mem::take(&mut uids))).await;
+                }
                 Ok(watcher::Event::Apply(object)) => {
                     self.observe(&object).await;
                     if let Some(placed) = self.placed(&object) {
@@ -103,6 +117,9 @@ impl Follower {
                 }
                 Ok(watcher::Event::Delete(object)) => {
                     self.placements.remove(&gvk.kind, &object.namespace().unwrap_or_default(), &object.name_any());
+                    if let Some(uid) = object.uid() {
+                        self.tell(Report::Gone(self.watched.kind(), uid)).await;
+                    }
                 }
                 // A Product may be there before its API is, and an API of one flavour only.
                 Err(error) => debug!(kind = gvk.kind, %error, "cannot watch; trying again"),
@@ -111,11 +128,15 @@ impl Follower {
     }
 
     async fn observe(&self, object: &DynamicObject) {
-        if self.watched.composite
-            && let Some(observation) = Observation::of(object)
-        {
+        if let Some(observation) = Observation::of(object) {
+            self.tell(Report::Says(self.watched.kind(), observation)).await;
+        }
+    }
+
+    async fn tell(&self, report: Report) {
+        if self.watched.composite {
             // An error means that the breaker has ended, with the process.
-            let _ = self.observe.send(observation).await;
+            let _ = self.observe.send(report).await;
         }
     }
 

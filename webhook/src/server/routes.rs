@@ -4,16 +4,21 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
-use axum::extract::{DefaultBodyLimit, RawQuery, State};
+use axum::body::{Body, Bytes, HttpBody as _};
+use axum::extract::{Request, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use idp_function::server::ops::Readiness;
+use idp_function::server::telemetry::{self, TRACES};
+use tracing::field::Empty;
+use tracing::{Instrument as _, info_span};
 
 use crate::admission::answer::{self, Answer, Denial, Reason, Subject};
 use crate::admission::{Admission, Phase, review};
+use crate::snapshot::Snapshot;
 
 /// The largest review that is read, bytes: two objects of the largest size that the API server takes (3 MiB), and an envelope.
 pub const LARGEST_REVIEW: usize = 7 << 20;
@@ -29,7 +34,6 @@ pub fn router(admission: Arc<Admission>, readiness: Readiness) -> Router {
     Router::new()
         .route("/mutate", post(mutate))
         .route("/validate", post(validate))
-        .layer(DefaultBodyLimit::max(LARGEST_REVIEW))
         .with_state(admission)
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(async move || ready(&readiness)))
@@ -39,38 +43,62 @@ fn ready(readiness: &Readiness) -> (StatusCode, &'static str) {
     if readiness.get() { (StatusCode::OK, "ready\n") } else { (StatusCode::SERVICE_UNAVAILABLE, "the catalog is not read yet\n") }
 }
 
-type Body = Result<Bytes, BytesRejection>;
-
-async fn mutate(State(admission): State<Arc<Admission>>, query: RawQuery, headers: HeaderMap, body: Body) -> Response {
-    respond(&admission, Phase::Mutating, &query, &headers, body).await
+async fn mutate(State(admission): State<Arc<Admission>>, request: Request) -> Response {
+    respond(&admission, Phase::Mutating, request).await
 }
 
-async fn validate(State(admission): State<Arc<Admission>>, query: RawQuery, headers: HeaderMap, body: Body) -> Response {
-    respond(&admission, Phase::Validating, &query, &headers, body).await
+async fn validate(State(admission): State<Arc<Admission>>, request: Request) -> Response {
+    respond(&admission, Phase::Validating, request).await
 }
 
-async fn respond(admission: &Admission, phase: Phase, query: &RawQuery, headers: &HeaderMap, body: Body) -> Response {
+async fn respond(admission: &Admission, phase: Phase, request: Request) -> Response {
     let started = Instant::now();
-    let response = match body {
-        Err(rejection) => refuse(rejection.status(), &format!("the request cannot be read: {}", rejection.body_text())),
-        Ok(_) if !is_json(headers) => {
+    let (head, body) = request.into_parts();
+    let response = match read(body).await {
+        Err((status, why)) => refuse(status, &format!("the request cannot be read: {why}")),
+        Ok(_) if !is_json(&head.headers) => {
             refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the content type must be application/json: a review is sent as JSON")
         }
-        Ok(body) => review(admission, phase, patience(query), &body).await,
+        Ok(body) => match admission.snapshot.get() {
+            Some(snapshot) => review(admission, &snapshot, phase, &head, &body).await,
+            // Judged by an empty catalog everything would be wrong. Whether this stops anybody says the registration.
+            None => refuse(StatusCode::SERVICE_UNAVAILABLE, "the catalog is not read yet: try again"),
+        },
     };
     admission.metrics.answered(phase, started);
     response
 }
 
-async fn review(admission: &Admission, phase: Phase, patience: Duration, body: &[u8]) -> Response {
+async fn read(body: Body) -> Result<Bytes, (StatusCode, String)> {
+    let too_large = || (StatusCode::PAYLOAD_TOO_LARGE, format!("it is larger than {LARGEST_REVIEW} bytes"));
+    // What says that it is too large is not read to see whether that is true.
+    if body.size_hint().lower() > LARGEST_REVIEW as u64 {
+        return Err(too_large());
+    }
+    match Limited::new(body, LARGEST_REVIEW).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
+        Err(error) => Err((StatusCode::BAD_REQUEST, error.to_string())),
+    }
+}
+
+async fn review(admission: &Admission, snapshot: &Snapshot, phase: Phase, head: &Parts, body: &[u8]) -> Response {
     let request = match review::read(body) {
         Ok(request) => request,
         Err(error) => return refuse(StatusCode::BAD_REQUEST, &error.to_string()),
     };
-    let answer = tokio::time::timeout(patience, admission.answer(phase, &request)).await.unwrap_or_else(|_| {
+    let span = info_span!(
+        target: TRACES, "review", otel.kind = "server", webhook = phase.name(), uid = %request.uid,
+        operation = ?request.operation, group = %request.kind.group, kind = %request.kind.kind,
+        namespace = %request.namespace, name = %request.name, verdict = Empty
+    );
+    telemetry::follow(&span, &head.headers);
+    let answering = admission.answer(snapshot, phase, &request).instrument(span.clone());
+    let answer = tokio::time::timeout(patience(head.uri.query()), answering).await.unwrap_or_else(|_| {
         let summary = "the platform could not answer in time, and nothing was changed: try again";
         Answer::Denied(Denial::new(Reason::Unavailable, summary))
     });
+    span.record("verdict", answer.verdict());
     let subject = Subject { group: &request.kind.group, kind: &request.kind.kind, name: &request.name };
     match answer::write(&request.uid, subject, &answer) {
         Ok(body) => ([(header::CONTENT_TYPE, "application/json")], body).into_response(),
@@ -89,8 +117,8 @@ fn is_json(headers: &HeaderMap) -> bool {
 }
 
 /// How long the API server waits, which it says in the query, less the way back.
-fn patience(RawQuery(query): &RawQuery) -> Duration {
-    let given = query.as_deref().and_then(|query| query.split('&').find_map(|pair| pair.strip_prefix("timeout=")));
+fn patience(query: Option<&str>) -> Duration {
+    let given = query.and_then(|query| query.split('&').find_map(|pair| pair.strip_prefix("timeout=")));
     let seconds = given.and_then(|text| text.strip_suffix('s')).and_then(|text| text.parse::<u32>().ok());
     let granted = seconds.map_or(DEFAULT_TIMEOUT, |seconds| Duration::from_secs(seconds.into()));
     granted.saturating_sub(TRAVEL)
@@ -103,7 +131,7 @@ mod tests {
 
     #[test]
     fn patience_is_what_the_api_server_grants() {
-        let of = |query: &str| patience(&RawQuery(Some(query.to_owned())));
+        let of = |query: &str| patience(Some(query));
         assert_eq!(of("timeout=5s"), Duration::from_millis(4800));
         assert_eq!(of("a=b&timeout=30s"), Duration::from_millis(29_800));
         for unknown in ["", "timeout=", "timeout=1h", "timeout=-1s"] {

@@ -1,6 +1,10 @@
 //! The webhook on a real API server, with `kubectl` as its user. Skips, aloud, unless `tests/cluster/run` runs it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
+mod breaker;
+mod certificates;
+mod conditions;
+
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -86,6 +90,10 @@ fn placement(user: &User, name: &str) -> Result<Value, String> {
     serde_json::from_str(&text).map_err(|error| format!("{text:?}: {error}"))
 }
 
+fn apply(user: &User, text: &str) -> Result<String, String> {
+    user.kubectl(&["apply", "-f", "-"], text)
+}
+
 fn claim(name: &str) -> String {
     CLAIM.replace("NAME", name)
 }
@@ -96,7 +104,6 @@ async fn kubectl_meets_the_webhook() {
         return;
     };
     let (admin, developer) = (&cluster.control_plane.admin, &cluster.control_plane.developer);
-    let apply = |user: &User, text: &str| user.kubectl(&["apply", "-f", "-"], text);
 
     // An empty cluster: what the chart installs, then the webhook.
     apply(admin, &idp(&["generate", "crds"])).unwrap();
@@ -113,6 +120,7 @@ async fn kubectl_meets_the_webhook() {
     })
     .await;
     apply(admin, RIGHTS).unwrap();
+    conditions::apply_what_is_wrong(admin);
     let port = free_port();
     let first = replica(cluster, "webhook-a", port).await;
     eventually("the registration", async || {
@@ -120,6 +128,9 @@ async fn kubectl_meets_the_webhook() {
         admin.kubectl(&["get", "mutatingwebhookconfiguration", "idp-webhook"], "")
     })
     .await;
+
+    println!("--- what was there before says whether it counts");
+    conditions::are_on_every_object(admin).await;
 
     println!("--- a good claim");
     eventually("the first stamp", async || {
@@ -244,6 +255,9 @@ async fn kubectl_meets_the_webhook() {
         if rules.contains("redis") { Ok(()) } else { Err(rules) }
     })
     .await;
+
+    breaker::opens_lets_one_try_and_closes(cluster).await;
+    certificates::are_renewed_while_reviews_come_in(cluster).await;
 
     println!("--- two replicas do not fight");
     let generation = || {

@@ -10,16 +10,27 @@ use tempfile::TempDir;
 
 /// A certificate and its key as PEM.
 pub struct Identity {
+    /// The certificate.
     pub certificate: String,
+    /// Its key.
     pub key: String,
 }
 
+/// A certificate authority.
 pub struct Authority {
+    /// Its certificate, PEM.
     pub certificate: String,
     issuer: Issuer<'static, KeyPair>,
 }
 
+impl Default for Authority {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Authority {
+    /// A new one.
     pub fn new() -> Self {
         let mut params = CertificateParams::new(vec![]).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -27,6 +38,7 @@ impl Authority {
         Self { certificate: params.self_signed(&key).unwrap().pem(), issuer: Issuer::new(params, key) }
     }
 
+    /// A certificate for the server or client `name`.
     pub fn issue(&self, name: &str) -> Identity {
         let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         let key = KeyPair::generate().unwrap();
@@ -48,6 +60,7 @@ pub struct MountedSecret {
 }
 
 impl MountedSecret {
+    /// With these files.
     pub fn new(server: &Identity, client_ca: &str) -> Self {
         let mut secret = Self { directory: TempDir::new().unwrap(), version: 0 };
         secret.replace(server, client_ca);
@@ -57,10 +70,12 @@ impl MountedSecret {
         secret
     }
 
+    /// Where it is mounted.
     pub fn path(&self) -> &Path {
         self.directory.path()
     }
 
+    /// Replaces the files, all at once.
     pub fn replace(&mut self, server: &Identity, client_ca: &str) {
         self.version += 1;
         let version = self.path().join(format!("..{}", self.version));

@@ -1,0 +1,9 @@
+//! The programs as they are shipped: started, used, signalled, watched from outside. No cluster.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+mod collector;
+mod fixture;
+mod soak;
+mod stamp;
+mod start;

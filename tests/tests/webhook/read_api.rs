@@ -1,0 +1,143 @@
+//! The read API on the operator's port: `/api/products`, `/api/providers/health`, `/api/placements`.
+
+use std::sync::Arc;
+
+use idp_crds::cloud_provider::{CircuitState, CloudProviderStatus};
+use idp_function::catalog::{Objects, embedded};
+use idp_function::server::http::{self, Options};
+use idp_webhook::api;
+use idp_webhook::placements::{Placed, Placements};
+use idp_webhook::snapshot::{SharedSnapshot, Snapshot};
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+
+struct Api {
+    address: std::net::SocketAddr,
+    placements: Arc<Placements>,
+}
+
+impl Api {
+    async fn of(snapshot: SharedSnapshot) -> Self {
+        let placements = Arc::new(Placements::default());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = api::router(snapshot, Arc::clone(&placements));
+        tokio::spawn(http::serve(listener, Options::default(), router, CancellationToken::new()));
+        Api { address, placements }
+    }
+
+    async fn with(objects: Objects) -> Self {
+        Self::of(Snapshot::strict(objects).unwrap().shared()).await
+    }
+
+    async fn get(&self, path: &str) -> (u16, String) {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
+    }
+
+    async fn json(&self, path: &str) -> Value {
+        let (status, body) = self.get(path).await;
+        assert_eq!(status, 200, "{body}");
+        serde_json::from_str(&body).unwrap()
+    }
+}
+
+#[tokio::test]
+async fn products_say_what_can_be_asked_for() {
+    let answer = Api::with(embedded().unwrap()).await.json("/api/products").await;
+    let products = answer["products"].as_array().unwrap();
+    let names: Vec<&str> = products.iter().map(|product| product["name"].as_str().unwrap()).collect();
+    assert_eq!(names, ["mysql", "postgresql", "webapp"]);
+    let mysql = &products[0];
+    assert_eq!(mysql["apiVersion"], "db.platform.example.org/v1alpha1");
+    assert_eq!(mysql["kind"], "MySQLInstanceClaim");
+    assert_eq!(mysql["providers"], json!(["aws", "gcp", "oci"]));
+    let keys: Vec<&String> = mysql.as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["name", "description", "apiVersion", "kind", "providers", "parameters"]);
+    let storage = mysql["parameters"].as_array().unwrap().iter().find(|parameter| parameter["name"] == "storageGB").unwrap();
+    assert_eq!((&storage["type"], &storage["minimum"]), (&json!("integer"), &json!(10)), "{storage}");
+}
+
+#[tokio::test]
+async fn providers_health_is_the_operators_switch_and_the_circuit_breaker() {
+    let mut objects = embedded().unwrap();
+    objects.providers.retain(|provider| provider.name != "oci");
+    objects.providers.iter_mut().find(|provider| provider.name == "gcp").unwrap().spec.healthy = false;
+    let open = CloudProviderStatus { state: CircuitState::HalfOpen, consecutive_failures: 5, ..Default::default() };
+    objects.statuses.insert("aws".to_owned(), open);
+    let answer = Api::with(objects).await.json("/api/providers/health").await;
+    let expected = json!({"providers": {
+        "aws": {"healthy": true, "circuit": "half_open", "failures": 5},
+        "gcp": {"healthy": false, "circuit": "closed", "failures": 0},
+        // Named by Candidates alone: it counts as healthy.
+        "oci": {"healthy": true, "circuit": "closed", "failures": 0},
+    }});
+    assert_eq!(answer, expected);
+}
+
+fn placed(name: &str, tier: &str, provider: &str, region: &str) -> Placed {
+    Placed {
+        product: "mysql".to_owned(),
+        kind: "MySQLInstanceClaim".to_owned(),
+        namespace: "team-alpha".to_owned(),
+        name: name.to_owned(),
+        tier: tier.to_owned(),
+        cell: "c1".to_owned(),
+        environment: "production".to_owned(),
+        provider: provider.to_owned(),
+        region: region.to_owned(),
+        sequence: 1,
+        phase: "Steady".to_owned(),
+        retained: Vec::new(),
+    }
+}
+
+#[tokio::test]
+async fn placements_say_what_runs_where_and_can_be_narrowed_down() {
+    let api = Api::with(embedded().unwrap()).await;
+    assert_eq!(api.json("/api/placements").await, json!({"placements": []}));
+
+    let moved =
+        Placed { sequence: 2, retained: vec!["aws/us-east-1".to_owned()], ..placed("orders", "medium", "gcp", "us-central1") };
+    api.placements.replace("MySQLInstanceClaim", [placed("stock", "low", "aws", "us-east-1"), moved]);
+    let of = |answer: &Value| -> Vec<String> {
+        answer["placements"].as_array().unwrap().iter().map(|placed| placed["name"].as_str().unwrap().to_owned()).collect()
+    };
+    let all = api.json("/api/placements").await;
+    assert_eq!(of(&all), ["orders", "stock"], "in order of name");
+    let expected = json!({
+        "product": "mysql", "kind": "MySQLInstanceClaim", "namespace": "team-alpha", "name": "orders", "tier": "medium",
+        "cell": "c1", "environment": "production", "provider": "gcp", "region": "us-central1", "sequence": 2,
+        "phase": "Steady", "retained": ["aws/us-east-1"]
+    });
+    assert_eq!(all["placements"][0], expected);
+
+    for (query, names) in [
+        ("provider=aws", vec!["stock"]),
+        ("tier=medium&region=us-central1", vec!["orders"]),
+        ("provider=aws&tier=medium", vec![]),
+        ("namespace=team-alpha&product=mysql", vec!["orders", "stock"]),
+    ] {
+        assert_eq!(of(&api.json(&format!("/api/placements?{query}")).await), names, "{query}");
+    }
+    let (status, why) = api.get("/api/placements?cloud=aws").await;
+    assert!(status == 400 && why.contains("cloud"), "{status} {why}");
+
+    api.placements.remove("MySQLInstanceClaim", "team-alpha", "stock");
+    assert_eq!(of(&api.json("/api/placements").await), ["orders"]);
+}
+
+#[tokio::test]
+async fn before_the_catalog_is_read_there_is_no_answer() {
+    let api = Api::of(SharedSnapshot::default()).await;
+    for path in ["/api/products", "/api/providers/health"] {
+        assert_eq!(api.get(path).await, (503, "the catalog is not read yet\n".to_owned()), "{path}");
+    }
+}
