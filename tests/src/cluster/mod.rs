@@ -22,6 +22,7 @@ mod team;
 mod tools;
 mod users;
 mod wait;
+mod webhook;
 mod workload;
 
 use std::path::PathBuf;
@@ -35,11 +36,13 @@ pub use process::{Process, Program};
 pub use team::Team;
 pub use users::User;
 pub use wait::eventually;
+pub use webhook::{REASON, Webhook};
 pub use workload::{KINDS, Kind, MYSQL, WEBAPP, Workload, resource_name};
 
 use cloud::ManagedKind;
 use hosts::Hosts;
 use registry::Registry;
+use tokio::sync::OnceCell;
 
 /// Everything that runs, and where its files are.
 pub struct Cluster {
@@ -54,6 +57,7 @@ pub struct Cluster {
     _registry: Registry,
     /// The composition function, `idp serve`.
     pub function: Process,
+    webhook: OnceCell<Webhook>,
 }
 
 static SHARED: LazyLock<Option<Cluster>> = LazyLock::new(|| {
@@ -102,7 +106,8 @@ impl Cluster {
         ours::install_chart(&dir, admin, &registry.push(&dir));
         let function = function::start(&dir, admin, &hosts).await;
         eprintln!("cluster: started in {} s", clock.elapsed().as_secs());
-        let cluster = Self { dir, control_plane, crossplane, function, cloud: Cloud::default(), _registry: registry };
+        let cloud = Cloud::default();
+        let cluster = Self { dir, control_plane, crossplane, function, cloud, webhook: OnceCell::new(), _registry: registry };
         (cluster, kinds.expect("the providers' CRDs are installed"))
     }
 }

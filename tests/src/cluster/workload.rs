@@ -48,9 +48,19 @@ pub const KINDS: [Kind; 6] = [
 ];
 
 impl Kind {
-    /// A manifest that every cloud can satisfy.
+    /// A manifest that every cloud can satisfy, complete without the webhook.
     #[must_use]
     pub fn manifest(&self, name: &str) -> Value {
+        let mut manifest = self.request(name);
+        if self.composite.is_some() {
+            manifest["spec"]["writeConnectionSecretToRef"] = json!({"name": format!("{name}-conn")});
+        }
+        manifest
+    }
+
+    /// What developers write: the webhook fills in the rest.
+    #[must_use]
+    pub fn request(&self, name: &str) -> Value {
         let mut parameters = json!({"cell": "cell-1", "environment": "dev", "tier": "medium"});
         let own = match self.product {
             "webapp" => json!({"image": "registry.example.com/app:v1", "port": 8080, "cpu": "500m", "memory": "1Gi"}),
@@ -59,12 +69,8 @@ impl Kind {
         for (key, value) in own.as_object().into_iter().flatten() {
             parameters[key] = value.clone();
         }
-        let mut spec = json!({"parameters": parameters});
-        if self.composite.is_some() {
-            // The webhook fills this in; without it a developer does.
-            spec["writeConnectionSecretToRef"] = json!({"name": format!("{name}-conn")});
-        }
-        json!({"apiVersion": self.api_version, "kind": self.kind, "metadata": {"name": name}, "spec": spec})
+        let (api_version, kind) = (self.api_version, self.kind);
+        json!({"apiVersion": api_version, "kind": kind, "metadata": {"name": name}, "spec": {"parameters": parameters}})
     }
 }
 

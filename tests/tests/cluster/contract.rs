@@ -1,6 +1,6 @@
-//! The contract holds by the schema alone, with no webhook there.
+//! The contract holds with the webhook, and by the schema alone.
 
-use idp_tests::cluster::{Cluster, KINDS, MYSQL};
+use idp_tests::cluster::{Cluster, KINDS, Kind, MYSQL, Team};
 use serde_json::{Value, json};
 
 const FORBIDDEN: [&str; 5] = ["provider", "region", "runtimeCluster", "runtime_cluster", "network"];
@@ -10,33 +10,63 @@ fn value(field: &str) -> Value {
     if field == "network" { json!({"vpc_id": "vpc-1"}) } else { json!("aws") }
 }
 
-#[tokio::test]
-async fn the_schema_refuses_what_the_platform_decides() {
-    let Some(cluster) = Cluster::shared() else { return };
-    let team = cluster.team("contract").await;
-    // By then developers have their rights and a refusal is about the manifest.
-    for kind in KINDS {
-        let name = format!("{}-good", kind.product);
-        team.workload(kind, &name).await.placed().await;
+/// What kubectl prints for each forbidden field of a kind, in a new workload and in a change of an existing one.
+fn refusals(team: &Team, kind: &Kind, existing: &str) -> Vec<(String, String)> {
+    let mut refusals = Vec::new();
+    for name in ["forbidden", existing] {
         for field in FORBIDDEN {
             for place in ["/spec", "/spec/parameters"] {
-                let mut manifest = kind.manifest("forbidden");
+                let mut manifest = kind.manifest(name);
                 manifest.pointer_mut(place).unwrap()[field] = value(field);
-                let refused = team.apply(&manifest).expect_err(field);
-                assert!(refused.contains(field) && refused.contains("decided by the platform"), "{kind:?} {field}: {refused}");
-
-                let mut update = kind.manifest(&name);
-                update.pointer_mut(place).unwrap()[field] = value(field);
-                team.apply(&update).expect_err(field);
+                let path = format!("{}.{field}", place.trim_start_matches('/').replace('/', "."));
+                let refused = team.apply(&manifest).expect_err(&path);
+                refusals.push((path, refused));
             }
         }
-        team.kubectl(&["delete", kind.kind, &name, "--wait=false"], "").unwrap();
+    }
+    refusals
+}
+
+/// Only the webhook says this; the schema's message ends before it.
+const BY_THE_WEBHOOK: &str = "the platform's catalog decide where a workload runs";
+
+#[tokio::test]
+async fn the_webhook_refuses_what_the_platform_decides() {
+    let Some((cluster, _)) = Cluster::with_webhook().await else { return };
+    let team = cluster.team("contract").await;
+    for kind in KINDS {
+        let name = format!("{}-good", kind.product);
+        // By then developers have their rights and a refusal is about the manifest.
+        let workload = team.workload(kind, &name).await;
+        for (path, refused) in refusals(&team, &kind, &name) {
+            assert!(refused.contains(&format!("{path}: is decided by the platform")), "{kind:?} {path}: {refused}");
+            assert!(refused.contains(BY_THE_WEBHOOK), "{kind:?} {path}: {refused}");
+        }
+        workload.delete().await;
     }
 }
 
 #[tokio::test]
+async fn the_schema_refuses_what_the_platform_decides() {
+    let Some((cluster, webhook)) = Cluster::with_webhook().await else { return };
+    let team = cluster.team_alone("schema").await;
+    webhook.remove().await;
+    for kind in KINDS {
+        let name = format!("{}-good", kind.product);
+        let workload = team.workload(kind, &name).await;
+        workload.placed().await;
+        for (path, refused) in refusals(&team, &kind, &name) {
+            assert!(refused.contains(&format!("{path} is decided by the platform")), "{kind:?} {path}: {refused}");
+            assert!(!refused.contains(BY_THE_WEBHOOK), "{kind:?} {path}: {refused}");
+        }
+        workload.delete().await;
+    }
+    webhook.start().await;
+}
+
+#[tokio::test]
 async fn storage_grows_and_never_shrinks() {
-    let Some(cluster) = Cluster::shared() else { return };
+    let Some((cluster, _)) = Cluster::with_webhook().await else { return };
     let team = cluster.team("storage").await;
     let with_storage = |gigabytes: u32| {
         let mut manifest = MYSQL.manifest("orders");
