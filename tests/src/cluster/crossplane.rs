@@ -16,6 +16,37 @@ use super::wait::eventually;
 /// The namespace Crossplane and its functions live in.
 pub const NAMESPACE: &str = "crossplane-system";
 
+/// A release line of Crossplane.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Line {
+    /// 1.20, which knows claims and cluster-scoped composites only.
+    V1,
+    /// 2.x.
+    V2,
+}
+
+impl Line {
+    /// The line that IDP_CROSSPLANE_LINE names; 2.x without it.
+    pub fn in_use() -> Self {
+        match std::env::var("IDP_CROSSPLANE_LINE").as_deref() {
+            Err(_) | Ok("2") => Self::V2,
+            Ok("1.20") => Self::V1,
+            Ok(other) => panic!("IDP_CROSSPLANE_LINE is 1.20 or 2, and not {other:?}"),
+        }
+    }
+
+    fn program(self) -> &'static str {
+        match self {
+            Self::V1 => "crossplane-1.20",
+            Self::V2 => "crossplane",
+        }
+    }
+
+    fn source(self) -> PathBuf {
+        tool(&format!("{}-source", self.program()))
+    }
+}
+
 /// Crossplane, with the rights of its own ServiceAccount.
 pub struct Crossplane {
     /// Claims, composite resources, packages.
@@ -33,7 +64,7 @@ impl Crossplane {
         core(dir, "crossplane-init", &core_user, hosts).args(["core", "init"]).finish(dir).await;
         let certificates = fetch_client_certificate(dir, &control_plane.admin).await;
 
-        let rbac_manager = Program::new("crossplane-rbac", &tool("crossplane"))
+        let rbac_manager = Program::new("crossplane-rbac", &tool(Line::in_use().program()))
             .args(["rbac", "start", "--debug"])
             .env("KUBECONFIG", &rbac_user.kubeconfig)
             .env("LEADER_ELECTION", "false")
@@ -43,7 +74,7 @@ impl Crossplane {
         let core = core(dir, "crossplane", &core_user, hosts)
             .args(["core", "start", "--debug"])
             // The stand-in cloud does in a second what takes a cloud minutes: as many events, in far less time.
-            .args(["--circuit-breaker-refill-rate=100"])
+            .args((Line::in_use() == Line::V2).then_some("--circuit-breaker-refill-rate=100"))
             .env("TLS_CLIENT_CERTS_DIR", certificates)
             .env("HEALTH_PROBE_PORT", health_port.to_string())
             .env("METRICS_PORT", free_port().to_string())
@@ -56,21 +87,22 @@ impl Crossplane {
 
 /// The core program with the environment its Deployment sets.
 fn core(dir: &Path, name: &'static str, user: &User, hosts: &Hosts) -> Program {
-    let source = tool("crossplane-source");
+    let line = Line::in_use();
     let packages = dir.join("xpkg");
     std::fs::create_dir_all(&packages).expect("a cache for packages");
-    Program::with_hosts(name, &tool("crossplane"), hosts)
+    Program::with_hosts(name, &tool(line.program()), hosts)
         .env("KUBECONFIG", &user.kubeconfig)
         .env("POD_NAMESPACE", NAMESPACE)
         .env("POD_SERVICE_ACCOUNT", "crossplane")
         .env("LEADER_ELECTION", "false")
         // The API server could not reach Crossplane's webhook through its Service.
         .env("ENABLE_WEBHOOKS", "false")
+        .env("WEBHOOK_ENABLED", "false")
         .env("TLS_CA_SECRET_NAME", "crossplane-root-ca")
         .env("TLS_SERVER_SECRET_NAME", "crossplane-tls-server")
         .env("TLS_CLIENT_SECRET_NAME", CLIENT_SECRET)
-        .env("CRDS_PATH", source.join("cluster/crds"))
-        .env("WEBHOOK_CONFIGS_PATH", source.join("cluster/webhookconfigurations"))
+        .env("CRDS_PATH", line.source().join("cluster/crds"))
+        .env("WEBHOOK_CONFIGS_PATH", line.source().join("cluster/webhookconfigurations"))
         .env("XPKG_CACHE_DIR", packages)
         .env("XFN_CACHE_DIR", dir.join("xfn"))
 }
@@ -78,7 +110,7 @@ fn core(dir: &Path, name: &'static str, user: &User, hosts: &Hosts) -> Program {
 const CLIENT_SECRET: &str = "crossplane-tls-client";
 
 fn install_chart(dir: &Path, admin: &User) {
-    let chart = tool("crossplane-source").join("cluster/charts/crossplane");
+    let chart = Line::in_use().source().join("cluster/charts/crossplane");
     helm(dir, admin, ["install", "crossplane", "--create-namespace", "--namespace", NAMESPACE], &chart);
 }
 

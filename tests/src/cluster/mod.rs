@@ -31,13 +31,13 @@ use std::time::Instant;
 
 pub use cloud::{Cloud, External, Ledger, Mood};
 pub use control_plane::ControlPlane;
-pub use crossplane::Crossplane;
+pub use crossplane::{Crossplane, Line};
 pub use process::{Process, Program};
 pub use team::Team;
 pub use users::User;
 pub use wait::eventually;
 pub use webhook::{REASON, Webhook};
-pub use workload::{KINDS, Kind, MYSQL, WEBAPP, Workload, resource_name};
+pub use workload::{KINDS, Kind, MYSQL, WEBAPP, Workload, kinds, resource_name};
 
 use cloud::ManagedKind;
 use hosts::Hosts;
@@ -61,7 +61,7 @@ pub struct Cluster {
 }
 
 static SHARED: LazyLock<Option<Cluster>> = LazyLock::new(|| {
-    let dir = PathBuf::from(std::env::var_os("IDP_CLUSTER")?);
+    let dir = PathBuf::from(std::env::var_os("IDP_CLUSTER")?).join(test_program());
     // Another crate of the tests brings a second provider; rustls does not choose for us.
     rustls::crypto::ring::default_provider().install_default().ok();
     let (started, cluster) = mpsc::channel();
@@ -77,6 +77,15 @@ static SHARED: LazyLock<Option<Cluster>> = LazyLock::new(|| {
     let cluster = cluster.recv();
     Some(cluster.expect("the cluster did not start; the reason is above"))
 });
+
+/// What a test program's own directory is called: several run one after another, and each starts a cluster.
+fn test_program() -> String {
+    let program = std::env::current_exe().expect("the path of the test program");
+    let name = program.file_stem().expect("a name").to_string_lossy();
+    // Cargo puts a hash at its end.
+    let name = name.rsplit_once('-').map_or(&*name, |(name, _)| name);
+    format!("{name}.{}", std::process::id())
+}
 
 impl Cluster {
     /// The cluster, started when the first test asks for it; `None` when these tests are

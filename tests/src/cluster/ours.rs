@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use super::crossplane::Line;
 use super::providers::read_yaml;
 use super::tools::helm;
 use super::users::User;
@@ -28,8 +29,11 @@ pub(super) const RELEASE_NAMESPACE: &str = "idp-system";
 
 /// Installs the chart: configuration kinds, roles, default catalog, XRDs, Compositions, and the function at `package`.
 pub(super) fn install_chart(dir: &Path, admin: &User, package: &str) {
-    let values =
-        [format!("function.package={package}"), "products.namespaced=true".to_owned(), "webhook.enabled=false".to_owned()];
+    let values = [
+        format!("function.package={package}"),
+        format!("products.namespaced={}", Line::in_use() == Line::V2),
+        "webhook.enabled=false".to_owned(),
+    ];
     let values = values.iter().flat_map(|value| ["--set", value]);
     let install = ["install", RELEASE, "--create-namespace", "--namespace", RELEASE_NAMESPACE];
     helm(dir, admin, install.into_iter().chain(values), &workspace().join("package/chart"));

@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::api::{Api, DynamicObject, ListParams, Patch, PatchParams};
 use serde_json::{Value, json};
 
-use super::{Team, eventually};
+use super::{Line, Team, eventually};
 
 /// A kind that developers use.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +36,11 @@ const fn namespaced(product: &'static str, api_version: &'static str, kind: &'st
 pub const MYSQL: Kind = claim("mysql", DB, "MySQLInstanceClaim", "XMySQLInstance");
 /// A claim for a web app.
 pub const WEBAPP: Kind = claim("webapp", COMPUTE, "WebAppClaim", "XWebApp");
+
+/// What developers can ask for on the Crossplane that is in use.
+pub fn kinds() -> impl Iterator<Item = Kind> {
+    KINDS.into_iter().filter(|kind| kind.composite.is_some() || Line::in_use() == Line::V2)
+}
 
 /// Everything that developers can ask for.
 pub const KINDS: [Kind; 6] = [

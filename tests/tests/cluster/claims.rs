@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future;
-use idp_tests::cluster::{Cluster, External, KINDS, Kind, REASON, Team, Workload, eventually, resource_name};
+use idp_tests::cluster::{Cluster, External, Kind, REASON, Team, Workload, eventually, kinds, resource_name};
 use kube::api::DynamicObject;
 use serde_json::Value;
 
@@ -31,7 +31,7 @@ async fn every_product_lives_and_dies_on_every_cloud() {
     for cloud in CLOUDS {
         cluster.only_healthy(&[cloud]);
         webhook.has_seen_healthy(&[cloud]).await;
-        for kind in KINDS {
+        for kind in kinds() {
             let style = if kind.composite.is_some() { "claim" } else { "own" };
             let name = format!("{}-{style}-{cloud}", kind.product);
             let workload = team.workload_from(kind, kind.request(&name)).await;
@@ -48,7 +48,7 @@ async fn every_product_lives_and_dies_on_every_cloud() {
         life.has_a_connection().await;
         life.is_labelled().await;
     }
-    for kind in KINDS {
+    for kind in kinds() {
         printer_columns(&team, &kind);
     }
 

@@ -1,6 +1,6 @@
 //! The contract holds with the webhook, and by the schema alone.
 
-use idp_tests::cluster::{Cluster, KINDS, Kind, MYSQL, Team};
+use idp_tests::cluster::{Cluster, Kind, MYSQL, Team, kinds};
 use serde_json::{Value, json};
 
 const FORBIDDEN: [&str; 5] = ["provider", "region", "runtimeCluster", "runtime_cluster", "network"];
@@ -10,21 +10,25 @@ fn value(field: &str) -> Value {
     if field == "network" { json!({"vpc_id": "vpc-1"}) } else { json!("aws") }
 }
 
-/// What kubectl prints for each forbidden field of a kind, in a new workload and in a change of an existing one.
+/// What kubectl prints for the forbidden fields of a kind, in new workloads and in changes of an existing one: a line each.
 fn refusals(team: &Team, kind: &Kind, existing: &str) -> Vec<(String, String)> {
-    let mut refusals = Vec::new();
-    for name in ["forbidden", existing] {
-        for field in FORBIDDEN {
-            for place in ["/spec", "/spec/parameters"] {
+    let mut paths = Vec::new();
+    let mut manifests = Vec::new();
+    for field in FORBIDDEN {
+        for place in ["/spec", "/spec/parameters"] {
+            let path = format!("{}.{field}", place.trim_start_matches('/').replace('/', "."));
+            for name in [&format!("forbidden-{}", paths.len()), existing] {
                 let mut manifest = kind.manifest(name);
                 manifest.pointer_mut(place).unwrap()[field] = value(field);
-                let path = format!("{}.{field}", place.trim_start_matches('/').replace('/', "."));
-                let refused = team.apply(&manifest).expect_err(&path);
-                refusals.push((path, refused));
+                paths.push(path.clone());
+                manifests.push(manifest);
             }
         }
     }
-    refusals
+    let refused = team.apply(&json!({"apiVersion": "v1", "kind": "List", "items": manifests})).expect_err("forbidden fields");
+    let refusals: Vec<_> = refused.split("Error from server").skip(1).map(str::to_owned).collect();
+    assert_eq!(refusals.len(), paths.len(), "each is refused: {refused}");
+    paths.into_iter().zip(refusals).collect()
 }
 
 /// Only the webhook says this; the schema's message ends before it.
@@ -34,7 +38,7 @@ const BY_THE_WEBHOOK: &str = "the platform's catalog decide where a workload run
 async fn the_webhook_refuses_what_the_platform_decides() {
     let Some((cluster, _)) = Cluster::with_webhook().await else { return };
     let team = cluster.team("contract").await;
-    for kind in KINDS {
+    for kind in kinds() {
         let name = format!("{}-good", kind.product);
         // By then developers have their rights and a refusal is about the manifest.
         let workload = team.workload(kind, &name).await;
@@ -51,7 +55,7 @@ async fn the_schema_refuses_what_the_platform_decides() {
     let Some((cluster, webhook)) = Cluster::with_webhook().await else { return };
     let team = cluster.team_alone("schema").await;
     webhook.remove().await;
-    for kind in KINDS {
+    for kind in kinds() {
         let name = format!("{}-good", kind.product);
         let workload = team.workload(kind, &name).await;
         workload.placed().await;

@@ -1,6 +1,6 @@
 //! A move: both placements until the new one is ready; data stays behind until it is released.
 
-use idp_tests::cluster::{Cluster, KINDS, Kind, Workload, eventually, resource_name};
+use idp_tests::cluster::{Cluster, Kind, Workload, eventually, kinds, resource_name};
 use serde_json::{Value, json};
 
 const FAILOVER: &str = "platform.example.org/failover";
@@ -30,7 +30,7 @@ async fn moved(workload: &Workload<'_>) -> String {
     place(&before)
 }
 
-fn stateful(kind: &&Kind) -> bool {
+fn stateful(kind: &Kind) -> bool {
     kind.product != "webapp"
 }
 
@@ -38,9 +38,9 @@ fn stateful(kind: &&Kind) -> bool {
 async fn data_stays_behind_until_it_is_released() {
     let Some((cluster, _)) = Cluster::with_webhook().await else { return };
     let team = cluster.team("moves").await;
-    for kind in KINDS.iter().filter(stateful) {
+    for kind in kinds().filter(stateful) {
         let style = if kind.composite.is_some() { "claim" } else { "own" };
-        let workload = team.workload(*kind, &format!("{}-{style}", kind.product)).await;
+        let workload = team.workload(kind, &format!("{}-{style}", kind.product)).await;
         let old = moved(&workload).await;
         workload.ready().await;
         let connection = workload.connection().await;
@@ -86,8 +86,8 @@ async fn data_stays_behind_until_it_is_released() {
 async fn a_web_app_leaves_nothing_behind() {
     let Some((cluster, _)) = Cluster::with_webhook().await else { return };
     let team = cluster.team("webapp-moves").await;
-    for (number, kind) in KINDS.iter().filter(|kind| kind.product == "webapp").enumerate() {
-        let workload = team.workload(*kind, &format!("shop-{number}")).await;
+    for (number, kind) in kinds().filter(|kind| kind.product == "webapp").enumerate() {
+        let workload = team.workload(kind, &format!("shop-{number}")).await;
         let old = moved(&workload).await;
         eventually("the end of the old place", async || {
             let left = at(&workload, &old).await;

@@ -1,6 +1,6 @@
 //! The webhook is down, or not there at all: nothing is lost, and what was decided without it is mirrored later.
 
-use idp_tests::cluster::{Cluster, KINDS, MYSQL, REASON, Team, Workload, eventually, resource_name};
+use idp_tests::cluster::{Cluster, MYSQL, REASON, Team, Workload, eventually, kinds, resource_name};
 use serde_json::{Value, json};
 
 /// The decision that the workload carries.
@@ -86,7 +86,7 @@ async fn what_the_function_decided_alone_is_mirrored_when_the_webhook_comes() {
     let team = cluster.team_alone("mirror").await;
     webhook.remove().await;
     let mut placed = Vec::new();
-    for (number, kind) in KINDS.into_iter().enumerate() {
+    for (number, kind) in kinds().enumerate() {
         let workload = team.workload(kind, &format!("alone-{number}")).await;
         workload.ready().await;
         let placement = workload.placed().await;
