@@ -61,7 +61,7 @@ impl Crossplane {
         let core_user = control_plane.service_account(NAMESPACE, "crossplane").await;
         let rbac_user = control_plane.service_account(NAMESPACE, "rbac-manager").await;
 
-        core(dir, "crossplane-init", &core_user, hosts).args(["core", "init"]).finish(dir).await;
+        init(dir, &core_user, hosts).args(["core", "init"]).finish(dir).await;
         let certificates = fetch_client_certificate(dir, &control_plane.admin).await;
 
         let rbac_manager = Program::new("crossplane-rbac", &tool(Line::in_use().program()))
@@ -71,7 +71,8 @@ impl Crossplane {
             .start(dir);
 
         let health_port = free_port();
-        let core = core(dir, "crossplane", &core_user, hosts)
+        let core = Program::with_hosts("crossplane", &tool(Line::in_use().program()), hosts);
+        let core = in_a_pod(core, dir, &core_user)
             .args(["core", "start", "--debug"])
             // The stand-in cloud does in a second what takes a cloud minutes: as many events, in far less time.
             .args((Line::in_use() == Line::V2).then_some("--circuit-breaker-refill-rate=100"))
@@ -85,12 +86,39 @@ impl Crossplane {
     }
 }
 
-/// The core program with the environment its Deployment sets.
-fn core(dir: &Path, name: &'static str, user: &User, hosts: &Hosts) -> Program {
+/// The program that installs Crossplane's own definitions.
+fn init(dir: &Path, user: &User, hosts: &Hosts) -> Program {
     let line = Line::in_use();
+    let program = tool(line.program());
+    let program = match line {
+        Line::V1 => {
+            let root = dir.join("root");
+            std::fs::create_dir_all(&root).expect("a directory for a root of its own");
+            Program::with_hosts("crossplane-init", Path::new("sh"), hosts).args(["-c", WITH_CRDS, "sh"]).args([
+                root,
+                line.source().join("cluster/crds"),
+                program,
+            ])
+        }
+        Line::V2 => Program::with_hosts("crossplane-init", &program, hosts),
+    };
+    in_a_pod(program, dir, user)
+}
+
+/// Crossplane 1.20 finds its definitions at `/crds` only: the program gets a root that is ours but for that.
+const WITH_CRDS: &str = r#"
+mount -t tmpfs tmpfs "$1" || exit
+for dir in /*; do
+  if [ -d "$dir" ] && [ ! -L "$dir" ]; then mkdir "$1$dir" && mount --rbind "$dir" "$1$dir"; else cp -P "$dir" "$1"; fi || exit
+done
+mkdir "$1/crds" && mount --bind "$2" "$1/crds" && root=$1 && shift 2 && exec chroot "$root" "$@""#;
+
+/// Sets the environment that Crossplane's Deployment sets.
+fn in_a_pod(program: Program, dir: &Path, user: &User) -> Program {
     let packages = dir.join("xpkg");
     std::fs::create_dir_all(&packages).expect("a cache for packages");
-    Program::with_hosts(name, &tool(line.program()), hosts)
+    let source = Line::in_use().source();
+    program
         .env("KUBECONFIG", &user.kubeconfig)
         .env("POD_NAMESPACE", NAMESPACE)
         .env("POD_SERVICE_ACCOUNT", "crossplane")
@@ -101,8 +129,8 @@ fn core(dir: &Path, name: &'static str, user: &User, hosts: &Hosts) -> Program {
         .env("TLS_CA_SECRET_NAME", "crossplane-root-ca")
         .env("TLS_SERVER_SECRET_NAME", "crossplane-tls-server")
         .env("TLS_CLIENT_SECRET_NAME", CLIENT_SECRET)
-        .env("CRDS_PATH", line.source().join("cluster/crds"))
-        .env("WEBHOOK_CONFIGS_PATH", line.source().join("cluster/webhookconfigurations"))
+        .env("CRDS_PATH", source.join("cluster/crds"))
+        .env("WEBHOOK_CONFIGS_PATH", source.join("cluster/webhookconfigurations"))
         .env("XPKG_CACHE_DIR", packages)
         .env("XFN_CACHE_DIR", dir.join("xfn"))
 }

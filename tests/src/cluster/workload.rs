@@ -39,7 +39,11 @@ pub const WEBAPP: Kind = claim("webapp", COMPUTE, "WebAppClaim", "XWebApp");
 
 /// What developers can ask for on the Crossplane that is in use.
 pub fn kinds() -> impl Iterator<Item = Kind> {
-    KINDS.into_iter().filter(|kind| kind.composite.is_some() || Line::in_use() == Line::V2)
+    KINDS.into_iter().filter(|kind| match Line::in_use() {
+        // It has no namespaced composites, and composes no namespaced objects, such as the Secret with a database's password.
+        Line::V1 => kind.composite.is_some() && kind.product == "webapp",
+        Line::V2 => true,
+    })
 }
 
 /// Everything that developers can ask for.
