@@ -49,10 +49,12 @@ async fn revision(client: &Client) -> Result<DynamicObject, String> {
 async fn certificates(dir: &Path, client: &Client) -> PathBuf {
     let secret = eventually("the function's certificate", async || {
         let revision = revision(client).await?;
-        let status = &revision.data["status"];
-        let name = status["tlsServerSecretName"].as_str();
-        let name = name.ok_or_else(|| format!("the revision has no certificate: {status}"))?;
-        let endpoint = status["endpoint"].as_str().unwrap_or_default();
+        let (spec, status) = (&revision.data["spec"], &revision.data["status"]);
+        // Crossplane 1.20 has the name in the spec, long before there is an endpoint.
+        let name = status["tlsServerSecretName"].as_str().or_else(|| spec["tlsServerSecretName"].as_str());
+        let (Some(name), Some(endpoint)) = (name, status["endpoint"].as_str()) else {
+            return Err(format!("the revision has no certificate or no endpoint: {status}"));
+        };
         assert_eq!(endpoint, format!("dns:///{FUNCTION}.{NAMESPACE}:9443"));
         let secrets: Api<Secret> = Api::namespaced(client.clone(), NAMESPACE);
         let secret = secrets.get(name).await.map_err(|error| error.to_string())?;
@@ -86,7 +88,9 @@ async fn wait_until_healthy(client: &Client, process: &Process) {
         let revision = revision(client).await?;
         let conditions = revision.data["status"]["conditions"].as_array().cloned();
         let healthy = |kind: &str| conditions.iter().flatten().any(|one| one["type"] == kind && one["status"] == "True");
-        if healthy("RevisionHealthy") && healthy("RuntimeHealthy") { Ok(()) } else { Err(format!("{conditions:?}")) }
+        // One condition of Crossplane 1.20 became two.
+        let all = healthy("Healthy") || healthy("RevisionHealthy") && healthy("RuntimeHealthy");
+        if all { Ok(()) } else { Err(format!("{conditions:?}")) }
     })
     .await;
 }

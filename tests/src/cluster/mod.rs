@@ -22,6 +22,7 @@ mod team;
 mod tools;
 mod users;
 mod wait;
+mod webhook;
 mod workload;
 
 use std::path::PathBuf;
@@ -30,17 +31,19 @@ use std::time::Instant;
 
 pub use cloud::{Cloud, External, Ledger, Mood};
 pub use control_plane::ControlPlane;
-pub use crossplane::Crossplane;
+pub use crossplane::{Crossplane, Line};
 pub use ours::our_program;
 pub use process::{Process, Program};
 pub use team::Team;
 pub use users::User;
 pub use wait::eventually;
-pub use workload::{KINDS, Kind, MYSQL, WEBAPP, Workload, resource_name};
+pub use webhook::{REASON, Webhook};
+pub use workload::{KINDS, Kind, MYSQL, WEBAPP, Workload, kinds, resource_name};
 
 use cloud::ManagedKind;
 use hosts::Hosts;
 use registry::Registry;
+use tokio::sync::OnceCell;
 
 /// Everything that runs, and where its files are.
 pub struct Cluster {
@@ -55,10 +58,11 @@ pub struct Cluster {
     _registry: Registry,
     /// The composition function, `idp serve`.
     pub function: Process,
+    webhook: OnceCell<Webhook>,
 }
 
 static SHARED: LazyLock<Option<Cluster>> = LazyLock::new(|| {
-    let dir = PathBuf::from(std::env::var_os("IDP_CLUSTER")?);
+    let dir = PathBuf::from(std::env::var_os("IDP_CLUSTER")?).join(test_program());
     // Another crate of the tests brings a second provider; rustls does not choose for us.
     rustls::crypto::ring::default_provider().install_default().ok();
     let (started, cluster) = mpsc::channel();
@@ -74,6 +78,15 @@ static SHARED: LazyLock<Option<Cluster>> = LazyLock::new(|| {
     let cluster = cluster.recv();
     Some(cluster.expect("the cluster did not start; the reason is above"))
 });
+
+/// What a test program's own directory is called: several run one after another, and each starts a cluster.
+fn test_program() -> String {
+    let program = std::env::current_exe().expect("the path of the test program");
+    let name = program.file_stem().expect("a name").to_string_lossy();
+    // Cargo puts a hash at its end.
+    let name = name.rsplit_once('-').map_or(&*name, |(name, _)| name);
+    format!("{name}.{}", std::process::id())
+}
 
 impl Cluster {
     /// The cluster, started when the first test asks for it; `None` when these tests are
@@ -103,7 +116,8 @@ impl Cluster {
         ours::install_chart(&dir, admin, &registry.push(&dir));
         let function = function::start(&dir, admin, &hosts).await;
         eprintln!("cluster: started in {} s", clock.elapsed().as_secs());
-        let cluster = Self { dir, control_plane, crossplane, function, cloud: Cloud::default(), _registry: registry };
+        let cloud = Cloud::default();
+        let cluster = Self { dir, control_plane, crossplane, function, cloud, webhook: OnceCell::new(), _registry: registry };
         (cluster, kinds.expect("the providers' CRDs are installed"))
     }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use super::crossplane::Line;
 use super::providers::read_yaml;
 use super::tools::helm;
 use super::users::User;
@@ -22,13 +23,26 @@ pub(super) fn products() -> Vec<Value> {
     paths.flat_map(|path| read_yaml(&path)).collect()
 }
 
+/// What the chart is installed as, and where.
+pub(super) const RELEASE: &str = "idp";
+pub(super) const RELEASE_NAMESPACE: &str = "idp-system";
+
 /// Installs the chart: configuration kinds, roles, default catalog, XRDs, Compositions, and the function at `package`.
 pub(super) fn install_chart(dir: &Path, admin: &User, package: &str) {
-    let values =
-        [format!("function.package={package}"), "products.namespaced=true".to_owned(), "webhook.enabled=false".to_owned()];
+    let values = [
+        format!("function.package={package}"),
+        format!("products.namespaced={}", Line::in_use() == Line::V2),
+        "webhook.enabled=false".to_owned(),
+    ];
     let values = values.iter().flat_map(|value| ["--set", value]);
-    let chart = workspace().join("package/chart");
-    helm(dir, admin, ["install", "idp", "--create-namespace", "--namespace", "idp-system"].into_iter().chain(values), &chart);
+    let install = ["install", RELEASE, "--create-namespace", "--namespace", RELEASE_NAMESPACE];
+    helm(dir, admin, install.into_iter().chain(values), &workspace().join("package/chart"));
+}
+
+/// Turns on what the chart was installed without: the webhook's Service, ServiceAccount and rights.
+pub(super) fn turn_on_webhook(dir: &Path, admin: &User) {
+    let upgrade = ["upgrade", RELEASE, "--namespace", RELEASE_NAMESPACE, "--reuse-values", "--set", "webhook.enabled=true"];
+    helm(dir, admin, upgrade, &workspace().join("package/chart"));
 }
 
 /// One of our binaries, built with the same profile as the tests: test programs are in

@@ -43,6 +43,10 @@ impl Cluster {
     }
 
     async fn make_team(&self, name: &str, share: Share) -> Team {
+        // A test that took the webhook away may have failed before it brought it back.
+        if let Some(webhook) = self.webhook.get() {
+            webhook.start().await;
+        }
         let client = self.control_plane.admin.client().await;
         let namespaces: Api<Namespace> = Api::all(client.clone());
         create(&namespaces, json!({"metadata": {"name": name}})).await;

@@ -6,7 +6,7 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::api::{Api, DynamicObject, ListParams, Patch, PatchParams};
 use serde_json::{Value, json};
 
-use super::{Team, eventually};
+use super::{Line, Team, eventually};
 
 /// A kind that developers use.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +37,15 @@ pub const MYSQL: Kind = claim("mysql", DB, "MySQLInstanceClaim", "XMySQLInstance
 /// A claim for a web app.
 pub const WEBAPP: Kind = claim("webapp", COMPUTE, "WebAppClaim", "XWebApp");
 
+/// What developers can ask for on the Crossplane that is in use.
+pub fn kinds() -> impl Iterator<Item = Kind> {
+    KINDS.into_iter().filter(|kind| match Line::in_use() {
+        // It has no namespaced composites, and composes no namespaced objects, such as the Secret with a database's password.
+        Line::V1 => kind.composite.is_some() && kind.product == "webapp",
+        Line::V2 => true,
+    })
+}
+
 /// Everything that developers can ask for.
 pub const KINDS: [Kind; 6] = [
     MYSQL,
@@ -48,9 +57,19 @@ pub const KINDS: [Kind; 6] = [
 ];
 
 impl Kind {
-    /// A manifest that every cloud can satisfy.
+    /// A manifest that every cloud can satisfy, complete without the webhook.
     #[must_use]
     pub fn manifest(&self, name: &str) -> Value {
+        let mut manifest = self.request(name);
+        if self.composite.is_some() {
+            manifest["spec"]["writeConnectionSecretToRef"] = json!({"name": format!("{name}-conn")});
+        }
+        manifest
+    }
+
+    /// What developers write: the webhook fills in the rest.
+    #[must_use]
+    pub fn request(&self, name: &str) -> Value {
         let mut parameters = json!({"cell": "cell-1", "environment": "dev", "tier": "medium"});
         let own = match self.product {
             "webapp" => json!({"image": "registry.example.com/app:v1", "port": 8080, "cpu": "500m", "memory": "1Gi"}),
@@ -59,12 +78,8 @@ impl Kind {
         for (key, value) in own.as_object().into_iter().flatten() {
             parameters[key] = value.clone();
         }
-        let mut spec = json!({"parameters": parameters});
-        if self.composite.is_some() {
-            // The webhook fills this in; without it a developer does.
-            spec["writeConnectionSecretToRef"] = json!({"name": format!("{name}-conn")});
-        }
-        json!({"apiVersion": self.api_version, "kind": self.kind, "metadata": {"name": name}, "spec": spec})
+        let (api_version, kind) = (self.api_version, self.kind);
+        json!({"apiVersion": api_version, "kind": kind, "metadata": {"name": name}, "spec": {"parameters": parameters}})
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures::future;
-use idp_tests::cluster::{Cluster, Process, Team, eventually};
+use idp_tests::cluster::{Cluster, Process, REASON, Team, Webhook, eventually};
 use kube::ResourceExt;
 use kube::api::{Api, DynamicObject, ListParams, PostParams};
 use kube::core::{ApiResource, GroupVersionKind};
@@ -13,27 +13,25 @@ use serde_json::{Value, json};
 
 const GROUP: &str = "db.platform.example.org/v1alpha1";
 const CLAIMS: usize = 50;
-const CRASHES: usize = 16;
+const CRASHES: usize = 20;
 /// Long enough for some work between two crashes, too short for all of it.
 const BETWEEN_CRASHES: Duration = Duration::from_millis(1500);
 
 #[tokio::test]
 async fn fifty_claims_survive_crashes_of_everything() {
-    let Some(cluster) = Cluster::shared() else {
-        return;
-    };
+    let Some((cluster, webhook)) = Cluster::with_webhook().await else { return };
     let team = cluster.team_alone("chaos").await;
     let claims: Api<DynamicObject> =
         Api::namespaced_with(team.client.clone(), &team.namespace, &kind(&team, GROUP, "MySQLInstanceClaim").await);
     let composites = everywhere(&team, GROUP, "XMySQLInstance").await;
 
     let incoming = (0..CLAIMS).map(|number| create(&claims, claim(number)));
-    future::join(future::join_all(incoming), crash(cluster)).await;
+    future::join(future::join_all(incoming), crash(cluster, webhook)).await;
 
     for number in 0..CLAIMS {
         let name = name(number);
         eventually(&format!("{name} to be ready"), async || {
-            restart_the_dead(cluster);
+            restart_the_dead(cluster, webhook);
             let claim = claims.get(&name).await.map_err(|error| error.to_string())?;
             ready(&claim)
         })
@@ -44,7 +42,9 @@ async fn fifty_claims_survive_crashes_of_everything() {
     assert_eq!(composites.len(), CLAIMS, "one composite resource for each claim");
     let mut external = BTreeSet::new();
     for composite in &composites {
-        assert_eq!(composite.data["status"]["placement"]["sequence"], 1, "{}", composite.name_any());
+        let placement = &composite.data["status"]["placement"];
+        assert_eq!(placement["sequence"], 1, "{}", composite.name_any());
+        assert_eq!(placement["reason"], composite.annotations()[REASON], "{}: as it was stamped", composite.name_any());
         external.extend(check_composed(&team, composite).await);
     }
     assert!(external.len() >= CLAIMS, "each has managed resources: {external:?}");
@@ -87,8 +87,8 @@ async fn create(claims: &Api<DynamicObject>, claim: Value) {
 }
 
 /// Kills one process after another: each in turn, then in an order that looks random and is always the same.
-async fn crash(cluster: &Cluster) {
-    let processes = processes(cluster);
+async fn crash(cluster: &Cluster, webhook: &Webhook) {
+    let processes = processes(cluster, webhook);
     let mut state = 0x2545_f491_u32;
     for crash in 0..CRASHES {
         state ^= state << 13;
@@ -97,18 +97,18 @@ async fn crash(cluster: &Cluster) {
         let victim = if crash < processes.len() { crash } else { state as usize % processes.len() };
         tokio::time::sleep(BETWEEN_CRASHES).await;
         processes[victim].restart();
-        restart_the_dead(cluster);
+        restart_the_dead(cluster, webhook);
     }
 }
 
-fn processes(cluster: &Cluster) -> [&Process; 4] {
+fn processes<'c>(cluster: &'c Cluster, webhook: &'c Webhook) -> [&'c Process; 5] {
     let control_plane = &cluster.control_plane;
-    [&cluster.function, &cluster.crossplane.core, &control_plane.api_server, &control_plane.controllers]
+    [&cluster.function, &webhook.process, &cluster.crossplane.core, &control_plane.api_server, &control_plane.controllers]
 }
 
 /// What the kubelet does: a program that could not do without the API server ends, and is started again.
-fn restart_the_dead(cluster: &Cluster) {
-    for process in processes(cluster).into_iter().chain([&cluster.crossplane.rbac_manager]) {
+fn restart_the_dead(cluster: &Cluster, webhook: &Webhook) {
+    for process in processes(cluster, webhook).into_iter().chain([&cluster.crossplane.rbac_manager]) {
         if process.exit_status().is_some() {
             process.restart();
         }

@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use idp_tests::cluster::{Cluster, KINDS, Kind, resource_name};
+use futures::future;
+use idp_tests::cluster::{Cluster, External, Kind, REASON, Team, Workload, eventually, kinds, resource_name};
+use kube::api::DynamicObject;
+use serde_json::Value;
 
 const CLOUDS: [&str; 3] = ["aws", "gcp", "oci"];
 
@@ -13,68 +16,155 @@ fn connection_keys(product: &str) -> BTreeSet<&'static str> {
     }
 }
 
+/// A workload, and what is expected of it.
+struct Life<'team> {
+    cloud: &'static str,
+    kind: Kind,
+    workload: Workload<'team>,
+}
+
 #[tokio::test]
 async fn every_product_lives_and_dies_on_every_cloud() {
-    let Some(cluster) = Cluster::shared() else { return };
+    let Some((cluster, webhook)) = Cluster::with_webhook().await else { return };
     let team = cluster.team_alone("lives").await;
-    let mut workloads = Vec::new();
+    let mut lives = Vec::new();
     for cloud in CLOUDS {
         cluster.only_healthy(&[cloud]);
-        let mut of_cloud = Vec::new();
-        for kind in KINDS {
+        webhook.has_seen_healthy(&[cloud]).await;
+        for kind in kinds() {
             let style = if kind.composite.is_some() { "claim" } else { "own" };
-            of_cloud.push((cloud, kind, team.workload(kind, &format!("{}-{style}-{cloud}", kind.product)).await));
+            let name = format!("{}-{style}-{cloud}", kind.product);
+            let workload = team.workload_from(kind, kind.request(&name)).await;
+            let life = Life { cloud, kind, workload };
+            life.is_stamped().await;
+            lives.push(life);
         }
-        for (_, kind, workload) in &of_cloud {
-            let placement = workload.placed().await;
-            assert_eq!(placement["provider"], cloud, "{kind:?}");
-        }
-        workloads.extend(of_cloud);
     }
     cluster.only_healthy(&CLOUDS);
+    webhook.has_seen_healthy(&CLOUDS).await;
 
-    for (cloud, kind, workload) in &workloads {
+    for life in &lives {
+        life.is_ready_where_it_was_placed().await;
+        life.has_a_connection().await;
+        life.is_labelled().await;
+    }
+    for kind in kinds() {
+        printer_columns(&team, &kind);
+    }
+
+    let mut external = BTreeSet::new();
+    for life in &lives {
+        external.extend(life.external(cluster).await);
+    }
+    assert!(external.len() >= lives.len(), "each has something in a cloud: {external:?}");
+    future::join_all(lives.iter().map(|life| life.workload.delete())).await;
+    for Life { cloud, kind, workload } in &lives {
+        // The garbage collector takes what a claim owned after the claim itself.
+        eventually(&format!("the end of the connection secret of {kind:?} on {cloud}"), async || {
+            if workload.secret_exists().await { Err("it is still there".to_owned()) } else { Ok(()) }
+        })
+        .await;
+    }
+    let ledger = cluster.cloud.ledger();
+    let left: Vec<_> = external.iter().filter(|one| ledger.existing.contains_key(one)).collect();
+    assert!(left.is_empty(), "deleted workloads leave nothing in the clouds: {left:?}");
+}
+
+impl Life<'_> {
+    /// The webhook has decided, labelled and filled in before anything else saw the object.
+    async fn is_stamped(&self) {
+        let Life { cloud, kind, workload } = self;
+        let own = workload.get().await.unwrap();
+        let reason: Value = serde_json::from_str(annotation(&own)).unwrap();
+        assert_eq!(reason["selected"]["provider"], *cloud, "{kind:?}");
+        assert_eq!(reason["decided_by"], "admission", "{kind:?}");
+        let labels = labels(&own);
+        for (key, value) in of_all(kind) {
+            assert_eq!(labels.get(key).map(String::as_str), Some(value), "{key} of {kind:?}");
+        }
+        let secret = &own.data["spec"]["writeConnectionSecretToRef"]["name"];
+        let expected = kind.composite.map_or(Value::Null, |_| format!("{}-conn", workload.name).into());
+        assert_eq!(*secret, expected, "{kind:?}");
+    }
+
+    async fn is_ready_where_it_was_placed(&self) {
+        let Life { cloud, kind, workload } = self;
         let own = workload.ready().await;
-        assert_eq!(own.data["status"]["placement"]["provider"], *cloud, "placed once");
+        let composite = workload.composite().await.unwrap();
+        assert_eq!(annotation(&own), annotation(&composite), "{kind:?} on {cloud}: the composite has the claim's decision");
+        for object in [&own, &composite] {
+            let placement = &object.data["status"]["placement"];
+            assert_eq!(placement["provider"], *cloud, "{kind:?}");
+            assert_eq!(placement["reason"], annotation(&own), "{kind:?} on {cloud}: the stamped decision is in force");
+            assert_eq!(placement["sequence"], 1, "{kind:?} on {cloud}: placed once");
+        }
+        if kind.composite.is_some() {
+            assert_eq!(composite.data["spec"]["claimRef"]["name"], workload.name.as_str());
+        }
+    }
 
+    async fn has_a_connection(&self) {
+        let Life { cloud, kind, workload } = self;
         let connection = workload.connection().await;
         let keys: BTreeSet<_> = connection.keys().map(String::as_str).collect();
         assert_eq!(keys, connection_keys(kind.product), "{kind:?} on {cloud}");
         assert!(connection.values().all(|value| !value.is_empty()), "{kind:?} on {cloud}: {:?}", connection.keys());
+    }
 
+    async fn is_labelled(&self) {
+        let Life { cloud, kind, workload } = self;
         let composed = workload.composed().await;
         assert!(composed.len() > 1, "{kind:?} on {cloud}");
         for object in &composed {
-            let labels = object.metadata.labels.clone().unwrap_or_default();
-            let ours: BTreeMap<_, _> = labels
-                .iter()
-                .filter_map(|(key, value)| Some((key.strip_prefix("platform.example.org/")?, value.as_str())))
-                .collect();
-            let of_all = [("cell", "cell-1"), ("environment", "dev"), ("tier", "medium"), ("product", kind.product)];
+            let labels = labels(object);
             let of_placed = [("provider", *cloud), ("sequence", "1")];
             // What belongs to the workload wherever it is, such as its password, is at no place.
             let name = resource_name(object);
             let placed = !name.starts_with("workload/");
-            for (key, value) in of_all.iter().chain(of_placed.iter().filter(|_| placed)) {
-                assert_eq!(ours.get(key), Some(value), "{key} of {name}");
+            for (key, value) in of_all(kind).into_iter().chain(of_placed.into_iter().filter(|_| placed)) {
+                assert_eq!(labels.get(key).map(String::as_str), Some(value), "{key} of {name}");
             }
             assert!(!placed || name.starts_with(&format!("{cloud}-")), "{name}");
         }
     }
-    printer_columns(&team, KINDS.first().unwrap());
 
-    for (cloud, kind, workload) in &workloads {
-        workload.delete().await;
-        assert!(!workload.secret_exists().await, "{kind:?} on {cloud} leaves its connection secret");
+    /// What it has in the clouds.
+    async fn external(&self, cluster: &Cluster) -> Vec<External> {
+        let composed = self.workload.composed().await;
+        let names: BTreeSet<_> = composed
+            .iter()
+            .filter_map(|object| object.metadata.annotations.as_ref()?.get("crossplane.io/external-name").cloned())
+            .collect();
+        let ledger = cluster.cloud.ledger();
+        ledger.existing.into_keys().filter(|external| names.contains(&external.name)).collect()
     }
 }
 
-fn printer_columns(team: &idp_tests::cluster::Team, kind: &Kind) {
+fn of_all(kind: &Kind) -> [(&'static str, &'static str); 4] {
+    [("cell", "cell-1"), ("environment", "dev"), ("tier", "medium"), ("product", kind.product)]
+}
+
+fn annotation(object: &DynamicObject) -> &str {
+    let annotations = object.metadata.annotations.as_ref();
+    annotations.and_then(|all| all.get(REASON)).expect("a stamped decision")
+}
+
+/// Our labels, without our prefix.
+fn labels(object: &DynamicObject) -> BTreeMap<String, String> {
+    let labels = object.metadata.labels.clone().unwrap_or_default().into_iter();
+    labels.filter_map(|(key, value)| Some((key.strip_prefix("platform.example.org/")?.to_owned(), value))).collect()
+}
+
+fn printer_columns(team: &Team, kind: &Kind) {
     let table = team.kubectl(&["get", kind.kind], "").unwrap();
-    let header = table.lines().next().unwrap();
-    for column in ["NAME", "SYNCED", "READY", "PROVIDER", "REGION"] {
-        assert!(header.split_whitespace().any(|name| name == column), "no column {column}:\n{table}");
+    let header: Vec<_> = table.lines().next().unwrap().split_whitespace().collect();
+    for column in ["NAME", "SYNCED", "READY", "TIER", "PROVIDER", "REGION", "PHASE"] {
+        assert!(header.contains(&column), "no column {column}:\n{table}");
     }
-    let row = table.lines().find(|line| line.contains("-gcp")).unwrap();
-    assert!(row.contains(" gcp "), "{table}");
+    for cloud in CLOUDS {
+        let row = table.lines().find(|line| line.split_whitespace().next().is_some_and(|name| name.ends_with(cloud))).unwrap();
+        for cell in ["True", "medium", cloud, "Steady"] {
+            assert!(row.split_whitespace().any(|one| one == cell), "no {cell} in {row:?}:\n{table}");
+        }
+    }
 }

@@ -9,5 +9,6 @@ mod claims;
 mod contract;
 mod fixture;
 mod moves;
+mod outage;
 mod processes;
 mod sticky;

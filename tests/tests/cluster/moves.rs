@@ -1,25 +1,10 @@
 //! A move: both placements until the new one is ready; data stays behind until it is released.
 
-use idp_tests::cluster::{Cluster, KINDS, Kind, Workload, eventually, resource_name};
+use idp_tests::cluster::{Cluster, Kind, Workload, eventually, kinds, resource_name};
 use serde_json::{Value, json};
 
-const REASON: &str = "platform.example.org/placement-reason";
+const FAILOVER: &str = "platform.example.org/failover";
 const RELEASE: &str = "platform.example.org/release";
-
-/// The decision that follows, to another place: what the webhook stamps when a failover is asked for.
-fn next_decision(placement: &Value) -> String {
-    let mut record: Value = serde_json::from_str(placement["reason"].as_str().unwrap()).unwrap();
-    let there = record["top_3_candidates"].as_array().unwrap().iter();
-    let mut there = there.filter(|candidate| candidate["provider"] != placement["provider"]);
-    let there = there.next().expect("a candidate of another provider").clone();
-    record["previous"] =
-        json!({"provider": placement["provider"], "region": placement["region"], "sequence": placement["sequence"]});
-    record["sequence"] = json!(placement["sequence"].as_u64().unwrap() + 1);
-    for key in ["provider", "region", "runtime_cluster"] {
-        record["selected"][key] = there[key].clone();
-    }
-    record.to_string()
-}
 
 fn place(placement: &Value) -> String {
     format!("{}-{}", placement["provider"].as_str().unwrap(), placement["region"].as_str().unwrap())
@@ -31,11 +16,11 @@ async fn at(workload: &Workload<'_>, place: &str) -> Vec<kube::api::DynamicObjec
     workload.composed().await.into_iter().filter(|object| resource_name(object).starts_with(&prefix)).collect()
 }
 
-/// Moves it and waits until it has arrived; returns where it was.
+/// Moves it to another cloud, as someone with the right asks for it, and waits until it has arrived; returns where it was.
 async fn moved(workload: &Workload<'_>) -> String {
     workload.ready().await;
     let before = workload.placed().await;
-    workload.change(&json!({"metadata": {"annotations": {REASON: next_decision(&before)}}})).await;
+    workload.change(&json!({"metadata": {"annotations": {FAILOVER: before["provider"]}}})).await;
     eventually("the arrival", async || {
         let now = workload.placement().await?;
         let arrived = now["sequence"] == 2 && now["phase"] == "Steady";
@@ -45,22 +30,24 @@ async fn moved(workload: &Workload<'_>) -> String {
     place(&before)
 }
 
-fn stateful(kind: &&Kind) -> bool {
-    kind.product == "mysql"
+fn stateful(kind: &Kind) -> bool {
+    kind.product != "webapp"
 }
 
 #[tokio::test]
 async fn data_stays_behind_until_it_is_released() {
-    let Some(cluster) = Cluster::shared() else { return };
+    let Some((cluster, _)) = Cluster::with_webhook().await else { return };
     let team = cluster.team("moves").await;
-    for (number, kind) in KINDS.iter().filter(stateful).enumerate() {
-        let workload = team.workload(*kind, &format!("orders-{number}")).await;
+    for kind in kinds().filter(stateful) {
+        let style = if kind.composite.is_some() { "claim" } else { "own" };
+        let workload = team.workload(kind, &format!("{}-{style}", kind.product)).await;
         let old = moved(&workload).await;
         workload.ready().await;
         let connection = workload.connection().await;
 
         let placement = workload.placed().await;
         assert_ne!(place(&placement), old);
+        assert!(!old.starts_with(placement["provider"].as_str().unwrap()), "another cloud was asked for: {old}, {placement}");
         assert_eq!(placement["retained"][0]["place"], old.as_str(), "{placement}");
         let kept = at(&workload, &old).await;
         assert!(!kept.is_empty());
@@ -97,10 +84,10 @@ async fn data_stays_behind_until_it_is_released() {
 
 #[tokio::test]
 async fn a_web_app_leaves_nothing_behind() {
-    let Some(cluster) = Cluster::shared() else { return };
+    let Some((cluster, _)) = Cluster::with_webhook().await else { return };
     let team = cluster.team("webapp-moves").await;
-    for (number, kind) in KINDS.iter().filter(|kind| kind.product == "webapp").enumerate() {
-        let workload = team.workload(*kind, &format!("shop-{number}")).await;
+    for (number, kind) in kinds().filter(|kind| kind.product == "webapp").enumerate() {
+        let workload = team.workload(kind, &format!("shop-{number}")).await;
         let old = moved(&workload).await;
         eventually("the end of the old place", async || {
             let left = at(&workload, &old).await;

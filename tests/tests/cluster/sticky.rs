@@ -1,6 +1,6 @@
 //! A decision is made once: nothing but a failover moves a workload.
 
-use idp_tests::cluster::{Cluster, MYSQL, Mood, Workload, eventually, resource_name};
+use idp_tests::cluster::{Cluster, MYSQL, Mood, REASON, Workload, eventually, resource_name};
 use serde_json::{Value, json};
 
 const ALL: [&str; 3] = ["aws", "gcp", "oci"];
@@ -26,9 +26,19 @@ async fn touch(workload: &Workload<'_>, storage: u32) {
     .await;
 }
 
+/// The decision that the workload carries.
+async fn stamp(workload: &Workload<'_>) -> Value {
+    let annotations = workload.get().await.unwrap().metadata.annotations.unwrap_or_default();
+    annotations.get(REASON).map_or(Value::Null, |text| serde_json::from_str(text).unwrap())
+}
+
+fn decided_place(decision: &Value) -> (&Value, &Value, &Value) {
+    (&decision["selected"]["provider"], &decision["selected"]["region"], &decision["sequence"])
+}
+
 #[tokio::test]
 async fn nothing_but_a_failover_moves_a_workload() {
-    let Some(cluster) = Cluster::shared() else { return };
+    let Some((cluster, webhook)) = Cluster::with_webhook().await else { return };
     let team = cluster.team_alone("sticky").await;
     let workload = team.workload(MYSQL, "orders").await;
     workload.ready().await;
@@ -36,14 +46,15 @@ async fn nothing_but_a_failover_moves_a_workload() {
     let provider = placement["provider"].as_str().unwrap().to_owned();
     let candidate = format!("{provider}-{}", placement["region"].as_str().unwrap());
     let before = parts(&workload).await;
-    let destroyed = cluster.cloud.ledger().destroyed.len();
+    let name = workload.composite().await.unwrap().metadata.name.unwrap();
+    let nothing_is_destroyed = |what: &str| assert_eq!(cluster.cloud.ledger().destroyed_of(&name).next(), None, "{what}");
     let stays = async |what: &str, storage: u32| {
         touch(&workload, storage).await;
         let now = workload.placed().await;
         assert_eq!((&now["provider"], &now["region"]), (&placement["provider"], &placement["region"]), "{what}");
         assert_eq!(now["sequence"], 1, "{what}");
         assert_eq!(parts(&workload).await, before, "{what}");
-        assert_eq!(cluster.cloud.ledger().destroyed.len(), destroyed, "{what}");
+        nothing_is_destroyed(what);
     };
 
     let others: Vec<_> = ALL.into_iter().filter(|other| *other != provider).collect();
@@ -57,13 +68,18 @@ async fn nothing_but_a_failover_moves_a_workload() {
     cluster.operate(&["patch", "candidate", &candidate, "--type=merge", "-p", scores], "");
     stays("its place scores worst", 121).await;
 
-    cluster.operate(&["delete", "candidate", &candidate], "");
+    let delete = ["delete", "candidate", &candidate];
+    let refused = cluster.control_plane.admin.kubectl(&delete, "").unwrap_err();
+    assert!(refused.contains("move them first"), "{refused}");
+    webhook.crash();
+    cluster.operate(&delete, "");
+    webhook.start().await;
     // Without its place nothing new can be composed there; what is there stays as it is.
     workload.change(&json!({"metadata": {"labels": {"touched": "yes"}}})).await;
     cluster.function.restart();
     eventually("a function that answers again", async || workload.synced().await).await;
     assert_eq!(parts(&workload).await, before, "its place is gone from the catalog");
-    assert_eq!(cluster.cloud.ledger().destroyed.len(), destroyed, "its place is gone from the catalog");
+    nothing_is_destroyed("its place is gone from the catalog");
     let mut again = json!({"apiVersion": place["apiVersion"], "kind": place["kind"], "spec": place["spec"]});
     again["metadata"] = json!({"name": candidate, "labels": place["metadata"]["labels"]});
     cluster.operate(&["apply", "--server-side", "--force-conflicts", "-f", "-"], &again.to_string());
@@ -81,15 +97,27 @@ async fn nothing_but_a_failover_moves_a_workload() {
     cluster.cloud.set_mood(&provider, Mood::Healthy);
 
     cluster.function.restart();
-    stays("the function starts again", 161).await;
+    webhook.process.restart();
+    webhook.start().await;
+    stays("function and webhook start again", 161).await;
 
     workload.wipe_status().await;
     stays("the status is wiped", 177).await;
 
-    workload.change(&json!({"metadata": {"annotations": {"platform.example.org/placement-reason": null}}})).await;
+    let decided = stamp(&workload).await;
+    let unstamp = json!({"metadata": {"annotations": {REASON: null}}});
+    workload.change(&unstamp).await;
+    assert_eq!(stamp(&workload).await, decided, "the webhook puts back what was removed");
+    stays("the annotation was removed", 181).await;
+
+    webhook.remove().await;
+    workload.change(&unstamp).await;
     workload.wipe_status().await;
     cluster.crossplane.core.restart();
-    stays("there is neither status nor annotation", 195).await;
+    stays("there is neither status nor annotation, and no webhook", 195).await;
+    webhook.start().await;
+    stays("the webhook is back", 211).await;
+    assert_eq!(decided_place(&stamp(&workload).await), decided_place(&decided), "the annotation is back");
 
     workload.ready().await;
     workload.delete().await;

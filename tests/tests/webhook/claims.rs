@@ -288,6 +288,24 @@ async fn what_the_function_decided_is_mirrored() {
 }
 
 #[tokio::test]
+async fn crossplane_carries_a_move_from_the_claim_to_the_composite_resource() {
+    let webhook = Webhook::start().await;
+    let stored = with_status(&webhook.admit(&Review::create(claim())).await.allowed(), &[]);
+    let moved = webhook.admit(&Review::update(&stored, |object| ask_failover(object, "aws")).by_admin()).await.allowed();
+    let carry = |from: &Value, to: &Value| {
+        let mut composite = to.clone();
+        composite["kind"] = "XMySQLInstance".into();
+        let decision = from["metadata"]["annotations"][PLACEMENT_REASON].clone();
+        Review::update(&composite, |object| object["metadata"]["annotations"][PLACEMENT_REASON] = decision).by_crossplane()
+    };
+    // Its status still tells of the first decision.
+    let forth = webhook.admit(&carry(&moved, &stored)).await.allowed();
+    assert_eq!(place(&forth), "gcp/us-central1");
+    // A claim that was read before it moved takes nothing back.
+    assert_eq!(place(&webhook.admit(&carry(&stored, &moved)).await.allowed()), "gcp/us-central1");
+}
+
+#[tokio::test]
 async fn composite_resources_are_held_to_the_same_contract() {
     let webhook = Webhook::start().await;
     let mut xr = claim();

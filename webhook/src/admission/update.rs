@@ -13,14 +13,19 @@ use super::{Admission, failover, release};
 /// that has been carried out is taken off.
 pub(super) fn mirror(workload: &Workload<'_>, old: &Object<'_>) -> Settled {
     let status = old.placement();
-    let reason = current(old, &status).map(|evidence| evidence.text);
+    // A move comes to a composite resource by this very update, which carries over what was decided on the claim.
+    let annotated = [old, &workload.new].into_iter().filter_map(annotated).max_by_key(|evidence| evidence.record.sequence);
+    let reason = current(annotated, &status).map(|evidence| evidence.text);
     let consumed = if release::is_done(&workload.new, old, &status) { vec![RELEASE] } else { Vec::new() };
     Settled { reason, consumed, ..Settled::default() }
 }
 
+fn annotated(object: &Object<'_>) -> Option<Evidence> {
+    object.metadata.annotation(PLACEMENT_REASON).and_then(Evidence::read)
+}
+
 /// The decision in force. The status is stronger evidence than the annotation, except that a move begins with the annotation.
-fn current(old: &Object<'_>, status: &PlacementStatus) -> Option<Evidence> {
-    let annotated = old.metadata.annotation(PLACEMENT_REASON).and_then(Evidence::read);
+fn current(annotated: Option<Evidence>, status: &PlacementStatus) -> Option<Evidence> {
     let in_force = status.reason.as_deref().and_then(Evidence::read);
     match (in_force, annotated) {
         (Some(in_force), Some(annotated)) => {
@@ -39,7 +44,7 @@ impl Admission {
     /// Everything that is wrong with the change.
     pub(super) async fn update(&self, workload: &Workload<'_>, old: &Object<'_>) -> Result<Settled, Denial> {
         let status = old.placement();
-        let current = current(old, &status);
+        let current = current(annotated(old), &status);
         let before = workload.asked(old);
         let Contract { asked, mut errors } = contract(workload, old, &before);
 

@@ -1,4 +1,4 @@
-module idp.local/tools/crank
+module idp.local/tools/crossplane-1.20
 
 go 1.26.0
 
