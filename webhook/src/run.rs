@@ -87,6 +87,7 @@ pub fn main(options: Options) -> ExitCode {
         runtime().map_err(RunError::Runtime)?.block_on(async {
             match command {
                 Some(Command::Unregister) => Ok(cluster::unregister().await?),
+                Some(Command::ApplyCrds) => Ok(cluster::apply_crds().await?),
                 None => run(serve).await,
             }
         })

@@ -22,13 +22,33 @@ pub(super) fn products() -> Vec<Value> {
     paths.flat_map(|path| read_yaml(&path)).collect()
 }
 
+/// How the chart is installed when the cluster starts.
+#[derive(Clone, Debug)]
+pub struct Release {
+    /// Its folder.
+    pub chart: PathBuf,
+    /// What differs from the chart's own values, as `--set` takes it.
+    pub values: Vec<String>,
+}
+
+impl Default for Release {
+    /// The chart of this repository, for every kind of workload, without the webhook: no pod runs.
+    fn default() -> Self {
+        let values = ["products.namespaced=true", "webhook.enabled=false"].map(str::to_owned).into();
+        Self { chart: workspace().join("package/chart"), values }
+    }
+}
+
 /// Installs the chart: configuration kinds, roles, default catalog, XRDs, Compositions, and the function at `package`.
-pub(super) fn install_chart(dir: &Path, admin: &User, package: &str) {
-    let values =
-        [format!("function.package={package}"), "products.namespaced=true".to_owned(), "webhook.enabled=false".to_owned()];
-    let values = values.iter().flat_map(|value| ["--set", value]);
-    let chart = workspace().join("package/chart");
-    helm(dir, admin, ["install", "idp", "--create-namespace", "--namespace", "idp-system"].into_iter().chain(values), &chart);
+pub(super) fn install_chart(dir: &Path, admin: &User, release: &Release, package: &str) {
+    let package = format!("function.package={package}");
+    let values = release.values.iter().chain([&package]).flat_map(|value| ["--set", value]);
+    helm(
+        dir,
+        admin,
+        ["install", "idp", "--create-namespace", "--namespace", "idp-system"].into_iter().chain(values),
+        &release.chart,
+    );
 }
 
 /// One of our binaries, built with the same profile as the tests: test programs are in

@@ -6,4 +6,5 @@ mod client;
 mod flags;
 mod function;
 mod http;
+mod image;
 mod pki;
