@@ -31,7 +31,7 @@ use std::time::Instant;
 pub use cloud::{Cloud, External, Ledger, Mood};
 pub use control_plane::ControlPlane;
 pub use crossplane::Crossplane;
-pub use ours::Release;
+pub use ours::{Release, our_program};
 pub use process::{Process, Program};
 pub use team::Team;
 pub use users::User;

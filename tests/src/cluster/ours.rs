@@ -51,12 +51,12 @@ pub(super) fn install_chart(dir: &Path, admin: &User, release: &Release, package
     );
 }
 
-/// One of our binaries, built with the same profile as the tests: test programs are in
-/// `target/<profile>/deps`.
-pub(super) fn our_program(name: &str) -> PathBuf {
+/// One of our binaries: in `IDP_PROGRAMS`, as `package/build` leaves them, or built with the same profile as the tests, whose programs
+/// are in `target/<profile>/deps`.
+pub fn our_program(name: &str) -> PathBuf {
     let tests = std::env::current_exe().expect("the path of the test program");
-    let profile = tests.parent().and_then(Path::parent).expect("a target directory");
-    let program = profile.join(name);
+    let profile = || tests.parent().and_then(Path::parent).expect("a target directory").to_owned();
+    let program = std::env::var_os("IDP_PROGRAMS").map_or_else(profile, PathBuf::from).join(name);
     assert!(program.exists(), "{} is not built; run cargo build --workspace", program.display());
     program
 }

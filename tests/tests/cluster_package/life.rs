@@ -1,6 +1,9 @@
 //! One release from its first day to after its last, with workloads that live through all of it.
 
+use std::process::Command;
+
 use idp_tests::cluster::{Cluster, KINDS, MYSQL, Release, Team, WEBAPP, Workload, eventually};
+use idp_tests::tools;
 use serde_json::{Value, json};
 
 use crate::pods::{self, NAMESPACE, Replica};
@@ -21,10 +24,9 @@ async fn nothing_of_the_users_is_lost() {
     let team = cluster.team_alone("upgrade").await;
     let notes = cluster.helm(&["get", "notes", "idp", "--namespace", NAMESPACE]).unwrap();
     println!("--- installed\n{notes}");
-    assert!(notes.contains("kubectl apply --dry-run=server"), "{notes}");
-
     let replicas = both(cluster, ["webhook-0", "webhook-1"]).await;
     registered(cluster).await;
+    follow(cluster, &notes);
     let workloads =
         [team.workload(MYSQL, "orders").await, team.workload(WEBAPP, "shop").await, team.workload(KINDS[3], "ledger").await];
     let mut places = Vec::new();
@@ -105,11 +107,28 @@ async fn nothing_of_the_users_is_lost() {
     }
     same(&composed(&workloads).await, &only_composed(&before, &workloads).await, "installed again");
     assert_eq!(cluster.cloud.ledger().destroyed.len(), destroyed, "nothing at the providers");
-    for (_, replica) in &replicas {
+    for (name, replica) in &replicas {
+        println!("{name} has {} resident", replica.resident());
         let log = std::fs::read_to_string(&replica.process.log).unwrap();
         let refused: Vec<_> = log.lines().filter(|line| line.contains("orbidden")).collect();
         assert!(refused.is_empty(), "the chart's rights are enough: {refused:#?}");
     }
+}
+
+/// Does what the notes say, as the one who reads them.
+fn follow(cluster: &Cluster, notes: &str) {
+    let from = |text: &str| notes.find(text).map(|at| &notes[at..]).unwrap_or_else(|| panic!("no {text:?} in {notes}"));
+    let wait = from("kubectl wait function").lines().next().unwrap();
+    let (ask, _) = from("kubectl apply --dry-run=server").split_once("\nEOF\n").unwrap();
+    let kubectl = tools::find("kubectl").unwrap();
+    let shell = Command::new("sh")
+        .args(["-ec", &format!("{wait}\n{ask}\nEOF\n")])
+        .env("KUBECONFIG", &cluster.control_plane.admin.kubeconfig)
+        .env("PATH", format!("{}:{}", kubectl.parent().unwrap().display(), std::env::var("PATH").unwrap()))
+        .output()
+        .unwrap();
+    let answer = String::from_utf8_lossy(&shell.stdout);
+    assert!(shell.status.success() && answer.contains(REASON), "{answer}{}", String::from_utf8_lossy(&shell.stderr));
 }
 
 const REASON: &str = "platform.example.org/placement-reason";

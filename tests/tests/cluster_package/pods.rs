@@ -3,7 +3,7 @@
 use std::net::{IpAddr, TcpListener, UdpSocket};
 use std::path::PathBuf;
 
-use idp_tests::cluster::{Cluster, Process, Program, eventually};
+use idp_tests::cluster::{Cluster, Process, Program, eventually, our_program};
 use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::batch::v1::Job;
 use k8s_openapi::api::core::v1::{Container, PodSpec, Service};
@@ -18,9 +18,7 @@ const WEBHOOK: &str = "idp-webhook";
 /// The program that a container's image holds.
 fn program(container: &Container) -> PathBuf {
     let image = container.image.as_deref().unwrap();
-    let name = image.rsplit('/').next().and_then(|last| last.split([':', '@']).next()).unwrap();
-    let tests = std::env::current_exe().unwrap();
-    tests.parent().and_then(|deps| deps.parent()).unwrap().join(name)
+    our_program(image.rsplit('/').next().and_then(|last| last.split([':', '@']).next()).unwrap())
 }
 
 /// The pod's only container as a program.
@@ -96,6 +94,12 @@ impl Replica {
         let path = self.ready.trim_start_matches("http://").trim_start_matches(address);
         let answer = http_get(address, path).await.map_err(|error| error.to_string())?;
         if answer.starts_with("HTTP/1.1 200") { Ok(()) } else { Err(answer) }
+    }
+
+    /// Its resident memory, as the kernel says it.
+    pub fn resident(&self) -> String {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.pid())).unwrap();
+        status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap().trim().to_owned()
     }
 
     /// Ends it, and takes it out of the Service.
