@@ -32,9 +32,9 @@ pub struct Release {
 }
 
 impl Default for Release {
-    /// The chart of this repository, for every kind of workload, without the webhook: no pod runs.
+    /// The chart of this repository, for every kind of workload, without what needs a pod: the webhook, and the Job of an upgrade.
     fn default() -> Self {
-        let values = ["products.namespaced=true", "webhook.enabled=false"].map(str::to_owned).into();
+        let values = ["products.namespaced=true", "webhook.enabled=false", "crds.upgrade=false"].map(str::to_owned).into();
         Self { chart: workspace().join("package/chart"), values }
     }
 }
