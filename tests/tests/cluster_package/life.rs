@@ -108,7 +108,7 @@ async fn nothing_of_the_users_is_lost() {
     same(&composed(&workloads).await, &only_composed(&before, &workloads).await, "installed again");
     assert_eq!(cluster.cloud.ledger().destroyed.len(), destroyed, "nothing at the providers");
     for (name, replica) in &replicas {
-        println!("{name} has {} resident", replica.resident());
+        println!("{name}: {}", replica.resident());
         let log = std::fs::read_to_string(&replica.process.log).unwrap();
         let refused: Vec<_> = log.lines().filter(|line| line.contains("orbidden")).collect();
         assert!(refused.is_empty(), "the chart's rights are enough: {refused:#?}");

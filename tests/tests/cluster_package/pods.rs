@@ -96,10 +96,16 @@ impl Replica {
         if answer.starts_with("HTTP/1.1 200") { Ok(()) } else { Err(answer) }
     }
 
-    /// Its resident memory, as the kernel says it.
+    /// Its resident memory, as the kernel says it: all of it, its own, and what it has mapped of its binary.
     pub fn resident(&self) -> String {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.pid())).unwrap();
-        status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap().trim().to_owned()
+        let wanted = |line: &&str| ["VmRSS", "RssAnon", "RssFile"].iter().any(|name| line.starts_with(name));
+        status
+            .lines()
+            .filter(wanted)
+            .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+            .collect::<Vec<_>>()
+            .join(", ")
     }
 
     /// Ends it, and takes it out of the Service.

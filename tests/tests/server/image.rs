@@ -64,6 +64,7 @@ impl Root {
     /// Starts it with this folder for its root.
     fn start(&self, arguments: &[&str]) -> Running {
         let log = std::fs::File::create(self.folder.path().join("log")).unwrap();
+        let started = Instant::now();
         let child = Command::new("unshare")
             .args(["--map-root-user", "--root"])
             .arg(self.folder.path())
@@ -73,25 +74,25 @@ impl Root {
             .stderr(log)
             .spawn()
             .unwrap();
-        Running { child, log: self.folder.path().join("log") }
+        Running { child, started, log: self.folder.path().join("log") }
     }
 }
 
 struct Running {
     child: Child,
+    started: Instant,
     log: PathBuf,
 }
 
 impl Running {
-    /// Tries until `probe` succeeds; how long that took.
+    /// Tries until `probe` succeeds; how long that took from the start.
     async fn until<T>(&mut self, mut probe: impl AsyncFnMut() -> Option<T>) -> Duration {
-        let started = Instant::now();
         while probe().await.is_none() {
             let log = || std::fs::read_to_string(&self.log).unwrap_or_default();
-            assert!(started.elapsed() < Duration::from_secs(10) && self.child.try_wait().unwrap().is_none(), "{}", log());
+            assert!(self.started.elapsed() < Duration::from_secs(10) && self.child.try_wait().unwrap().is_none(), "{}", log());
             tokio::time::sleep(Duration::from_micros(500)).await;
         }
-        started.elapsed()
+        self.started.elapsed()
     }
 
     /// Resident memory, KiB.
