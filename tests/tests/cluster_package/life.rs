@@ -1,12 +1,10 @@
 //! One release from its first day to after its last, with workloads that live through all of it.
 
-use std::process::Command;
-
 use idp_tests::cluster::{Cluster, KINDS, MYSQL, Release, Team, WEBAPP, Workload, eventually};
-use idp_tests::tools;
 use serde_json::{Value, json};
 
-use crate::pods::{self, NAMESPACE, Replica};
+use crate::documents::{follow, readme, shell};
+use crate::pods::{self, NAMESPACE, REASON, Replica};
 use crate::previous;
 use crate::users::{self, Things};
 
@@ -113,25 +111,20 @@ async fn nothing_of_the_users_is_lost() {
         let refused: Vec<_> = log.lines().filter(|line| line.contains("orbidden")).collect();
         assert!(refused.is_empty(), "the chart's rights are enough: {refused:#?}");
     }
-}
 
-/// Does what the notes say, as the one who reads them.
-fn follow(cluster: &Cluster, notes: &str) {
-    let from = |text: &str| notes.find(text).map(|at| &notes[at..]).unwrap_or_else(|| panic!("no {text:?} in {notes}"));
-    let wait = from("kubectl wait function").lines().next().unwrap();
-    let (ask, _) = from("kubectl apply --dry-run=server").split_once("\nEOF\n").unwrap();
-    let kubectl = tools::find("kubectl").unwrap();
-    let shell = Command::new("sh")
-        .args(["-ec", &format!("{wait}\n{ask}\nEOF\n")])
-        .env("KUBECONFIG", &cluster.control_plane.admin.kubeconfig)
-        .env("PATH", format!("{}:{}", kubectl.parent().unwrap().display(), std::env::var("PATH").unwrap()))
-        .output()
-        .unwrap();
-    let answer = String::from_utf8_lossy(&shell.stdout);
-    assert!(shell.status.success() && answer.contains(REASON), "{answer}{}", String::from_utf8_lossy(&shell.stderr));
+    println!("--- removed for good, as the README says");
+    println!("{}", shell(cluster, readme("kubectl apply --server-side --force-conflicts -f package/chart/crds/")));
+    for workload in workloads.iter().chain([&fresh, &unstamped]) {
+        workload.delete().await;
+    }
+    cluster.helm(&["uninstall", "idp", "--namespace", NAMESPACE]).unwrap();
+    for command in ["kubectl delete xrd,compositions", "kubectl delete crd {"] {
+        println!("{}", shell(cluster, readme(command)));
+    }
+    let left = cluster.operate(&["get", "customresourcedefinitions,xrd,compositions,clusterroles", "-o", "name"], "");
+    let left: Vec<_> = left.lines().filter(|name| name.contains("platform.example.org") || name.contains("/idp-")).collect();
+    assert!(left.is_empty(), "{left:?}");
 }
-
-const REASON: &str = "platform.example.org/placement-reason";
 
 type Replicas = [(&'static str, Replica); 2];
 

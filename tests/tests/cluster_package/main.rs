@@ -2,6 +2,7 @@
 //! `tests/cluster/run` runs it.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
 
+mod documents;
 mod life;
 mod pods;
 mod previous;

@@ -13,6 +13,8 @@ use kube::api::{Api, Patch, PatchParams, PostParams};
 use serde_json::json;
 
 pub const NAMESPACE: &str = "idp-system";
+/// What the webhook stamps on a workload.
+pub const REASON: &str = "platform.example.org/placement-reason";
 const WEBHOOK: &str = "idp-webhook";
 
 /// The program that a container's image holds.
