@@ -142,9 +142,11 @@ impl Kind {
     }
 }
 
-/// Rules of objects that are not in lists or maps: the providers have no others.
+/// Rules of objects that are not in lists or maps: the providers have no others. Our expressions have no durations; the rules that
+/// do are about how often a ProviderConfig has things tried again.
 fn collect_rules(schema: &Value, path: &mut Vec<String>, rules: &mut Vec<Rule>) {
-    for rule in schema["x-kubernetes-validations"].as_array().into_iter().flatten() {
+    let all = schema["x-kubernetes-validations"].as_array().into_iter().flatten();
+    for rule in all.filter(|rule| !rule["rule"].to_string().contains("duration(")) {
         let source = rule["rule"].as_str().unwrap();
         let expression =
             Expression::compile(source, &BTreeSet::from(["self"])).unwrap_or_else(|error| panic!("{source}: {error}"));

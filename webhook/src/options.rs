@@ -28,6 +28,8 @@ pub struct Options {
 pub enum Command {
     /// Remove the webhook's registration from the cluster, before the webhook itself is removed.
     Unregister,
+    /// Create or update the definitions of the configuration kinds, before anything of a new release is installed.
+    ApplyCrds,
 }
 
 /// How to serve.
@@ -80,6 +82,9 @@ pub struct ClusterOptions {
     /// The URL by which the API server reaches the webhook, for one that runs outside the cluster; instead of the Service.
     #[arg(long, value_name = "https://HOST:PORT")]
     pub url: Option<String>,
+    /// The ClusterRole that the registration belongs to: when it is deleted, so is the registration.
+    #[arg(long, value_name = "CLUSTERROLE")]
+    pub owner: Option<String>,
     /// Do not register with the API server; something else does.
     #[arg(long)]
     pub no_register: bool,

@@ -94,6 +94,7 @@ pub fn main(options: Options) -> ExitCode {
             let telemetry = Telemetry::start(&serve.telemetry, "idp-webhook")?;
             let ended = match command {
                 Some(Command::Unregister) => cluster::unregister().await.map_err(RunError::from),
+                Some(Command::ApplyCrds) => cluster::apply_crds().await.map_err(RunError::from),
                 None => run(serve).await,
             };
             telemetry.end().await;

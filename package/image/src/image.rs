@@ -1,28 +1,29 @@
-//! The image: one layer, its configuration, and the manifest that `docker save` would write.
+//! The image: one layer, its configuration, and the manifest that names both.
 
-use std::fs::{self, File};
-use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::io::{self, Write as _};
 
 use flate2::{Compression, GzBuilder};
 use oci_spec::OciSpecError;
-use oci_spec::image::{ConfigBuilder, ImageConfigurationBuilder, RootFsBuilder};
-use serde_json::json;
-use sha2::{Digest, Sha256};
+use oci_spec::image::{
+    Arch, ConfigBuilder, DescriptorBuilder, ImageConfigurationBuilder, ImageManifestBuilder, MediaType, Os, RootFsBuilder,
+    Sha256Digest,
+};
+use pem::{EncodeConfig, LineEnding, Pem};
+use sha2::{Digest as _, Sha256};
 use thiserror::Error;
+use webpki_root_certs::TLS_SERVER_ROOT_CERTS;
 
 use crate::archive::Archive;
+use crate::program::{Architecture, Program};
 
 /// Whom the process runs as, as Crossplane's runtime expects: not root, no name needed.
 const USER: &str = "2000:2000";
+/// Where programs look for the certificate authorities to trust.
+const CERTIFICATES: &str = "etc/ssl/certs/ca-certificates.crt";
 
 /// Why there is no image.
 #[derive(Debug, Error)]
 pub(crate) enum ImageError {
-    #[error("cannot read {}: {source}", path.display())]
-    Read { path: PathBuf, source: io::Error },
-    #[error("{} is not a static ELF binary: it asks for an interpreter, which the image does not have; build with -C target-feature=+crt-static", path.display())]
-    NotStatic { path: PathBuf },
     #[error("cannot write the image: {0}")]
     Write(#[from] io::Error),
     #[error("cannot describe the image: {0}")]
@@ -31,81 +32,92 @@ pub(crate) enum ImageError {
     Json(#[from] serde_json::Error),
 }
 
+/// Some bytes, known by their digest.
+pub(crate) struct Blob {
+    pub(crate) bytes: Vec<u8>,
+    kind: MediaType,
+}
+
+impl Blob {
+    fn new(kind: MediaType, bytes: Vec<u8>) -> Self {
+        Blob { bytes, kind }
+    }
+
+    /// The SHA-256 sum, in hexadecimal.
+    pub(crate) fn sum(&self) -> String {
+        hex::encode(Sha256::digest(&self.bytes))
+    }
+
+    pub(crate) fn descriptor(&self) -> Result<DescriptorBuilder, OciSpecError> {
+        let digest: Sha256Digest = self.sum().parse()?;
+        Ok(DescriptorBuilder::default().media_type(self.kind.clone()).digest(digest).size(self.bytes.len() as u64))
+    }
+}
+
 /// A container image in memory.
 pub(crate) struct Image {
-    layer: Vec<u8>,
-    config: Vec<u8>,
+    pub(crate) layer: Blob,
+    pub(crate) config: Blob,
+    pub(crate) manifest: Blob,
+    pub(crate) architecture: Arch,
 }
 
 impl Image {
-    pub(crate) fn new(binary: &Path, certificates: &Path, architecture: &str, arguments: &[String]) -> Result<Self, ImageError> {
-        let read = |path: &Path| fs::read(path).map_err(|source| ImageError::Read { path: path.to_owned(), source });
-        let program = read(binary)?;
-        if asks_for_interpreter(&program) {
-            return Err(ImageError::NotStatic { path: binary.to_owned() });
-        }
-        let name = binary.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_else(|| "idp".to_owned());
-        let mut archive = Archive::new(Vec::new());
-        for folder in ["etc/", "etc/ssl/", "etc/ssl/certs/"] {
-            archive.folder(folder)?;
-        }
-        archive.file("etc/ssl/certs/ca-certificates.crt", 0o444, &read(certificates)?)?;
-        archive.file(&name, 0o555, &program)?;
-        let plain = archive.finish()?;
-
-        // No name, no time: the header would differ from build to build.
-        let mut compressed = GzBuilder::new().mtime(0).write(Vec::new(), Compression::best());
-        compressed.write_all(&plain)?;
-        let layer = compressed.finish()?;
-
-        let entrypoint = std::iter::once(format!("/{name}")).chain(arguments.iter().cloned()).collect::<Vec<_>>();
+    /// The image of `program`, always started with `arguments`.
+    pub(crate) fn new(program: &Program, arguments: &[String]) -> Result<Self, ImageError> {
+        let files = files(program)?;
+        let layer = Blob::new(MediaType::ImageLayerGzip, compress(&files)?);
+        let architecture = match program.architecture {
+            Architecture::Amd64 => Arch::Amd64,
+            Architecture::Arm64 => Arch::ARM64,
+        };
+        let entrypoint = std::iter::once(format!("/{}", program.name)).chain(arguments.iter().cloned()).collect::<Vec<_>>();
         let process = ConfigBuilder::default()
             .user(USER)
             .entrypoint(entrypoint)
             .working_dir("/")
-            .env(vec!["SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt".to_owned()])
+            .env(vec![format!("SSL_CERT_FILE=/{CERTIFICATES}")])
             .build()?;
-        let files = RootFsBuilder::default().typ("layers").diff_ids(vec![digest(&plain)]).build()?;
+        let diff_id = format!("sha256:{}", hex::encode(Sha256::digest(&files)));
         let config = ImageConfigurationBuilder::default()
-            .architecture(architecture)
-            .os("linux")
+            .architecture(architecture.clone())
+            .os(Os::Linux)
             .config(process)
-            .rootfs(files)
+            .rootfs(RootFsBuilder::default().typ("layers").diff_ids(vec![diff_id]).build()?)
             .history(Vec::new())
             .build()?;
-        Ok(Image { layer, config: serde_json::to_vec(&config)? })
-    }
-
-    /// Writes the tarball; returns the digest of the image's configuration, which stands for all of it.
-    pub(crate) fn write(&self, tag: &str, output: &Path) -> Result<String, ImageError> {
-        let (config, layer) = (digest(&self.config), digest(&self.layer));
-        let (config_name, layer_name) = (config.clone(), format!("{}.tar.gz", layer.trim_start_matches("sha256:")));
-        let manifest = json!([{"Config": config_name, "RepoTags": [tag], "Layers": [layer_name]}]);
-        let mut archive = Archive::new(BufWriter::new(File::create(output)?));
-        archive.file(&config_name, 0o444, &self.config)?;
-        archive.file(&layer_name, 0o444, &self.layer)?;
-        archive.file("manifest.json", 0o444, manifest.to_string().as_bytes())?;
-        archive.finish()?.flush()?;
-        Ok(config)
+        let config = Blob::new(MediaType::ImageConfig, serde_json::to_vec(&config)?);
+        let manifest = ImageManifestBuilder::default()
+            .schema_version(2_u32)
+            .media_type(MediaType::ImageManifest)
+            .config(config.descriptor()?.build()?)
+            .layers(vec![layer.descriptor()?.build()?])
+            .build()?;
+        let manifest = Blob::new(MediaType::ImageManifest, serde_json::to_vec(&manifest)?);
+        Ok(Image { layer, config, manifest, architecture })
     }
 }
 
-fn digest(bytes: &[u8]) -> String {
-    format!("sha256:{}", hex::encode(Sha256::digest(bytes)))
+/// All that the image holds: the program, and the authorities that Mozilla trusts.
+fn files(program: &Program) -> io::Result<Vec<u8>> {
+    let mut archive = Archive::new(Vec::new());
+    for folder in ["etc/", "etc/ssl/", "etc/ssl/certs/"] {
+        archive.folder(folder)?;
+    }
+    archive.file(CERTIFICATES, 0o444, certificates().as_bytes())?;
+    archive.file(&program.name, 0o555, &program.bytes)?;
+    archive.finish()
 }
 
-/// Whether an ELF program has a PT_INTERP header: whether it is linked dynamically.
-fn asks_for_interpreter(program: &[u8]) -> bool {
-    const PT_INTERP: u32 = 3;
-    let number = |at: usize, length: usize| -> Option<u64> {
-        let bytes = program.get(at..at.checked_add(length)?)?;
-        Some(bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte)))
-    };
-    // 64-bit little-endian ELF: e_phoff at 32, e_phentsize at 54, e_phnum at 56; p_type is each header's first word.
-    let headers = (number(32, 8), number(54, 2), number(56, 2));
-    let (Some(offset), Some(size), Some(count)) = headers else { return false };
-    (0..count).any(|i| {
-        let at = usize::try_from(offset + i * size).unwrap_or(usize::MAX);
-        number(at, 4) == Some(u64::from(PT_INTERP))
-    })
+/// From a crate and not from this machine, so that the lock file says which they are.
+fn certificates() -> String {
+    let encoding = EncodeConfig::new().set_line_ending(LineEnding::LF);
+    TLS_SERVER_ROOT_CERTS.iter().map(|root| pem::encode_config(&Pem::new("CERTIFICATE", root.as_ref()), encoding)).collect()
+}
+
+fn compress(plain: &[u8]) -> io::Result<Vec<u8>> {
+    // No name, no time: the header would differ from build to build.
+    let mut encoder = GzBuilder::new().mtime(0).write(Vec::new(), Compression::best());
+    encoder.write_all(plain)?;
+    encoder.finish()
 }

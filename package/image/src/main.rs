@@ -1,28 +1,31 @@
 //! `idp-image`: a container image of one static binary and the certificate authorities it trusts, as a tarball that
-//! `docker load`, `skopeo` and `crossplane xpkg build --embed-runtime-image-tarball` read. No Docker is needed, and the same
-//! input gives the same bytes: fixed times, owners and order.
+//! `docker load`, `skopeo`, `crane` and `crossplane xpkg build --embed-runtime-image-tarball` read. No Docker is needed, and the
+//! same binary gives the same bytes: fixed times, owners and order.
 
 mod archive;
 mod image;
+mod layout;
+mod program;
 
+use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
 
+use image::Image;
+use program::{Architecture, Program};
+
 /// Make a container image of a static binary.
 #[derive(Debug, Parser)]
 #[command(name = "idp-image", version)]
 struct Args {
-    /// The static binary.
+    /// The static binary; the image has it at its root.
     #[arg(long, value_name = "FILE")]
     binary: PathBuf,
-    /// The certificate authorities to trust, PEM.
-    #[arg(long, value_name = "FILE", default_value = "/etc/ssl/certs/ca-certificates.crt")]
-    certificates: PathBuf,
     /// The machine it runs on.
-    #[arg(long, default_value = "amd64", value_parser = ["amd64", "arm64"])]
-    architecture: String,
+    #[arg(long, value_enum, default_value_t = Architecture::Amd64)]
+    architecture: Architecture,
     /// The image's name and tag.
     #[arg(long, value_name = "NAME:TAG")]
     tag: String,
@@ -35,9 +38,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    let Args { binary, certificates, architecture, tag, arguments, output } = Args::parse();
-    let made = image::Image::new(&binary, &certificates, &architecture, &arguments).and_then(|image| image.write(&tag, &output));
-    match made {
+    match make(&Args::parse()) {
         Ok(digest) => {
             println!("{digest}");
             ExitCode::SUCCESS
@@ -47,4 +48,10 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn make(args: &Args) -> Result<String, Box<dyn Error>> {
+    let program = Program::read(&args.binary, args.architecture)?;
+    let image = Image::new(&program, &args.arguments)?;
+    Ok(layout::write(&image, &args.tag, &args.output)?)
 }

@@ -9,6 +9,7 @@ use kube::api::{Api, DynamicObject, Patch, PatchParams};
 use kube::core::{ApiResource, GroupVersionKind};
 use serde_json::json;
 
+use super::Cluster;
 use super::crossplane::NAMESPACE;
 use super::hosts::Hosts;
 use super::ours::our_program;
@@ -34,6 +35,17 @@ pub(super) async fn start(dir: &Path, admin: &User, hosts: &Hosts) -> Process {
     play_the_kubelet(&client).await;
     wait_until_healthy(&client, &process).await;
     process
+}
+
+impl Cluster {
+    /// Gives the function the certificate of a package that was installed again, and waits until Crossplane takes it for healthy.
+    pub async fn function_again(&self) {
+        let client = self.control_plane.admin.client().await;
+        certificates(&self.dir, &client).await;
+        self.function.restart();
+        play_the_kubelet(&client).await;
+        wait_until_healthy(&client, &self.function).await;
+    }
 }
 
 /// The revision of our function; Crossplane names it after the package's digest.

@@ -26,13 +26,13 @@ mod webhook;
 mod workload;
 
 use std::path::PathBuf;
-use std::sync::{LazyLock, mpsc};
+use std::sync::{LazyLock, OnceLock, mpsc};
 use std::time::Instant;
 
 pub use cloud::{Cloud, External, Ledger, Mood};
 pub use control_plane::ControlPlane;
 pub use crossplane::{Crossplane, Line};
-pub use ours::our_program;
+pub use ours::{Release, our_program};
 pub use process::{Process, Program};
 pub use team::Team;
 pub use users::User;
@@ -59,7 +59,12 @@ pub struct Cluster {
     /// The composition function, `idp serve`.
     pub function: Process,
     webhook: OnceCell<Webhook>,
+    /// Where the function package is.
+    pub package: String,
 }
+
+/// What is installed at the start, where a test program wants it otherwise.
+static RELEASE: OnceLock<Release> = OnceLock::new();
 
 static SHARED: LazyLock<Option<Cluster>> = LazyLock::new(|| {
     let dir = PathBuf::from(std::env::var_os("IDP_CLUSTER")?).join(test_program());
@@ -99,6 +104,12 @@ impl Cluster {
         cluster
     }
 
+    /// The same, but started with another release of the chart.
+    pub fn shared_with(release: Release) -> Option<&'static Self> {
+        RELEASE.set(release).ok();
+        Self::shared()
+    }
+
     async fn start(dir: PathBuf) -> (Self, Vec<ManagedKind>) {
         let clock = Instant::now();
         let control_plane = ControlPlane::start(&dir).await;
@@ -113,11 +124,12 @@ impl Cluster {
             Registry::start(&dir),
             tokio::task::spawn_blocking(install),
         );
-        ours::install_chart(&dir, admin, &registry.push(&dir));
+        let package = registry.push(&dir);
+        ours::install_chart(&dir, admin, RELEASE.get_or_init(Release::default), &package);
         let function = function::start(&dir, admin, &hosts).await;
         eprintln!("cluster: started in {} s", clock.elapsed().as_secs());
-        let cloud = Cloud::default();
-        let cluster = Self { dir, control_plane, crossplane, function, cloud, webhook: OnceCell::new(), _registry: registry };
+        let (cloud, webhook) = (Cloud::default(), OnceCell::new());
+        let cluster = Self { dir, control_plane, crossplane, function, cloud, webhook, _registry: registry, package };
         (cluster, kinds.expect("the providers' CRDs are installed"))
     }
 }

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::Cluster;
+use super::tools::helm_command;
 
 const PROVIDERS: [&str; 3] = ["aws", "gcp", "oci"];
 
@@ -19,5 +20,15 @@ impl Cluster {
     pub fn operate(&self, arguments: &[&str], input: &str) -> String {
         let answer = self.control_plane.admin.kubectl(arguments, input);
         answer.unwrap_or_else(|error| panic!("kubectl {arguments:?}: {error}"))
+    }
+
+    /// Runs helm as an administrator and returns what it printed; an error is what it said.
+    pub fn helm(&self, arguments: &[&str]) -> Result<String, String> {
+        let output = helm_command(&self.dir, &self.control_plane.admin).args(arguments).output().expect("helm starts");
+        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        match output.status.success() {
+            true => Ok(text(&output.stdout)),
+            false => Err(text(&output.stderr)),
+        }
     }
 }

@@ -124,7 +124,8 @@ fn spawn(name: &str, command: Command) -> (Command, Child) {
 /// A running program. It can be killed, and started again as it was.
 pub struct Process {
     name: &'static str,
-    log: PathBuf,
+    /// What it writes.
+    pub log: PathBuf,
     running: Mutex<(Option<Command>, Child)>,
 }
 

@@ -21,13 +21,18 @@ pub(super) fn run(command: &mut Command) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// Runs helm on a chart, with its caches in `dir`.
+/// Runs helm on a chart.
 pub(super) fn helm<'a>(dir: &Path, user: &User, arguments: impl IntoIterator<Item = &'a str>, chart: &Path) {
+    run(helm_command(dir, user).args(arguments).arg(chart));
+}
+
+/// Helm with its caches in `dir`.
+pub(super) fn helm_command(dir: &Path, user: &User) -> Command {
     let home = dir.join("helm");
     let mut command = Command::new(tool("helm"));
-    command.args(arguments).arg(chart).env("KUBECONFIG", &user.kubeconfig);
+    command.env("KUBECONFIG", &user.kubeconfig);
     for variable in ["HELM_CACHE_HOME", "HELM_CONFIG_HOME", "HELM_DATA_HOME"] {
         command.env(variable, &home);
     }
-    run(&mut command);
+    command
 }

@@ -86,7 +86,8 @@ impl Kind {
 /// A workload that was applied.
 pub struct Workload<'team> {
     team: &'team Team,
-    kind: Kind,
+    /// What it is.
+    pub kind: Kind,
     /// The name of the claim or composite.
     pub name: String,
 }

@@ -6,3 +6,4 @@ mod client;
 mod flags;
 mod function;
 mod http;
+mod image;

@@ -1,12 +1,13 @@
 //! Being part of a cluster: [`catalog`] and [`workloads`] watch, [`registration`] tells the API server, [`certificates`] keeps
 //! the certificate, [`breaker`] opens and closes circuits, [`conditions`] marks configuration objects; [`leader`] says which
-//! replica does what only one may do.
+//! replica does what only one may do. [`definitions`] is for upgrades.
 
 mod background;
 mod breaker;
 mod catalog;
 mod certificates;
 mod conditions;
+mod definitions;
 mod leader;
 mod registration;
 mod workloads;
@@ -51,6 +52,12 @@ pub enum ClusterError {
     /// The Secret with the webhook's certificate is not one of its making.
     #[error("the Secret {0} holds no certificate of this program: delete it, and a new one is made")]
     Secret(String),
+    /// A definition was written, and the API server does not serve it.
+    #[error("the API server does not serve {0}: `kubectl describe crd {0}` says why")]
+    NotServed(String),
+    /// The API server does not tell what happens.
+    #[error("the API server: {0}")]
+    Watch(#[from] kube::runtime::wait::Error),
     /// No certificate can be made.
     #[error(transparent)]
     Certificate(#[from] crate::certificates::CertificateError),
@@ -149,4 +156,12 @@ pub async fn unregister() -> Result<(), ClusterError> {
     registration::remove(&client().await?).await?;
     info!("the webhook is no longer registered");
     Ok(())
+}
+
+/// Creates or updates the definitions of the configuration kinds.
+///
+/// # Errors
+/// When the API server does not take them.
+pub async fn apply_crds() -> Result<(), ClusterError> {
+    definitions::apply(&client().await?).await
 }

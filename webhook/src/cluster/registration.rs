@@ -1,7 +1,9 @@
 //! The registration with the API server: which reviews reach the webhook, and what happens when it is down.
 //!
 //! Written by the leader with server-side apply whenever a Product comes or goes or the authority changes, and every now and
-//! then in between, in case somebody else has changed it.
+//! then in between, in case somebody else has changed it. It belongs to the ClusterRole that lets the webhook write it: when what
+//! installed both goes, in whatever way, the garbage collector takes the registration along, and nobody's claims hang on a webhook
+//! that is no more.
 
 use std::time::Duration;
 
@@ -12,8 +14,10 @@ use k8s_openapi::api::admissionregistration::v1::{
     MatchCondition, MutatingWebhook, MutatingWebhookConfiguration, RuleWithOperations, ServiceReference, ValidatingWebhook,
     ValidatingWebhookConfiguration, WebhookClientConfig,
 };
+use k8s_openapi::api::rbac::v1::ClusterRole;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::{DeleteParams, ObjectMeta, Patch, PatchParams};
-use kube::{Api, Client};
+use kube::{Api, Client, Resource as _};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
@@ -75,10 +79,12 @@ impl Registration {
 
     async fn write(&self, snapshot: &Snapshot, ca: Option<&str>) -> Result<(), kube::Error> {
         let parameters = PatchParams::apply(FIELD_MANAGER).force();
-        let validating = ValidatingWebhookConfiguration { metadata: metadata(), webhooks: Some(self.validating(snapshot, ca)) };
+        let metadata = self.metadata().await?;
+        let validating =
+            ValidatingWebhookConfiguration { metadata: metadata.clone(), webhooks: Some(self.validating(snapshot, ca)) };
         let api: Api<ValidatingWebhookConfiguration> = Api::all(self.client.clone());
         api.patch(NAME, &parameters, &Patch::Apply(&validating)).await?;
-        let mutating = MutatingWebhookConfiguration { metadata: metadata(), webhooks: Some(self.mutating(snapshot, ca)) };
+        let mutating = MutatingWebhookConfiguration { metadata, webhooks: Some(self.mutating(snapshot, ca)) };
         let api: Api<MutatingWebhookConfiguration> = Api::all(self.client.clone());
         let before = api.get_metadata_opt(NAME).await?.and_then(|object| object.metadata.generation);
         let written = api.patch(NAME, &parameters, &Patch::Apply(&mutating)).await?;
@@ -86,6 +92,23 @@ impl Registration {
             info!(products = snapshot.catalog.products().len(), "registered with the API server");
         }
         Ok(())
+    }
+
+    async fn metadata(&self) -> Result<ObjectMeta, kube::Error> {
+        let owners = match &self.options.owner {
+            None => None,
+            Some(name) => {
+                let owner = Api::<ClusterRole>::all(self.client.clone()).get_metadata(name).await?;
+                Some(vec![OwnerReference {
+                    api_version: ClusterRole::api_version(&()).into_owned(),
+                    kind: ClusterRole::kind(&()).into_owned(),
+                    name: name.clone(),
+                    uid: owner.metadata.uid.unwrap_or_default(),
+                    ..OwnerReference::default()
+                }])
+            }
+        };
+        Ok(ObjectMeta { name: Some(NAME.to_owned()), owner_references: owners, ..ObjectMeta::default() })
     }
 
     fn mutating(&self, snapshot: &Snapshot, ca: Option<&str>) -> Vec<MutatingWebhook> {
@@ -220,10 +243,6 @@ fn rule(group: &str, operations: &[&str], resources: &[&str]) -> RuleWithOperati
 
 fn condition(name: &str, expression: String) -> MatchCondition {
     MatchCondition { name: name.to_owned(), expression }
-}
-
-fn metadata() -> ObjectMeta {
-    ObjectMeta { name: Some(NAME.to_owned()), ..ObjectMeta::default() }
 }
 
 /// Removes both configurations; that they are not there is fine.

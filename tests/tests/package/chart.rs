@@ -1,19 +1,14 @@
-//! What is installed: the chart as Helm renders it, the image, the function package.
+//! The chart as Helm renders it.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
-
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::{Command, Output};
 
 use idp_function::catalog::{Catalog, Objects, embedded};
 use idp_function::generate::{Style, composition, to_yaml, xrd};
 use idp_tests::tools;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
+use super::root;
 
 fn helm(values: &[&str]) -> Option<Output> {
     let mut helm = Command::new(tools::find("helm")?);
@@ -42,9 +37,30 @@ fn kinds(objects: &[Value]) -> BTreeMap<&str, usize> {
 #[test]
 fn everything_is_rendered_and_typed() {
     use k8s_openapi::api::{
-        apps::v1::Deployment, batch::v1::Job, core::v1::Service, networking::v1::NetworkPolicy, policy::v1::PodDisruptionBudget,
-        rbac::v1::ClusterRole,
+        apps::v1::{Deployment, DeploymentSpec},
+        batch::v1::Job,
+        core::v1::{ConfigMap, Service, ServiceAccount},
+        networking::v1::NetworkPolicy,
+        policy::v1::PodDisruptionBudget,
+        rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding},
     };
+    /// Kinds whose definitions are not of Kubernetes; the cluster tests apply the first line's.
+    const OTHERS: [&str; 14] = [
+        "Function",
+        "CompositeResourceDefinition",
+        "Composition",
+        "Candidate",
+        "CloudProvider",
+        "FeatureFlag",
+        "Product",
+        "Tier",
+        "Experiment",
+        "Certificate",
+        "Issuer",
+        "ServiceMonitor",
+        "PodMonitor",
+        "DeploymentRuntimeConfig",
+    ];
     /// Reads an object as its type and writes it again: a field that the type does not know is gone then.
     fn strict<T: serde::de::DeserializeOwned + serde::Serialize>(object: &Value) {
         let again = serde_json::to_value(serde_json::from_value::<T>(object.clone()).unwrap_or_else(|e| panic!("{e}: {object}")))
@@ -53,13 +69,20 @@ fn everything_is_rendered_and_typed() {
     }
     for values in [
         vec![],
-        vec!["certificates.provider=cert-manager", "monitoring.serviceMonitor=true", "monitoring.grafanaDashboard=true"],
+        vec![
+            "certificates.provider=cert-manager",
+            "monitoring.serviceMonitor=true",
+            "monitoring.serviceMonitorLabels.release=prometheus",
+            "monitoring.grafanaDashboard=true",
+            "crds.upgrade=false",
+        ],
         vec!["webhook.enabled=false", "catalog.enabled=false", "products.claims=false"],
         vec![
             "products.namespaced=true",
             "networkPolicy.enabled=true",
             "webhook.replicaCount=1",
-            "decisionAt=pipeline",
+            "webhook.drainSeconds=0",
+            "decision.at=pipeline",
             "commonLabels.team=platform",
         ],
     ] {
@@ -72,7 +95,13 @@ fn everything_is_rendered_and_typed() {
                 "NetworkPolicy" => strict::<NetworkPolicy>(object),
                 "PodDisruptionBudget" => strict::<PodDisruptionBudget>(object),
                 "ClusterRole" => strict::<ClusterRole>(object),
-                _ => {}
+                "ClusterRoleBinding" => strict::<ClusterRoleBinding>(object),
+                "Role" => strict::<Role>(object),
+                "RoleBinding" => strict::<RoleBinding>(object),
+                "ServiceAccount" => strict::<ServiceAccount>(object),
+                "ConfigMap" => strict::<ConfigMap>(object),
+                "DeploymentRuntimeConfig" => strict::<DeploymentSpec>(&object["spec"]["deploymentTemplate"]["spec"]),
+                other => assert!(OTHERS.contains(&other), "{other}"),
             }
         }
         let kinds = kinds(&objects);
@@ -83,8 +112,57 @@ fn everything_is_rendered_and_typed() {
             kinds.contains_key("PodDisruptionBudget"),
             enabled("webhook.enabled=false") && enabled("webhook.replicaCount=1")
         );
+        assert_eq!(kinds.contains_key("Job"), enabled("crds.upgrade=false"));
+        assert_eq!(kinds.contains_key("ServiceMonitor"), values.contains(&"monitoring.serviceMonitor=true"));
         assert!(kinds.contains_key("Function"));
     }
+}
+
+/// What the "restricted" Pod Security Standard asks for, and that no pod is cut off in the middle of an answer.
+#[test]
+fn pods_are_restricted_and_end_gently() {
+    let Some(objects) = rendered(&[]) else { return };
+    let specs: Vec<(&Value, &Value)> = objects
+        .iter()
+        .filter_map(|object| {
+            let spec =
+                ["/spec/template/spec", "/spec/deploymentTemplate/spec/template/spec"].iter().find_map(|at| object.pointer(at));
+            Some((&object["kind"], spec?))
+        })
+        .filter(|(kind, _)| *kind != "Composition")
+        .collect();
+    assert_eq!(specs.iter().map(|(kind, _)| kind.as_str().unwrap()).collect::<BTreeSet<_>>().len(), 3);
+    for (kind, pod) in specs {
+        assert_eq!(pod["securityContext"]["runAsNonRoot"], true, "{kind}");
+        assert_eq!((&pod["securityContext"]["runAsUser"], &pod["securityContext"]["runAsGroup"]), (&json!(2000), &json!(2000)));
+        assert_eq!(pod["securityContext"]["seccompProfile"]["type"], "RuntimeDefault", "{kind}");
+        for container in pod["containers"].as_array().unwrap() {
+            let security =
+                json!({"allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "capabilities": {"drop": ["ALL"]}});
+            assert_eq!(container["securityContext"], security, "{kind}");
+            assert!(container["resources"]["requests"].is_object() && container["resources"]["limits"].is_object(), "{kind}");
+            if kind != "Job" {
+                assert!(container["readinessProbe"].is_object() && container["livenessProbe"].is_object(), "{kind}");
+                assert_eq!(container["lifecycle"]["preStop"]["sleep"]["seconds"], 5, "{kind}");
+                assert!(pod["topologySpreadConstraints"].is_array(), "{kind}");
+            }
+        }
+    }
+}
+
+/// What can be given is in values.yaml, where it is explained, and nothing is there that cannot be given.
+#[test]
+fn the_values_and_their_schema_agree() {
+    let read = |name: &str| std::fs::read_to_string(root().join("package/chart").join(name)).unwrap();
+    let schema: Value = serde_json::from_str(&read("values.schema.json")).unwrap();
+    let values: Value = serde_saphyr::from_str(&read("values.yaml")).unwrap();
+    for (section, known) in schema["properties"].as_object().unwrap().iter().filter(|(name, _)| *name != "global") {
+        let given = values.get(section).unwrap_or_else(|| panic!("values.yaml has no {section}"));
+        let Some(known) = known["properties"].as_object() else { continue };
+        let given = given.as_object().unwrap();
+        assert_eq!(given.keys().collect::<BTreeSet<_>>(), known.keys().collect(), "{section}");
+    }
+    assert_eq!(values.as_object().unwrap().len() + 1, schema["properties"].as_object().unwrap().len());
 }
 
 /// Every field of `given` is in `read`.
@@ -112,10 +190,14 @@ fn a_bad_value_fails_with_its_name() {
     for (value, name) in [
         ("webhok.enabled=true", "webhok"),
         ("webhook.replicaCount=0", "replicaCount"),
-        ("decisionAt=later", "decisionAt"),
+        ("decision.at=later", "at"),
         ("certificates.provider=vault", "provider"),
         ("function.maxMessageSize=lots", "maxMessageSize"),
-        ("webhook.timeoutSeconds=31", "timeoutSeconds"),
+        ("webhook.drainSeconds=61", "drainSeconds"),
+        ("webhook.image.digest=latest", "digest"),
+        ("products.apiGroups={DB}", "apiGroups"),
+        ("crds.upgrade=maybe", "upgrade"),
+        ("certificates.issuerRef.name=ours", "certificates.issuerRef"),
     ] {
         let Some(output) = helm(&[value]) else { return };
         let message = String::from_utf8_lossy(&output.stderr).into_owned();
