@@ -18,7 +18,7 @@ use crate::wire::to_struct;
 
 /// What has been observed, by composition-resource-name.
 pub trait Observed {
-    /// The object, whole.
+    /// The object, but for its managed fields.
     fn object(&self, key: &str) -> Option<Value>;
     /// Whether a managed resource's conditions say that it is ready, or that something else is there.
     fn ready(&self, key: &str) -> bool;

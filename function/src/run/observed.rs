@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use crate::compose::object::place_prefix;
 use crate::compose::render::Observed;
 use crate::compose::scope::{Flavour, Identity, place_id};
-use crate::wire::{StructError, from_struct, v1};
+use crate::wire::{StructError, from_struct, rewrite, v1};
 
 /// The composite resource, as far as the function reads it.
 #[derive(Debug, Deserialize)]
@@ -234,9 +234,10 @@ impl Item<'_> {
         self.bytes
     }
 
-    /// The object, whole; none if its bytes are no Struct after all.
+    /// The object, but for who owns its fields, which is a third of it; none if its bytes are no Struct after all.
     pub(super) fn object(&self) -> Option<Value> {
-        from_struct(self.bytes).ok()
+        let bytes = rewrite(self.bytes, &[&["metadata", "managedFields"]], None).ok()?;
+        from_struct(&bytes).ok()
     }
 
     /// The resource it was composed from, as its label says.

@@ -24,6 +24,8 @@ impl<'de> Fields<'de> {
     }
 
     /// The next field's number and value.
+    // Inlined, most of what it returns is never written anywhere; reading is a quarter of what a request costs.
+    #[inline(always)]
     pub(super) fn next(&mut self) -> Result<Option<(u64, Payload<'de>)>, StructError> {
         if self.rest.is_empty() {
             return Ok(None);
@@ -51,12 +53,17 @@ impl<'de> Fields<'de> {
         Ok(Some((number, payload)))
     }
 
+    #[inline(always)]
     fn varint(&mut self) -> Result<u64, StructError> {
         // Nearly all are one byte: tags, and the lengths of names.
         if let Some((byte @ ..0x80, rest)) = self.rest.split_first() {
             self.rest = rest;
             return Ok(u64::from(*byte));
         }
+        self.long_varint()
+    }
+
+    fn long_varint(&mut self) -> Result<u64, StructError> {
         let mut value = 0;
         // Seven bits a byte, the lowest first: 64 bits take ten bytes at most.
         for shift in (0..64).step_by(7) {
@@ -75,6 +82,7 @@ impl<'de> Fields<'de> {
         Ok(*bytes)
     }
 
+    #[inline(always)]
     fn take(&mut self, length: u64) -> Result<&'de [u8], StructError> {
         let (bytes, rest) = usize::try_from(length)
             .ok()

@@ -75,8 +75,14 @@ impl Out {
 
     /// A string, or a message that is encoded already.
     pub(super) fn bytes(&mut self, tag: u8, value: &[u8]) {
-        self.bytes.push(tag);
-        let _ = prost::encode_length_delimiter(value.len(), &mut self.bytes);
+        self.bytes.reserve(value.len() + 11);
+        match u8::try_from(value.len()) {
+            Ok(short @ 0..0x80) => self.bytes.extend([tag, short]),
+            _ => {
+                self.bytes.push(tag);
+                let _ = prost::encode_length_delimiter(value.len(), &mut self.bytes);
+            }
+        }
         self.bytes.extend_from_slice(value);
     }
 
