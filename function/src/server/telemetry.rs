@@ -17,9 +17,9 @@ use opentelemetry_otlp::{ExporterBuildError, SpanExporter, WithExportConfig as _
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::SdkTracerProvider;
-use tracing::{Span, warn};
+use tracing::{Level, Span, warn};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
-use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _, Registry};
@@ -72,23 +72,19 @@ impl Telemetry {
         let traces = endpoint.map(|endpoint| provider(endpoint, service)).transpose()?;
 
         let default = if *debug { "debug,h2=info,hyper_util=info,rustls=info,tower=info" } else { "info" };
-        let wanted = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+        let mut wanted = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+        if let Ok(off) = format!("{TRACES}=off").parse() {
+            wanted = wanted.add_directive(off);
+        }
         let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
         let lines = if *debug { lines.boxed() } else { lines.json().flatten_event(true).with_span_list(false).boxed() };
-        // Wanted first: what only the collector is to see must not be made for its sake either.
-        let logs = lines.with_filter(wanted).with_filter(filter_fn(|metadata| metadata.target() != TRACES));
         let spans = traces.as_ref().map(|provider| {
             let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer(service));
-            layer
-                .with_location(false)
-                .with_threads(false)
-                .with_target(false)
-                .with_level(false)
-                .with_tracked_inactivity(false)
-                .with_filter(filter_fn(|metadata| metadata.target() == TRACES))
+            let layer = layer.with_location(false).with_threads(false).with_target(false).with_level(false);
+            layer.with_tracked_inactivity(false).with_filter(Targets::new().with_target(TRACES, Level::INFO))
         });
         // An error means that whoever embeds us logs already.
-        let _ = Registry::default().with(logs).with(spans).try_init();
+        let _ = Registry::default().with(lines.with_filter(wanted)).with(spans).try_init();
         Ok(Telemetry { traces })
     }
 
