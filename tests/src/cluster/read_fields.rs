@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 /// A schema of what the expressions in `templates` read of the resource called `name`.
 pub(super) fn schema(templates: &Value, name: &str) -> Value {
-    let mut schema = json!({"type": "object", "properties": {"id": {"type": "string"}}});
+    let properties = json!({"id": {"type": "string"}});
+    let mut schema = json!({"type": "object", "properties": properties, "x-kubernetes-preserve-unknown-fields": true});
     read(templates, &format!("observed[\"{name}\"]"), &mut schema);
     schema
 }
