@@ -17,6 +17,7 @@ mod ours;
 mod ports;
 mod process;
 mod providers;
+mod read_fields;
 mod registry;
 mod team;
 mod tools;

@@ -1,6 +1,6 @@
 //! The providers' CRDs, and the rights a provider package would grant.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -9,10 +9,11 @@ use serde_json::{Value, json};
 
 use super::cloud::ManagedKind;
 use super::ours::workspace;
+use super::read_fields;
 use super::users::User;
 
-/// Group and kind of the managed resources that the catalog's templates name.
-pub(super) type Named = BTreeSet<(String, String, String)>;
+/// Group, version and kind of the managed resources that the catalog's templates name, and what the templates read of them.
+pub(super) type Named = BTreeMap<(String, String, String), Value>;
 
 /// Reads group, version and kind out of the templates of every Product under `catalog`.
 pub(super) fn named_in(products: &[Value]) -> Named {
@@ -22,10 +23,12 @@ pub(super) fn named_in(products: &[Value]) -> Named {
         for provider in providers.into_iter().flat_map(|providers| providers.values()) {
             for resource in provider["resources"].as_array().into_iter().flatten() {
                 let kind = resource["template"]["kind"].as_str();
+                let read = read_fields::schema(provider, resource["name"].as_str().unwrap_or_default());
                 let versions = [&resource["template"]["apiVersion"], &resource["namespacedApiVersion"]];
                 for api_version in versions.into_iter().filter_map(Value::as_str) {
                     if let (Some((group, version)), Some(kind)) = (api_version.split_once('/'), kind) {
-                        named.insert((group.into(), version.into(), kind.into()));
+                        let known = named.entry((group.into(), version.into(), kind.into())).or_insert_with(|| json!({}));
+                        merge(known, &read);
                     }
                 }
             }
@@ -34,14 +37,26 @@ pub(super) fn named_in(products: &[Value]) -> Named {
     named
 }
 
+/// Several resources may be of one kind, and something else is read of each.
+fn merge(known: &mut Value, more: &Value) {
+    match more {
+        Value::Object(fields) => fields.iter().for_each(|(field, value)| merge(&mut known[field], value)),
+        other => *known = other.clone(),
+    }
+}
+
 /// Installs the CRDs of these kinds, and returns what the stand-in cloud needs of them.
 pub(super) fn install(admin: &User, named: &Named) -> Vec<ManagedKind> {
     let files = crd_files();
     let mut manifests = vec![role(named)];
     let mut kinds = Vec::new();
-    for (group, version, kind) in named {
+    for ((group, version, kind), read) in named {
         let crd = find(&files, group, kind).unwrap_or_else(|| permissive(group, version, kind));
-        kinds.push(managed_kind(&crd, version));
+        let mut managed = managed_kind(&crd, version);
+        if managed.at_provider.is_null() {
+            managed.at_provider = read.clone();
+        }
+        kinds.push(managed);
         manifests.push(crd);
     }
     let list = json!({"apiVersion": "v1", "kind": "List", "items": manifests});
@@ -116,7 +131,7 @@ fn managed_kind(crd: &Value, version: &str) -> ManagedKind {
 
 /// Crossplane's rights, as its RBAC manager derives them from a provider package.
 fn role(named: &Named) -> Value {
-    let groups: BTreeSet<_> = named.iter().map(|(group, ..)| group).collect();
+    let groups: BTreeSet<_> = named.keys().map(|(group, ..)| group).collect();
     json!({
         "apiVersion": "rbac.authorization.k8s.io/v1",
         "kind": "ClusterRole",

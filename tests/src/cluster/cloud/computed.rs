@@ -9,6 +9,11 @@ use serde_json::{Map, Value, json};
 pub(super) fn at_provider(schema: &Value, name: &str, for_provider: &Value) -> Value {
     let mut invented = invent(schema, name, "id").unwrap_or_else(|| json!({"id": name}));
     repeat(&mut invented, for_provider);
+    if schema["x-kubernetes-preserve-unknown-fields"] == true {
+        for (field, asked) in for_provider.as_object().into_iter().flatten() {
+            invented.as_object_mut().map(|all| all.entry(field).or_insert_with(|| asked.clone()));
+        }
+    }
     invented
 }
 
