@@ -53,6 +53,12 @@ impl<'de> Fields<'de> {
         Ok(Some((number, payload)))
     }
 
+    /// What is left, if that is a length and so many bytes.
+    pub(super) fn rest_as_bytes(mut self) -> Option<&'de [u8]> {
+        let length = self.varint().ok()?;
+        usize::try_from(length).is_ok_and(|length| length == self.rest.len()).then_some(self.rest)
+    }
+
     #[inline(always)]
     fn varint(&mut self) -> Result<u64, StructError> {
         // Nearly all are one byte: tags, and the lengths of names.

@@ -42,7 +42,7 @@ impl Out {
     /// Begins a nested message. Its length is known when it ends; one byte is
     /// kept free for it.
     pub(super) fn open(&mut self, tag: u8) {
-        self.bytes.extend([tag, 0]);
+        self.bytes.extend_from_slice(&[tag, 0]);
         self.open.push(self.bytes.len());
     }
 
@@ -77,7 +77,7 @@ impl Out {
     pub(super) fn bytes(&mut self, tag: u8, value: &[u8]) {
         self.bytes.reserve(value.len() + 11);
         match u8::try_from(value.len()) {
-            Ok(short @ 0..0x80) => self.bytes.extend([tag, short]),
+            Ok(short @ 0..0x80) => self.bytes.extend_from_slice(&[tag, short]),
             _ => {
                 self.bytes.push(tag);
                 let _ = prost::encode_length_delimiter(value.len(), &mut self.bytes);
@@ -91,7 +91,7 @@ impl Out {
             return Err(StructError::new(format_args!("{value} is not a number that JSON knows")));
         }
         self.bytes.push(tag::NUMBER);
-        self.bytes.extend(value.to_le_bytes());
+        self.bytes.extend_from_slice(&value.to_le_bytes());
         Ok(())
     }
 

@@ -9,6 +9,7 @@ use serde::de::{
 use serde::forward_to_deserialize_any;
 
 use super::fields::{Fields, Payload};
+use super::out::tag;
 use super::{MAX_DEPTH, MAX_SAFE_INTEGER, StructError};
 
 /// Reads `T` from the wire bytes of a `google.protobuf.Struct`.
@@ -273,6 +274,9 @@ fn read_value<'de, S: DeserializeSeed<'de>>(value: &'de [u8], depth: usize, seed
 
 /// Key and value of a map entry; either may be left out when it is empty.
 pub(super) fn parse_entry(entry: &[u8]) -> Result<(&[u8], &[u8]), StructError> {
+    if let Some(usual) = parse_usual_entry(entry) {
+        return Ok(usual);
+    }
     let (mut key, mut value): (&[u8], &[u8]) = Default::default();
     let mut fields = Fields::new(entry);
     while let Some(field) = fields.next()? {
@@ -284,4 +288,13 @@ pub(super) fn parse_entry(entry: &[u8]) -> Result<(&[u8], &[u8]), StructError> {
         }
     }
     Ok((key, value))
+}
+
+/// An entry as every encoder writes it: a short key, then the value, and nothing else.
+fn parse_usual_entry(entry: &[u8]) -> Option<(&[u8], &[u8])> {
+    let ([tag::ENTRY_KEY, length @ ..0x80], rest) = entry.split_first_chunk()? else { return None };
+    let (key, rest) = rest.split_at_checked(usize::from(*length))?;
+    let (&tag::ENTRY_VALUE, rest) = rest.split_first()? else { return None };
+    let value = Fields::new(rest).rest_as_bytes()?;
+    Some((key, value))
 }

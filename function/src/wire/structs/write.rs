@@ -44,7 +44,7 @@ impl<'a> Serializer for &'a mut Out {
     type SerializeStructVariant = Container<'a>;
 
     fn serialize_bool(self, value: bool) -> Result<(), StructError> {
-        self.bytes.extend([tag::BOOL, u8::from(value)]);
+        self.bytes.extend_from_slice(&[tag::BOOL, u8::from(value)]);
         Ok(())
     }
 
@@ -110,7 +110,7 @@ impl<'a> Serializer for &'a mut Out {
     }
 
     fn serialize_unit(self) -> Result<(), StructError> {
-        self.bytes.extend([tag::NULL, 0]);
+        self.bytes.extend_from_slice(&[tag::NULL, 0]);
         Ok(())
     }
 
