@@ -7,7 +7,7 @@
 use std::io;
 
 use serde::Serialize;
-use serde_json::ser::Formatter;
+use serde_json::ser::{CompactFormatter, Formatter};
 
 /// Serialises `value` in the record's spelling.
 ///
@@ -42,7 +42,8 @@ impl Formatter for Ascii {
     }
 
     fn write_f64<W: ?Sized + io::Write>(&mut self, out: &mut W, value: f64) -> io::Result<()> {
-        out.write_all(float(value).as_bytes())
+        // In this range serde_json writes them alike, without a String in between.
+        if is_plain(value) { CompactFormatter.write_f64(out, value) } else { out.write_all(float(value).as_bytes()) }
     }
 }
 
@@ -50,8 +51,7 @@ impl Formatter for Ascii {
 /// otherwise an exponent of at least two digits.
 #[must_use]
 pub fn float(value: f64) -> String {
-    let magnitude = value.abs();
-    if magnitude == 0.0 || (1e-4..1e16).contains(&magnitude) {
+    if is_plain(value) {
         let plain = format!("{value}");
         return if plain.contains('.') { plain } else { plain + ".0" };
     }
@@ -64,6 +64,12 @@ pub fn float(value: f64) -> String {
         }
         None => scientific,
     }
+}
+
+/// Whether Python writes it without an exponent.
+fn is_plain(value: f64) -> bool {
+    let magnitude = value.abs();
+    magnitude == 0.0 || (1e-4..1e16).contains(&magnitude)
 }
 
 #[cfg(test)]
@@ -85,6 +91,10 @@ mod tests {
             (123_456_789.123, "123456789.123"),
         ] {
             assert_eq!(float(value), text);
+            assert_eq!(to_string(&value).unwrap(), text);
+        }
+        for value in (0..=10_000).map(|n| f64::from(n) / 10_000.0).chain([12_345.678, 9.999e15, 123_456_789_012.0]) {
+            assert_eq!(to_string(&value).unwrap(), float(value));
         }
     }
 

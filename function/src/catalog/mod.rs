@@ -159,11 +159,7 @@ impl Catalog {
         not: &[PlaceRef<'_>],
     ) -> Result<Decision<'_>, ScheduleError> {
         let mut providers: Vec<String> = leave.to_vec();
-        for candidate in self.scheduler.candidates() {
-            if product.provider(&candidate.provider).is_none() && !providers.contains(&candidate.provider) {
-                providers.push(candidate.provider.clone());
-            }
-        }
+        providers.extend(self.scheduler.providers().iter().filter(|provider| product.provider(provider).is_none()).cloned());
         let exclude = Exclusion { providers: &providers, places: not };
         self.scheduler.decide(&Request { name, tier: &request.tier, ha: request.ha, exclude })
     }

@@ -220,15 +220,16 @@ impl Case<'_> {
             let message = if reasons.is_empty() { error.to_string() } else { format!("{error} {}", reasons.join("; ")) };
             Failure { reason: "NoCandidate", message }
         })?;
-        let record = decision.record(Provenance::first(DecidedBy::Function));
-        let reason = record.to_annotation().map_err(|error| Failure::invalid(error.to_string()))?;
+        let stamp = decision.stamp(Provenance::first(DecidedBy::Function));
+        let reason = stamp.text().map_err(|error| Failure::invalid(error.to_string()))?.to_owned();
+        let record = &stamp.record;
         Ok(Standing {
             provider: record.selected.provider.clone(),
             region: record.selected.region.clone(),
             sequence: record.sequence,
             previous: None,
             reason,
-            record: Some(Box::new(record)),
+            record: Some(Box::new(record.clone())),
         })
     }
 

@@ -7,6 +7,7 @@ use idp_crds::record::{ExperimentGroup, Group};
 
 use super::pool::{Excluded, Pool};
 use super::ranking::{Entry, Ranking};
+use super::reason::FirstStamps;
 use super::weights::{TierWeights, Weights};
 use super::{Candidate, Request, ScheduleError, State, Tier, digest, gates, reason};
 
@@ -57,6 +58,7 @@ pub struct Decision<'s> {
     pub(super) healthy: u64,
     pub(super) passed: u64,
     pub(super) excluded: Excluded,
+    pub(super) first: &'s FirstStamps,
 }
 
 /// A candidate with its rounded total.
@@ -94,6 +96,12 @@ impl Scheduler {
     #[must_use]
     pub fn candidates(&self) -> &[Candidate] {
         &self.pool.candidates
+    }
+
+    /// The providers that have a candidate, each once.
+    #[must_use]
+    pub fn providers(&self) -> &[String] {
+        &self.pool.providers
     }
 
     /// The names of the tiers, in order of name.
@@ -156,6 +164,7 @@ impl Scheduler {
             healthy,
             passed: excluded.left_of(&ranking.passing_of, passes),
             excluded,
+            first: &ranking.first,
         })
     }
 

@@ -23,5 +23,5 @@ pub mod weights;
 pub use decide::{Decision, Scheduler};
 pub use error::ScheduleError;
 pub use model::{Candidate, Circuit, Exclusion, Experiment, FailoverRule, ProviderHealth, Request, State, Tier};
-pub use reason::Provenance;
+pub use reason::{Provenance, Stamp};
 pub use weights::Weights;

@@ -105,6 +105,10 @@ pub(super) struct Excluded {
 }
 
 impl Excluded {
+    pub(super) fn is_empty(&self) -> bool {
+        self.positions.is_empty() && !self.providers.contains(&true)
+    }
+
     pub(super) fn contains(&self, position: usize, provider: u32) -> bool {
         self.has_provider(provider) || self.positions.iter().any(|(excluded, _)| *excluded == position)
     }

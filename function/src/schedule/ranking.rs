@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 
 use super::pool::Pool;
+use super::reason::FirstStamps;
 use super::{Candidate, Tier, Weights, gates, score};
 
 /// The candidates for one tier and one set of weights, with or without `ha`.
@@ -17,6 +18,8 @@ pub(super) struct Ranking {
     pub(super) failover: Vec<Entry>,
     /// Per provider, how many pass.
     pub(super) passing_of: Vec<u64>,
+    /// What is recorded of first decisions.
+    pub(super) first: FirstStamps,
 }
 
 /// One candidate.
@@ -61,7 +64,7 @@ impl Ranking {
         };
         failover.sort_by(|(a_full, a), (b_full, b)| b_full.cmp(a_full).then_with(|| a.compare(b)));
         let failover = failover.into_iter().map(|(_, entry)| entry).collect();
-        Ranking { gates, passing, failover, passing_of }
+        Ranking { gates, passing, failover, passing_of, first: FirstStamps::default() }
     }
 }
 

@@ -1,5 +1,7 @@
 //! A decision as a record: the reasons, for people and for the annotation.
 
+use std::sync::{Arc, OnceLock};
+
 use idp_crds::record::{DecidedBy, FailoverTarget, Previous, Ranked, Record, Scored, Skipped};
 use indexmap::IndexMap;
 use serde_json::Number;
@@ -28,7 +30,50 @@ impl Provenance {
     }
 }
 
+/// A decision as it is recorded, and its text.
+#[derive(Debug)]
+pub struct Stamp {
+    /// What was decided, and why.
+    pub record: Record,
+    text: OnceLock<String>,
+}
+
+impl Stamp {
+    /// The record as the annotation has it.
+    ///
+    /// # Errors
+    /// Never for what a scheduler decides; the type cannot say so.
+    pub fn text(&self) -> Result<&str, serde_json::Error> {
+        if let Some(text) = self.text.get() {
+            return Ok(text);
+        }
+        let text = self.record.to_annotation()?;
+        Ok(self.text.get_or_init(|| text))
+    }
+}
+
+/// The stamps of a ranking's first decisions. Where nothing is excluded these are alike for all workloads.
+#[derive(Debug, Default)]
+pub(super) struct FirstStamps {
+    admission: OnceLock<Arc<Stamp>>,
+    function: OnceLock<Arc<Stamp>>,
+}
+
 impl Decision<'_> {
+    /// The decision as it is recorded, shared where it is the same for many workloads.
+    #[must_use]
+    pub fn stamp(&self, provenance: Provenance) -> Arc<Stamp> {
+        let decided_by = provenance.decided_by;
+        if !self.excluded.is_empty() || provenance != Provenance::first(decided_by) {
+            return Arc::new(Stamp { record: self.record(provenance), text: OnceLock::new() });
+        }
+        let kept = match decided_by {
+            DecidedBy::Admission => &self.first.admission,
+            DecidedBy::Function => &self.first.function,
+        };
+        Arc::clone(kept.get_or_init(|| Arc::new(Stamp { record: self.record(provenance), text: OnceLock::new() })))
+    }
+
     /// The decision as it is recorded.
     #[must_use]
     pub fn record(&self, provenance: Provenance) -> Record {

@@ -40,7 +40,7 @@ impl Admission {
             _ => None,
         };
         let ours = match &decided {
-            Some(record) => text(record)? == brought || is_from_another_catalog(workload, brought, record),
+            Some(stamp) => text(stamp)? == brought || is_from_another_catalog(workload, brought, &stamp.record),
             None => false,
         };
         if !ours {
@@ -67,9 +67,9 @@ impl Admission {
             return Ok(Settled { asked: Some(asked), ..Settled::default() });
         }
         let decided = self.decide(workload, &Question::first(&asked)).await;
-        let record = decided.map_err(|error| Denial::schedule(&error, "spec.parameters.tier"))?;
-        let reason = Some(text(&record)?);
-        Ok(Settled { asked: Some(asked), reason, decided: Some(Box::new(record)), ..Settled::default() })
+        let stamp = decided.map_err(|error| Denial::schedule(&error, "spec.parameters.tier"))?;
+        let reason = Some(text(&stamp)?.to_owned());
+        Ok(Settled { asked: Some(asked), reason, decided: Some(stamp), ..Settled::default() })
     }
 
     /// What is wrong with a decision that a user adds to a workload which has none.

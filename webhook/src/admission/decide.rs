@@ -1,11 +1,12 @@
 //! The decision at admission, with the one probe that a half-open cloud gets.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use idp_crds::contract::Request as ClaimRequest;
-use idp_crds::record::{DecidedBy, Previous, Record};
+use idp_crds::record::{DecidedBy, Previous};
 use idp_function::catalog::{Catalog, PlaceRef};
-use idp_function::schedule::{Provenance, ScheduleError};
+use idp_function::schedule::{Provenance, ScheduleError, Stamp};
 
 use super::answer::{Denial, Reason};
 use super::object::{Evidence, PlacementStatus};
@@ -60,15 +61,16 @@ impl<'q> Question<'q> {
 
 impl Admission {
     /// Decides, taking the probe of a half-open cloud where one is free, unless this is a dry run.
-    pub(super) async fn decide(&self, workload: &Workload<'_>, question: &Question<'_>) -> Result<Record, ScheduleError> {
+    pub(super) async fn decide(&self, workload: &Workload<'_>, question: &Question<'_>) -> Result<Arc<Stamp>, ScheduleError> {
         if let Some(probing) = &workload.snapshot.probing {
             let decided = decide(workload, &probing.catalog, question);
-            if let Ok(record) = decided
-                && probing.providers.contains(&record.selected.provider)
+            if let Ok(stamp) = decided
+                && probing.providers.contains(&stamp.record.selected.provider)
             {
+                let record = &stamp.record;
                 let nothing_is_kept = workload.request.is_dry_run() || workload.phase == Phase::Validating;
                 if nothing_is_kept || self.probes.take(&record.selected.provider, &workload.holder()).await {
-                    return Ok(record);
+                    return Ok(stamp);
                 }
             }
         }
@@ -83,12 +85,12 @@ impl Admission {
 }
 
 /// Decides by `catalog`.
-pub(super) fn decide(workload: &Workload<'_>, catalog: &Catalog, question: &Question<'_>) -> Result<Record, ScheduleError> {
+pub(super) fn decide(workload: &Workload<'_>, catalog: &Catalog, question: &Question<'_>) -> Result<Arc<Stamp>, ScheduleError> {
     let decision = catalog.decide(workload.product, workload.name(), question.asked, question.leave, &question.not)?;
-    Ok(decision.record(question.provenance()))
+    Ok(decision.stamp(question.provenance()))
 }
 
-/// A record as the annotation's value.
-pub(super) fn text(record: &Record) -> Result<String, Denial> {
-    record.to_annotation().map_err(|error| Denial::new(Reason::Unavailable, format!("the decision cannot be written: {error}")))
+/// A decision as the annotation's value.
+pub(super) fn text(stamp: &Stamp) -> Result<&str, Denial> {
+    stamp.text().map_err(|error| Denial::new(Reason::Unavailable, format!("the decision cannot be written: {error}")))
 }

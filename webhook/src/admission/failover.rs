@@ -54,10 +54,11 @@ impl Admission {
     ) -> Result<Settled, Denial> {
         let question = Question::next(&asked, leave, from, status);
         let (provider, region) = from.place();
-        let record = self.decide(workload, &question).await.map_err(|error| {
+        let stamp = self.decide(workload, &question).await.map_err(|error| {
             Denial::schedule(&error, &annotation_path(FAILOVER))
                 .during(&format!("it stays in {provider}/{region}, there is no other place for it"))
         })?;
+        let record = &stamp.record;
         let to = &record.selected;
         let moves = if workload.request.is_dry_run() { "would move" } else { "moves" };
         let warning = format!(
@@ -68,11 +69,11 @@ impl Admission {
             record.sequence
         );
         Ok(Settled {
-            reason: Some(text(&record)?),
+            reason: Some(text(&stamp)?.to_owned()),
             asked: Some(asked),
             consumed: vec![FAILOVER],
             warnings: vec![warning],
-            decided: Some(Box::new(record)),
+            decided: Some(stamp),
         })
     }
 
@@ -97,15 +98,16 @@ impl Admission {
         }
         // The best place of its own provider, which is where leaving all others leads.
         let snapshot = workload.snapshot;
-        let candidates = snapshot.catalog.scheduler().candidates().iter();
-        let leave: Vec<String> = candidates.map(|c| c.provider.clone()).filter(|p| *p != record.selected.provider).collect();
+        let providers = snapshot.catalog.scheduler().providers().iter();
+        let leave: Vec<String> = providers.filter(|provider| **provider != record.selected.provider).cloned().collect();
         let question = Question::next(asked, &leave, from, status);
         let catalogs = [Some(&snapshot.catalog), snapshot.probing.as_ref().map(|probing| &probing.catalog)];
         let chosen_by_us = catalogs
             .into_iter()
             .flatten()
             .filter_map(|catalog| decide(workload, catalog, &question).ok())
-            .any(|best| best.selected.provider == record.selected.provider && best.selected.region == record.selected.region);
+            .map(|best| (best.record.selected.provider.clone(), best.record.selected.region.clone()))
+            .any(|(provider, region)| provider == record.selected.provider && region == record.selected.region);
         Ok(chosen_by_us && self.rights.allow(workload.request, VERB_FAILOVER).await?)
     }
 }
@@ -115,10 +117,8 @@ fn providers_to_leave(workload: &Workload<'_>, value: &str) -> Result<Vec<String
     if value.trim() == ANY {
         return Ok(Vec::new());
     }
-    let candidates = workload.snapshot.catalog.scheduler().candidates();
-    let mut known: Vec<&str> = candidates.iter().map(|candidate| candidate.provider.as_str()).collect();
+    let mut known: Vec<&str> = workload.snapshot.catalog.scheduler().providers().iter().map(String::as_str).collect();
     known.sort_unstable();
-    known.dedup();
     let mut leave: Vec<String> = Vec::new();
     for name in value.split(',').map(str::trim) {
         if !known.contains(&name) {

@@ -115,9 +115,10 @@ impl Admission {
         let patch = stamp::patch(&workload, &settled);
         match phase {
             Phase::Mutating => {
-                if let Some(record) = &settled.decided
+                if let Some(stamp) = &settled.decided
                     && !request.is_dry_run()
                 {
+                    let record = &stamp.record;
                     self.metrics.placed(&record.selected, &record.tier, &workload.product.name);
                     info!(
                         uid = %request.uid, user = %request.user_info.username, kind = %request.kind.kind,

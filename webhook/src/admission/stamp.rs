@@ -1,8 +1,10 @@
 //! What has to change on an object: labels, defaults, connection secret, decision. Nothing that is right already.
 
+use std::sync::Arc;
+
 use idp_crds::contract::Request as ClaimRequest;
 use idp_crds::names;
-use idp_crds::record::Record;
+use idp_function::schedule::Stamp;
 use json_patch::PatchOperation;
 use serde_json::{Map, Value, json};
 
@@ -22,7 +24,7 @@ pub struct Settled {
     /// What the user is told.
     pub warnings: Vec<String>,
     /// The decision that was made just now.
-    pub decided: Option<Box<Record>>,
+    pub decided: Option<Arc<Stamp>>,
 }
 
 /// The changes that make `workload` what was settled.
