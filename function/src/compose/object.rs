@@ -25,7 +25,7 @@ const LONGEST_NAME: usize = 63;
 /// placements of one workload never collide.
 #[must_use]
 pub fn resource_key(placement_id: &str, resource: &str, suffix: &str) -> String {
-    format!("{}{resource}{suffix}", place_prefix(placement_id))
+    [placement_id, "/", resource, suffix].concat()
 }
 
 /// What the composition-resource-names of one place begin with.
@@ -41,6 +41,10 @@ pub fn object_name(identity: &Identity, product: &str, placement: &Placement, re
     shortened(&format!("{}-{product}-{}-{resource}{suffix}", identity.name, placement.id()), LONGEST_NAME)
 }
 
+/// How many labels every object gets, and how many fields its metadata has.
+const LABELS: usize = 9;
+const METADATA: usize = 4;
+
 /// What labels say about a composed object.
 #[derive(Clone, Copy)]
 pub(super) struct Labels<'a> {
@@ -55,6 +59,7 @@ impl<'a> Labels<'a> {
         let Labels { request, placement, .. } = *self;
         object.child("metadata", |metadata| {
             metadata.child("labels", |labels| {
+                labels.reserve(LABELS);
                 labels.insert(names::CELL, Tree::Text(&request.cell));
                 labels.insert(names::TIER, Tree::Text(&request.tier));
                 labels.insert(names::ENVIRONMENT, Tree::Text(&request.environment));
@@ -112,19 +117,19 @@ fn managed_spec<'a>(spec: &mut Fields<'a>, flavour: Flavour, config: &'a Provide
 
 /// Puts `metadata`, with its name, where people look for it: after `kind`.
 fn metadata_first<'a>(rendered: Fields<'a>, name: &'a str) -> Fields<'a> {
-    let (mut object, rest): (Fields<'a>, Fields<'a>) =
-        rendered.into_iter().partition(|(field, _)| field == "apiVersion" || field == "kind");
-    let mut metadata = Fields::default();
+    let mut object = Fields::with_capacity(rendered.len() + 1);
+    let mut rest = Fields::with_capacity(rendered.len());
+    let mut metadata = Fields::with_capacity(METADATA);
     metadata.push("name", Tree::Text(name));
-    object.push("metadata", Tree::Object(metadata));
-    for (field, value) in rest {
-        if field == "metadata" {
-            let more = value.into_fields().into_iter().flatten().filter(|(name, _)| name != "name");
-            object.child("metadata", |metadata| more.for_each(|(name, value)| metadata.push(name, value)));
-        } else {
-            object.push(field, value);
+    for (field, value) in rendered {
+        match field.as_ref() {
+            "apiVersion" | "kind" => object.push(field, value),
+            "metadata" => metadata.extend(value.into_fields().into_iter().flatten().filter(|(name, _)| name != "name")),
+            _ => rest.push(field, value),
         }
     }
+    object.push("metadata", Tree::Object(metadata));
+    object.extend(rest);
     object
 }
 

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use super::credentials::Credentials;
 use super::expression::{EvalError, Expression, Memo, Resolver, short_hash};
 use super::object::{self, Labels, object_name, resource_key};
-use super::product::{Product, ProviderPlan, ResourcePlan};
+use super::product::{Product, ProviderPlan, ResourcePlan, VARIABLES};
 use super::scope::{Identity, Placement, Scope, TierFacts};
 use super::template::Template;
 use crate::wire::to_struct;
@@ -131,7 +131,8 @@ struct Renderer<'a> {
 
 impl<'a> Renderer<'a> {
     fn resolver(&self) -> Resolver<'_> {
-        let mut variables: Vec<(&str, &Value)> = self.scope.variables().collect();
+        let mut variables: Vec<(&str, &Value)> = Vec::with_capacity(VARIABLES.len());
+        variables.extend(self.scope.variables());
         variables.extend([
             ("values", &self.product.values),
             ("names", &self.names),

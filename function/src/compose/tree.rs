@@ -51,6 +51,14 @@ impl<'a> Fields<'a> {
         Fields(Vec::with_capacity(fields))
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(super) fn reserve(&mut self, fields: usize) {
+        self.0.reserve(fields);
+    }
+
     fn position(&self, field: &str) -> Option<usize> {
         self.0.iter().position(|(name, _)| name == field)
     }

@@ -180,15 +180,17 @@ struct Review<'a> {
     response: Response<'a>,
 }
 
+impl<'a> Review<'a> {
+    fn of(response: Response<'a>) -> Self {
+        Review { api_version: review::API_VERSION, kind: "AdmissionReview", response }
+    }
+}
+
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Response<'a> {
     uid: &'a str,
     allowed: bool,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    patch_type: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    patch: Option<String>,
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     warnings: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -220,12 +222,10 @@ struct Details<'a> {
 /// # Errors
 /// Never for what this crate answers; the type cannot say so.
 pub fn write(uid: &str, subject: Subject<'_>, answer: &Answer) -> Result<Vec<u8>, serde_json::Error> {
-    let nothing = Response { uid, allowed: true, patch_type: None, patch: None, warnings: &[], status: None };
+    let nothing = Response { uid, allowed: true, warnings: &[], status: None };
     let response = match answer {
         Answer::Allowed { patch, warnings } if patch.is_empty() => Response { warnings, ..nothing },
-        Answer::Allowed { patch, warnings } => {
-            Response { patch_type: Some("JSONPatch"), patch: Some(patch.to_base64()?), warnings, ..nothing }
-        }
+        Answer::Allowed { patch, warnings } => return patched(uid, patch, warnings),
         Answer::Denied(denial) => {
             let Subject { group, kind, name } = subject;
             let details = Details { group, kind, name, causes: &denial.causes };
@@ -235,5 +235,17 @@ pub fn write(uid: &str, subject: Subject<'_>, answer: &Answer) -> Result<Vec<u8>
             Response { allowed: false, status: Some(status), ..nothing }
         }
     };
-    serde_json::to_vec(&Review { api_version: review::API_VERSION, kind: "AdmissionReview", response })
+    serde_json::to_string(&Review::of(response)).map(String::into_bytes)
+}
+
+/// The patch is most of the answer, and as Base64 needs no escapes: it is appended, not searched for what to escape.
+fn patched(uid: &str, patch: &Patch, warnings: &[String]) -> Result<Vec<u8>, serde_json::Error> {
+    const END: &str = "}}";
+    let mut text = serde_json::to_string(&Review::of(Response { uid, allowed: true, warnings, status: None }))?;
+    text.truncate(text.len() - END.len());
+    text.push_str(r#","patchType":"JSONPatch","patch":""#);
+    patch.push_base64(&mut text)?;
+    text.push('"');
+    text.push_str(END);
+    Ok(text.into_bytes())
 }

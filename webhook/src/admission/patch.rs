@@ -57,11 +57,12 @@ impl Patch {
         }
     }
 
-    /// As an AdmissionResponse carries it.
+    /// Appends it to `text`, as an AdmissionResponse carries it.
     ///
     /// # Errors
     /// Never for what this module puts in; the type cannot say so.
-    pub fn to_base64(&self) -> Result<String, serde_json::Error> {
-        Ok(STANDARD.encode(serde_json::to_vec(&self.0)?))
+    pub fn push_base64(&self, text: &mut String) -> Result<(), serde_json::Error> {
+        STANDARD.encode_string(serde_json::to_vec(&self.0)?, text);
+        Ok(())
     }
 }

@@ -146,14 +146,18 @@ pub enum ReviewError {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Envelope<'a> {
+struct Envelope<'a, R> {
     #[serde(borrow, default)]
     api_version: Text<'a>,
     #[serde(borrow, default)]
     kind: Text<'a>,
-    /// Unread at first: a review of another version may have a request of another shape.
-    #[serde(borrow, default)]
-    request: Option<&'a RawValue>,
+    request: Option<R>,
+}
+
+impl<R> Envelope<'_, R> {
+    fn is_ours(&self) -> bool {
+        *self.api_version == *API_VERSION && *self.kind == *"AdmissionReview"
+    }
 }
 
 /// Reads a body.
@@ -161,8 +165,16 @@ struct Envelope<'a> {
 /// # Errors
 /// When it is not a review, or not of the version that is spoken here.
 pub fn read(body: &[u8]) -> Result<Request<'_>, ReviewError> {
-    let envelope: Envelope<'_> = serde_json::from_slice(body)?;
-    if *envelope.api_version != *API_VERSION || *envelope.kind != *"AdmissionReview" {
+    match serde_json::from_slice::<Envelope<'_, Request<'_>>>(body) {
+        Ok(envelope) if envelope.is_ours() => envelope.request.ok_or(ReviewError::NoRequest),
+        _ => read_in_steps(body),
+    }
+}
+
+/// A review of another version may have a request of another shape: its version is what is to be said of it.
+fn read_in_steps(body: &[u8]) -> Result<Request<'_>, ReviewError> {
+    let envelope: Envelope<'_, &RawValue> = serde_json::from_slice(body)?;
+    if !envelope.is_ours() {
         let Envelope { api_version, kind, .. } = envelope;
         return Err(ReviewError::OtherKind { kind: kind.to_string(), api_version: api_version.to_string() });
     }

@@ -80,14 +80,14 @@ impl Registration {
     async fn write(&self, snapshot: &Snapshot, ca: Option<&str>) -> Result<(), kube::Error> {
         let parameters = PatchParams::apply(FIELD_MANAGER).force();
         let metadata = self.metadata().await?;
-        let validating =
-            ValidatingWebhookConfiguration { metadata: metadata.clone(), webhooks: Some(self.validating(snapshot, ca)) };
-        let api: Api<ValidatingWebhookConfiguration> = Api::all(self.client.clone());
-        api.patch(NAME, &parameters, &Patch::Apply(&validating)).await?;
-        let mutating = MutatingWebhookConfiguration { metadata, webhooks: Some(self.mutating(snapshot, ca)) };
+        // First the one that changes: the other refuses what it has not changed.
+        let mutating = MutatingWebhookConfiguration { metadata: metadata.clone(), webhooks: Some(self.mutating(snapshot, ca)) };
         let api: Api<MutatingWebhookConfiguration> = Api::all(self.client.clone());
         let before = api.get_metadata_opt(NAME).await?.and_then(|object| object.metadata.generation);
         let written = api.patch(NAME, &parameters, &Patch::Apply(&mutating)).await?;
+        let validating = ValidatingWebhookConfiguration { metadata, webhooks: Some(self.validating(snapshot, ca)) };
+        let api: Api<ValidatingWebhookConfiguration> = Api::all(self.client.clone());
+        api.patch(NAME, &parameters, &Patch::Apply(&validating)).await?;
         if written.metadata.generation != before {
             info!(products = snapshot.catalog.products().len(), "registered with the API server");
         }
@@ -245,12 +245,12 @@ fn condition(name: &str, expression: String) -> MatchCondition {
     MatchCondition { name: name.to_owned(), expression }
 }
 
-/// Removes both configurations; that they are not there is fine.
+/// Removes both configurations, in the other order; that they are not there is fine.
 pub(super) async fn remove(client: &Client) -> Result<(), kube::Error> {
-    let mutating: Api<MutatingWebhookConfiguration> = Api::all(client.clone());
-    gone(mutating.delete(NAME, &DeleteParams::default()).await)?;
     let validating: Api<ValidatingWebhookConfiguration> = Api::all(client.clone());
-    gone(validating.delete(NAME, &DeleteParams::default()).await)
+    gone(validating.delete(NAME, &DeleteParams::default()).await)?;
+    let mutating: Api<MutatingWebhookConfiguration> = Api::all(client.clone());
+    gone(mutating.delete(NAME, &DeleteParams::default()).await)
 }
 
 fn gone<T>(deleted: Result<T, kube::Error>) -> Result<(), kube::Error> {
