@@ -290,7 +290,7 @@ mod tests {
         let template = json!({
             "typed": "${params.n + 1}", "text": "n=${params.n}, s=${params.s}!", "list": "${params.list}", "map": "${params.map}",
             "dropped": "${params.n > 5 ? 1 : null}", "items": ["${params.n > 5 ? 1 : null}", "kept", null], "escaped": "$${params.n}",
-            "braces": "${ {'a': '}'}['a'] }", "has": "${has(params.nope)}", "joined": "${params.list.map(i, i + '-' + params.s).join(',')}",
+            "braces": "${ {'a': '}'}['a'] }", "has": "${has(params.nope)}", "has it": "${has(params.s)}", "index": "${params['s']}", "joined": "${params.list.map(i, i + '-' + params.s).join(',')}",
             "json": "${toJson(params.map)}", "keys": "${params.map.map(k, k)}", "in": "${'z' in params.map}", "size": "${size(params.map)}",
             "divided": "${ceilDiv(params.n * 1024, 1000)}", "sub": "${'abcdef'.substring(1, 3)}", "eq": "${params.map == {'z': 1, 'a': [true]}}",
             "range": "${range(params.n)}", "math": "${math.greatest(params.n, 7)}", "b64": "${base64.encode(bytes(params.s))}",
@@ -300,7 +300,7 @@ mod tests {
             evaluate(template, &variables),
             json!({
                 "typed": 4, "text": "n=3, s=x!", "list": ["a", "b"], "map": {"a": [true], "z": 1}, "items": ["kept", null],
-                "escaped": "${params.n}", "braces": "}", "has": false, "joined": "a-x,b-x", "json": "{\"a\":[true],\"z\":1}", "keys": ["z", "a"],
+                "escaped": "${params.n}", "braces": "}", "has": false, "has it": true, "index": "x", "joined": "a-x,b-x", "json": "{\"a\":[true],\"z\":1}", "keys": ["z", "a"],
                 "in": true, "size": 2, "divided": 4, "sub": "bc", "eq": true, "range": [0, 1, 2], "math": 7, "b64": "eA==",
                 "nested": {"deep": [{"x": "X"}], "literal": 1},
             })

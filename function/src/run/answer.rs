@@ -51,11 +51,11 @@ impl Answer {
     /// Adds resources to what is desired.
     pub(super) fn desire(&mut self, resources: BTreeMap<String, Desired>) {
         let desired = self.response.desired.get_or_insert_default();
-        for (key, Desired { object, ready }) in resources {
-            let resource = Some(object);
+        let ours = resources.into_iter().map(|(key, Desired { object, ready })| {
             let ready = if ready { v1::Ready::True } else { v1::Ready::False };
-            desired.resources.insert(key, v1::Resource { resource, ready: ready.into(), ..v1::Resource::default() });
-        }
+            (key, v1::Resource { resource: Some(object), ready: ready.into(), ..v1::Resource::default() })
+        });
+        desired.resources.append(&mut ours.collect());
     }
 
     /// Sets the composite's status beside what earlier steps set, its connection details, and whether it is ready if that is

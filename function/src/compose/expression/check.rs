@@ -150,7 +150,7 @@ impl Walk<'_> {
 }
 
 /// `root.member` or `root["member"]`.
-fn member_of(node: &IdedExpr) -> Option<(&str, &str)> {
+pub(super) fn member_of(node: &IdedExpr) -> Option<(&str, &str)> {
     match &node.expr {
         Expr::Select(select) => match &select.operand.expr {
             Expr::Ident(root) => Some((root, &select.field)),

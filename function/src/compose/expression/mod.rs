@@ -10,6 +10,7 @@ pub(crate) use functions::{short_hash, shortened};
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
+use cel::common::ast::Expr;
 use cel::{Context, Env, Program, Value as CelValue};
 use serde_json::Value;
 use thiserror::Error;
@@ -42,6 +43,8 @@ pub struct Expression {
     program: Program,
     /// Where a rendering keeps its value, if that stays the same throughout.
     slot: Option<usize>,
+    /// The variable and its field, where it is just that: most are.
+    member: Option<(String, String)>,
     /// What it refers to.
     pub references: References,
 }
@@ -77,7 +80,11 @@ impl Expression {
         let program = stacker::grow(PARSER_STACK, || ENV.compile(source))
             .map_err(|errors| CompileError(syntax_message(&errors.to_string())))?;
         let references = check::check(&program, known).map_err(CompileError)?;
-        Ok(Expression { source: source.to_owned(), program, slot: None, references })
+        // has(a.b) is a look at the field, too.
+        let tests = matches!(&program.expression().expr, Expr::Select(select) if select.test);
+        let member = check::member_of(program.expression()).filter(|_| !tests);
+        let member = member.map(|(root, member)| (root.to_owned(), member.to_owned()));
+        Ok(Expression { source: source.to_owned(), program, slot: None, member, references })
     }
 
     /// The expression's source.
@@ -102,13 +109,28 @@ impl Expression {
     }
 
     fn compute(&self, resolver: &Resolver<'_>) -> Result<Value, EvalError> {
+        // What is not there is an error, which CEL words.
+        if let Some(value @ (Value::String(_) | Value::Bool(_))) = self.member(resolver) {
+            return self.bounded(value.clone());
+        }
         let mut context = Context::with_env(Arc::clone(&ENV));
         context.set_variable_resolver(resolver);
         let error = |reason: String| EvalError { expression: self.source.clone(), reason };
         let result = CelValue::resolve_val(self.program.expression(), &context).map_err(|e| error(reason(&e)))?;
-        let value = value::to_json(result.as_ref()).map_err(error)?;
+        self.bounded(value::to_json(result.as_ref()).map_err(error)?)
+    }
+
+    fn member<'v>(&self, resolver: &Resolver<'v>) -> Option<&'v Value> {
+        let (root, member) = self.member.as_ref()?;
+        resolver.variable(root)?.get(member)
+    }
+
+    fn bounded(&self, value: Value) -> Result<Value, EvalError> {
         match size(&value) {
-            size if size > LARGEST => Err(error(format!("yields {size} bytes or items; at most {LARGEST} are allowed"))),
+            size if size > LARGEST => {
+                let reason = format!("yields {size} bytes or items; at most {LARGEST} are allowed");
+                Err(EvalError { expression: self.source.clone(), reason })
+            }
             _ => Ok(value),
         }
     }

@@ -30,6 +30,10 @@ impl<'v> Resolver<'v> {
         Resolver { memo: Some(memo), ..self }
     }
 
+    pub(super) fn variable(&self, name: &str) -> Option<&'v Value> {
+        self.variables.iter().rev().find(|(variable, _)| *variable == name).map(|(_, value)| *value)
+    }
+
     pub(super) fn memo(&self) -> Option<&'v Memo> {
         self.memo
     }
@@ -45,8 +49,7 @@ impl<'v> Resolver<'v> {
 
 impl VariableResolver for Resolver<'_> {
     fn resolve<'b>(&'b self, name: &str) -> Option<CowVal<'b, 'b>> {
-        let (_, value) = self.variables.iter().rev().find(|(variable, _)| *variable == name)?;
-        Some(CowVal::Owned(to_val(value)))
+        self.variable(name).map(|value| CowVal::Owned(to_val(value)))
     }
 }
 
