@@ -1,0 +1,163 @@
+//! A product of 30 managed resources, each 8 KB as a provider leaves it, and the default catalog as required resources.
+
+use idp_function::catalog::embedded_files;
+use idp_function::run::Function;
+use idp_function::wire::{from_struct, to_struct, v1};
+use prost::Message as _;
+use serde_json::{Map, Value, json};
+
+const RESOURCES: usize = 30;
+
+/// The request when all is there, ready, and said.
+pub fn settled() -> v1::RunFunctionRequest {
+    let function = Function::new();
+    let first = function.answer(&request(&composite(None)));
+    let mut settled = request(&composite(None));
+    let composed = first.desired.unwrap().resources;
+    assert_eq!(composed.len(), RESOURCES, "{:?}", first.results);
+    settled.observed.as_mut().unwrap().resources = composed
+        .iter()
+        .map(|(key, resource)| {
+            let object = as_a_provider_leaves_it(key, from_struct(resource.resource.as_ref().unwrap()).unwrap());
+            (key.clone(), wrap(&object))
+        })
+        .collect();
+    let average = settled.observed.as_ref().unwrap().resources.values().map(|r| r.encoded_len()).sum::<usize>() / RESOURCES;
+    assert!((7_000..9_500).contains(&average), "{average} bytes");
+    let answer = function.answer(&settled);
+    let desired = answer.desired.unwrap();
+    assert_eq!((desired.resources.len(), desired.composite.as_ref().unwrap().ready), (RESOURCES, i32::from(v1::Ready::True)));
+    let status: Value = from_struct(desired.composite.unwrap().resource.as_ref().unwrap()).unwrap();
+    settled.observed.as_mut().unwrap().composite = Some(wrap(&composite(Some(status["status"].clone()))));
+    settled
+}
+
+pub fn request(composite: &Value) -> v1::RunFunctionRequest {
+    v1::RunFunctionRequest {
+        meta: Some(v1::RequestMeta { tag: "tag".to_owned(), capabilities: vec![v1::Capability::RequiredResources.into()] }),
+        observed: Some(v1::State { composite: Some(wrap(composite)), ..v1::State::default() }),
+        required_resources: required(),
+        ..v1::RunFunctionRequest::default()
+    }
+}
+
+pub fn wrap(object: &Value) -> v1::Resource {
+    v1::Resource { resource: Some(to_struct(object).unwrap()), ..v1::Resource::default() }
+}
+
+pub fn composite(status: Option<Value>) -> Value {
+    let mut composite = json!({
+        "apiVersion": "bench.platform.example.org/v1alpha1", "kind": "XFleet",
+        "metadata": {
+            "name": "orders-x7k2p", "uid": "9b8f0b2e-7a0e-4c44-9a3e-111111111111", "resourceVersion": "991",
+            "creationTimestamp": "2026-01-01T00:00:00Z",
+            "labels": {"crossplane.io/claim-name": "orders", "crossplane.io/claim-namespace": "team-checkout"},
+        },
+        "spec": {"parameters": {"cell": "cell-1", "environment": "production", "tier": "critical", "ha": true, "size": "large"}},
+    });
+    if let Some(status) = status {
+        composite["status"] = status;
+    }
+    composite
+}
+
+/// The default catalog and the bench's product, as Crossplane hands them over: with the identities that a cache goes by.
+fn required() -> std::collections::BTreeMap<String, v1::Resources> {
+    let files = embedded_files().flat_map(|(_, text)| serde_saphyr::from_multiple::<Option<Value>>(text).unwrap());
+    let objects = files.flatten().chain([product()]).enumerate().map(|(at, mut object)| {
+        object["metadata"]["uid"] = json!(format!("00000000-0000-4000-8000-{at:012}"));
+        object["metadata"]["resourceVersion"] = json!(at.to_string());
+        object["metadata"]["creationTimestamp"] = json!("2026-01-01T00:00:00Z");
+        object
+    });
+    let objects: Vec<Value> = objects.collect();
+    let of = |kind: &str| objects.iter().filter(|object| object["kind"] == kind).map(wrap).collect();
+    let kinds = idp_function::run::requirements::KINDS;
+    kinds.iter().map(|(name, kind)| ((*name).to_owned(), v1::Resources { items: of(kind) })).collect()
+}
+
+/// 30 resources, each with a dozen expressions, some named by others, some read by others.
+fn product() -> Value {
+    let resource = |at: usize| {
+        let mut fields: Map<String, Value> = (0..16).map(|i| (format!("setting{i}"), json!(format!("value-{i}")))).collect();
+        for (name, value) in [
+            ("region", "${placement.region}"),
+            ("identifier", &*format!("${{id}}-{at}")),
+            ("instanceClass", "${values.classes[params.size]}"),
+            ("multiAz", "${ha}"),
+            ("deletionProtection", r#"${environment == "production"}"#),
+            ("network", "${placement.network.vpc_id}"),
+            ("backupRetentionPeriod", r#"${environment == "production" ? 14 : 1}"#),
+            ("description", "${params.size} for ${claim.name} of ${cell}"),
+            ("optional", r#"${"read_replicas" in tier.capabilities ? 1 : null}"#),
+        ] {
+            fields.insert(name.to_owned(), json!(value));
+        }
+        if at > 0 {
+            fields.insert("parentRef".to_owned(), json!({"name": format!("${{names[\"part-{}\"]}}", at - 1)}));
+        }
+        json!({
+            "name": format!("part-{at}"), "stateful": at == 0,
+            "template": {"apiVersion": "rds.aws.upbound.io/v1beta3", "kind": "Instance", "spec": {"forProvider": fields}},
+        })
+    };
+    json!({
+        "apiVersion": "platform.example.org/v1alpha1", "kind": "Product", "metadata": {"name": "fleet"},
+        "spec": {
+            "api": {
+                "group": "bench.platform.example.org", "version": "v1alpha1", "claimKind": "FleetClaim", "compositeKind": "XFleet",
+                "namespacedKind": "Fleet",
+            },
+            "stateful": true,
+            "parameters": [{"name": "size", "type": "string", "default": "small", "enum": ["small", "large"]}],
+            "values": {"classes": {"small": "db.t4g.small", "large": "db.r7g.large"}},
+            "connectionKeys": ["host", "port"],
+            "providers": {"aws": {
+                "resources": (0..RESOURCES).map(resource).collect::<Vec<_>>(),
+                "connection": {
+                    "host": "${observed[\"part-0\"].status.atProvider.address}", "port": "${observed[\"part-0\"].status.atProvider.port}",
+                },
+            }},
+        },
+    })
+}
+
+/// A composed object as it is observed: identity, field owners, what the provider filled in and reports, conditions.
+fn as_a_provider_leaves_it(key: &str, mut object: Value) -> Value {
+    let details = |n: usize| -> Map<String, Value> {
+        (0..n)
+            .map(|i| {
+                let value = json!({"name": format!("parameter-{i}"), "value": i, "applyMethod": "immediate"});
+                (format!("parameterGroup{i}"), value)
+            })
+            .collect()
+    };
+    let owner = |manager: &str| {
+        let fields: Map<String, Value> = (0..25).map(|i| (format!("f:parameterGroup{i}"), json!({}))).collect();
+        json!({
+            "manager": manager, "operation": "Apply", "time": "2026-01-01T00:00:00Z", "apiVersion": "rds.aws.upbound.io/v1beta3",
+            "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {"f:forProvider": fields}},
+        })
+    };
+    let condition = |kind: &str| {
+        json!({
+            "type": kind, "status": "True", "reason": "Available", "lastTransitionTime": "2026-01-01T00:00:00Z",
+            "message": "The resource is up to date.",
+        })
+    };
+    object["metadata"]["uid"] = json!("5f4dcc3b-5aa7-45d6-8d83-27deb882cf99");
+    object["metadata"]["resourceVersion"] = json!("123456789");
+    object["metadata"]["generation"] = json!(3);
+    object["metadata"]["creationTimestamp"] = json!("2026-01-01T00:00:00Z");
+    object["metadata"]["annotations"] =
+        json!({"crossplane.io/composition-resource-name": key, "crossplane.io/external-name": "orders"});
+    object["metadata"]["finalizers"] = json!(["finalizer.managedresource.crossplane.io"]);
+    object["metadata"]["managedFields"] = json!([owner("apiextensions.crossplane.io/composed"), owner("provider")]);
+    object["spec"]["initProvider"] = json!({});
+    let mut reported = details(38);
+    reported.insert("address".to_owned(), json!("orders.abc.us-east-1.rds.amazonaws.com"));
+    reported.insert("port".to_owned(), json!(3306));
+    let conditions = json!([condition("Synced"), condition("Ready"), condition("LastAsyncOperation")]);
+    object["status"] = json!({"atProvider": reported, "conditions": conditions});
+    object
+}
