@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use idp_crds::record::{DecidedBy, FailoverTarget, Previous, Ranked, Record, Scored, Skipped};
 use indexmap::IndexMap;
 use serde_json::Number;
+use serde_json::value::{RawValue, to_raw_value};
 
 use super::decide::{Contender, Decision, Scheduler};
 use super::pool::Excluded;
@@ -36,9 +37,26 @@ pub struct Stamp {
     /// What was decided, and why.
     pub record: Record,
     text: OnceLock<String>,
+    json: OnceLock<Box<RawValue>>,
 }
 
 impl Stamp {
+    fn new(record: Record) -> Arc<Self> {
+        Arc::new(Stamp { record, text: OnceLock::new(), json: OnceLock::new() })
+    }
+
+    /// The text as a JSON string, with its escapes.
+    ///
+    /// # Errors
+    /// As [`Stamp::text`].
+    pub fn json(&self) -> Result<&RawValue, serde_json::Error> {
+        if let Some(json) = self.json.get() {
+            return Ok(json);
+        }
+        let json = to_raw_value(self.text()?)?;
+        Ok(self.json.get_or_init(|| json))
+    }
+
     /// The record as the annotation has it.
     ///
     /// # Errors
@@ -65,13 +83,13 @@ impl Decision<'_> {
     pub fn stamp(&self, provenance: Provenance) -> Arc<Stamp> {
         let decided_by = provenance.decided_by;
         if !self.excluded.is_empty() || provenance != Provenance::first(decided_by) {
-            return Arc::new(Stamp { record: self.record(provenance), text: OnceLock::new() });
+            return Stamp::new(self.record(provenance));
         }
         let kept = match decided_by {
             DecidedBy::Admission => &self.first.admission,
             DecidedBy::Function => &self.first.function,
         };
-        Arc::clone(kept.get_or_init(|| Arc::new(Stamp { record: self.record(provenance), text: OnceLock::new() })))
+        Arc::clone(kept.get_or_init(|| Stamp::new(self.record(provenance))))
     }
 
     /// The decision as it is recorded.

@@ -6,7 +6,7 @@ use idp_crds::names::{FAILOVER, PLACEMENT_REASON, RELEASE, VERB_RESTORE};
 use super::answer::Denial;
 use super::decide::{Question, text};
 use super::object::Evidence;
-use super::stamp::Settled;
+use super::stamp::{Decision, Settled};
 use super::workload::{Workload, annotation_error};
 use super::{Admission, DecisionAt, Phase, rights};
 
@@ -55,7 +55,7 @@ impl Admission {
         }
         match asked {
             Some(asked) if errors.is_empty() => {
-                Ok(Settled { asked: Some(asked), reason: Some(brought.to_owned()), ..Settled::default() })
+                Ok(Settled { asked: Some(asked), decision: Some(Decision::Kept(brought.to_owned())), ..Settled::default() })
             }
             _ => Err(Denial::fields(errors)),
         }
@@ -68,8 +68,7 @@ impl Admission {
         }
         let decided = self.decide(workload, &Question::first(&asked)).await;
         let stamp = decided.map_err(|error| Denial::schedule(&error, "spec.parameters.tier"))?;
-        let reason = Some(text(&stamp)?.to_owned());
-        Ok(Settled { asked: Some(asked), reason, decided: Some(stamp), ..Settled::default() })
+        Ok(Settled { asked: Some(asked), decision: Some(Decision::Made(stamp)), ..Settled::default() })
     }
 
     /// What is wrong with a decision that a user adds to a workload which has none.

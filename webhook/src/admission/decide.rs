@@ -92,5 +92,9 @@ pub(super) fn decide(workload: &Workload<'_>, catalog: &Catalog, question: &Ques
 
 /// A decision as the annotation's value.
 pub(super) fn text(stamp: &Stamp) -> Result<&str, Denial> {
-    stamp.text().map_err(|error| Denial::new(Reason::Unavailable, format!("the decision cannot be written: {error}")))
+    stamp.text().map_err(|error| unwritable(&error))
+}
+
+pub(super) fn unwritable(error: &serde_json::Error) -> Denial {
+    Denial::new(Reason::Unavailable, format!("the decision cannot be written: {error}"))
 }

@@ -4,9 +4,9 @@ use idp_crds::contract::{FieldError, Problem, Request as ClaimRequest, did_you_m
 use idp_crds::names::{FAILOVER, VERB_FAILOVER};
 
 use super::answer::{Denial, Reason};
-use super::decide::{Question, decide, text};
+use super::decide::{Question, decide};
 use super::object::{Evidence, PlacementStatus};
-use super::stamp::Settled;
+use super::stamp::{Decision, Settled};
 use super::workload::{Flavour, Workload, annotation_error, annotation_path};
 use super::{Admission, rights};
 
@@ -69,11 +69,10 @@ impl Admission {
             record.sequence
         );
         Ok(Settled {
-            reason: Some(text(&stamp)?.to_owned()),
             asked: Some(asked),
             consumed: vec![FAILOVER],
             warnings: vec![warning],
-            decided: Some(stamp),
+            decision: Some(Decision::Made(stamp)),
         })
     }
 

@@ -31,6 +31,7 @@ use crate::snapshot::{SharedSnapshot, Snapshot};
 use answer::{Answer, Denial, Reason};
 use review::{Operation, Request};
 use rights::Rights;
+use stamp::Decision;
 use workload::Workload;
 
 /// Which of the two webhooks is asked.
@@ -112,10 +113,10 @@ impl Admission {
             (_, true) => update::mirror(&workload, &workload.old()?),
             (_, false) => self.update(&workload, &workload.old()?).await?,
         };
-        let patch = stamp::patch(&workload, &settled);
+        let patch = stamp::patch(&workload, &settled).map_err(|error| decide::unwritable(&error))?;
         match phase {
             Phase::Mutating => {
-                if let Some(stamp) = &settled.decided
+                if let Some(Decision::Made(stamp)) = &settled.decision
                     && !request.is_dry_run()
                 {
                     let record = &stamp.record;

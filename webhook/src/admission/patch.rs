@@ -1,16 +1,62 @@
 //! The JSON patch of an answer: only operations that change something.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use idp_function::schedule::Stamp;
 use json_patch::jsonptr::PointerBuf;
-use json_patch::{AddOperation, PatchOperation, RemoveOperation};
+use serde::ser::Error as _;
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use super::object::Metadata;
 
 /// Changes to an object, in order.
-#[derive(Debug, Default, Clone, PartialEq)]
-pub struct Patch(Vec<PatchOperation>);
+#[derive(Debug, Default, Clone)]
+pub struct Patch(Vec<Operation>);
+
+/// One change, as RFC 6902 has it.
+#[derive(Debug, Clone, Serialize)]
+#[serde(tag = "op", rename_all = "lowercase")]
+pub enum Operation {
+    /// Sets a field.
+    Add {
+        /// Where.
+        path: PointerBuf,
+        /// To what.
+        value: Content,
+    },
+    /// Takes a field away.
+    Remove {
+        /// Where.
+        path: PointerBuf,
+    },
+}
+
+/// A value to set.
+#[derive(Debug, Clone, Serialize)]
+#[serde(untagged)]
+pub enum Content {
+    /// Any value.
+    Value(Value),
+    /// A decision, which is most of a patch and the same in many: its text with its escapes, written once.
+    Decision(#[serde(serialize_with = "as_written")] Arc<Stamp>),
+}
+
+fn as_written<S: Serializer>(stamp: &Stamp, serializer: S) -> Result<S::Ok, S::Error> {
+    stamp.json().map_err(S::Error::custom)?.serialize(serializer)
+}
+
+impl Operation {
+    /// Where it changes something.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        match self {
+            Operation::Add { path, .. } | Operation::Remove { path } => path.as_str(),
+        }
+    }
+}
 
 impl Patch {
     /// Whether nothing changes.
@@ -21,18 +67,33 @@ impl Patch {
 
     /// The operations.
     #[must_use]
-    pub fn operations(&self) -> &[PatchOperation] {
+    pub fn operations(&self) -> &[Operation] {
         &self.0
     }
 
     /// Sets a field; `path` is its names from the top.
     pub fn set<'t>(&mut self, path: impl IntoIterator<Item = &'t str>, value: impl Into<Value>) {
-        self.0.push(PatchOperation::Add(AddOperation { path: PointerBuf::from_tokens(path), value: value.into() }));
+        self.0.push(Operation::Add { path: PointerBuf::from_tokens(path), value: Content::Value(value.into()) });
     }
 
     /// Takes a field away.
     pub fn remove<'t>(&mut self, path: impl IntoIterator<Item = &'t str>) {
-        self.0.push(PatchOperation::Remove(RemoveOperation { path: PointerBuf::from_tokens(path) }));
+        self.0.push(Operation::Remove { path: PointerBuf::from_tokens(path) });
+    }
+
+    /// Sets the annotation `name` to a decision, if it differs.
+    ///
+    /// # Errors
+    /// Never for what a scheduler decides; the type cannot say so.
+    pub fn decision(&mut self, metadata: &Metadata<'_>, name: &str, stamp: &Arc<Stamp>) -> Result<(), serde_json::Error> {
+        let text = stamp.text()?;
+        if metadata.annotations.is_none() {
+            self.annotations(metadata, &[(name, text)]);
+        } else if metadata.annotation(name) != Some(text) {
+            let path = PointerBuf::from_tokens(["metadata", "annotations", name]);
+            self.0.push(Operation::Add { path, value: Content::Decision(Arc::clone(stamp)) });
+        }
+        Ok(())
     }
 
     /// Sets annotations that differ from what `metadata` has.

@@ -5,11 +5,10 @@ use std::sync::Arc;
 use idp_crds::contract::Request as ClaimRequest;
 use idp_crds::names;
 use idp_function::schedule::Stamp;
-use json_patch::PatchOperation;
 use serde_json::{Map, Value, json};
 
 use super::answer::{Denial, Reason};
-use super::patch::Patch;
+use super::patch::{Operation, Patch};
 use super::workload::Workload;
 
 /// What a workload's object is to be like.
@@ -18,18 +17,27 @@ pub struct Settled {
     /// What is asked for; none where that is not looked at, or was wrong before and has not changed.
     pub asked: Option<ClaimRequest>,
     /// The decision it is to carry; none where there is none to know.
-    pub reason: Option<String>,
+    pub decision: Option<Decision>,
     /// Annotations that have been acted on.
     pub consumed: Vec<&'static str>,
     /// What the user is told.
     pub warnings: Vec<String>,
-    /// The decision that was made just now.
-    pub decided: Option<Arc<Stamp>>,
+}
+
+/// A decision that a workload is to carry.
+#[derive(Debug)]
+pub enum Decision {
+    /// Made before.
+    Kept(String),
+    /// Made just now.
+    Made(Arc<Stamp>),
 }
 
 /// The changes that make `workload` what was settled.
-#[must_use]
-pub fn patch(workload: &Workload<'_>, settled: &Settled) -> Patch {
+///
+/// # Errors
+/// A decision that cannot be written, which none is.
+pub fn patch(workload: &Workload<'_>, settled: &Settled) -> Result<Patch, serde_json::Error> {
     let mut patch = Patch::default();
     let metadata = &workload.new.metadata;
     if let Some(asked) = &settled.asked {
@@ -47,13 +55,15 @@ pub fn patch(workload: &Workload<'_>, settled: &Settled) -> Patch {
             patch.set(["spec", "writeConnectionSecretToRef"], json!({"name": secret}));
         }
     }
-    if let Some(reason) = &settled.reason {
-        patch.annotations(metadata, &[(names::PLACEMENT_REASON, reason)]);
+    match &settled.decision {
+        Some(Decision::Kept(text)) => patch.annotations(metadata, &[(names::PLACEMENT_REASON, text)]),
+        Some(Decision::Made(stamp)) => patch.decision(metadata, names::PLACEMENT_REASON, stamp)?,
+        None => {}
     }
     for annotation in settled.consumed.iter().filter(|name| metadata.annotation(name).is_some()) {
         patch.remove(["metadata", "annotations", annotation]);
     }
-    patch
+    Ok(patch)
 }
 
 /// Parameters that were not given, or not spelled as they count.
@@ -69,8 +79,7 @@ fn defaults(patch: &mut Patch, spec: &Map<String, Value>, asked: &ClaimRequest) 
 /// The refusal of an object that is not as the mutating webhook left it.
 #[must_use]
 pub fn interfered(patch: &Patch) -> Denial {
-    let path = |operation: &PatchOperation| operation.path().as_str().to_owned();
-    let paths: Vec<String> = patch.operations().iter().map(path).collect();
+    let paths: Vec<&str> = patch.operations().iter().map(Operation::path).collect();
     let summary = format!(
         "{} must be what the platform sets, and something has changed that after it: look for another mutating webhook",
         paths.join(", ")

@@ -5,7 +5,7 @@ use idp_crds::names::{FAILOVER, PLACEMENT_REASON, RELEASE};
 
 use super::answer::Denial;
 use super::object::{Evidence, Object, PlacementStatus};
-use super::stamp::Settled;
+use super::stamp::{Decision, Settled};
 use super::workload::Workload;
 use super::{Admission, failover, release};
 
@@ -15,9 +15,9 @@ pub(super) fn mirror(workload: &Workload<'_>, old: &Object<'_>) -> Settled {
     let status = old.placement();
     // A move comes to a composite resource by this very update, which carries over what was decided on the claim.
     let annotated = [old, &workload.new].into_iter().filter_map(annotated).max_by_key(|evidence| evidence.record.sequence);
-    let reason = current(annotated, &status).map(|evidence| evidence.text);
+    let decision = current(annotated, &status).map(|evidence| Decision::Kept(evidence.text));
     let consumed = if release::is_done(&workload.new, old, &status) { vec![RELEASE] } else { Vec::new() };
-    Settled { reason, consumed, ..Settled::default() }
+    Settled { decision, consumed, ..Settled::default() }
 }
 
 fn annotated(object: &Object<'_>) -> Option<Evidence> {
@@ -86,7 +86,7 @@ impl Admission {
                     // Decided, its gates checked, by an earlier review of this very change.
                     return if errors.is_empty() { Ok(Settled { asked, ..settled }) } else { Err(Denial::fields(errors)) };
                 }
-                settled.reason = Some(current.text.clone());
+                settled.decision = Some(Decision::Kept(current.text.clone()));
                 if given.is_some() && given != old.metadata.annotation(PLACEMENT_REASON) {
                     settled
                         .warnings
