@@ -6,8 +6,10 @@
 use std::collections::BTreeMap;
 
 use idp_function::compose::credentials::RESOURCE_KEY;
+use idp_function::compose::parts::Parts;
 use idp_function::compose::product::Product;
 use idp_function::compose::render::Observed;
+use idp_function::wire::{from_struct_seed, to_struct};
 use serde_json::{Value, json};
 
 use crate::workload::{Rendering, Workload};
@@ -46,8 +48,8 @@ impl SimulatedCloud {
 }
 
 impl Observed for SimulatedCloud {
-    fn object(&self, key: &str) -> Option<Value> {
-        self.objects.get(key).cloned()
+    fn object(&self, key: &str, parts: &Parts) -> Option<Value> {
+        Some(from_struct_seed(&to_struct(self.objects.get(key)?).unwrap(), parts).unwrap())
     }
 
     fn ready(&self, key: &str) -> bool {

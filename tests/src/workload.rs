@@ -6,6 +6,7 @@ use std::sync::{Arc, LazyLock};
 use idp_crds::contract::Request;
 use idp_function::catalog::{Catalog, embedded};
 use idp_function::compose::credentials::{self, RESOURCE_KEY};
+use idp_function::compose::parts::Parts;
 use idp_function::compose::product::Product;
 use idp_function::compose::render::{self, Inputs, Observed, Withheld};
 use idp_function::compose::scope::{Flavour, Identity};
@@ -124,7 +125,7 @@ impl Workload {
             flavour: self.flavour,
             persisted: self.persisted,
         };
-        let secret = observed.object(RESOURCE_KEY);
+        let secret = observed.object(RESOURCE_KEY, &Parts::whole());
         let credentials = product
             .spec
             .credentials

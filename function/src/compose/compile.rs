@@ -71,7 +71,7 @@ impl Compiler<'_> {
                 Some(NoticePlan { name: notice.name.clone(), when, message })
             })
             .collect();
-        let (slots, observed_read) = (self.expressions.slots(), BTreeSet::new());
+        let (slots, observed_read) = (self.expressions.slots(), BTreeMap::new());
         let mut plan = ProviderPlan { variables, resources, connection, effective, notices, observed_read, slots };
         plan.observed_read = plan.observed_references();
         plan

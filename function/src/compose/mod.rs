@@ -7,6 +7,7 @@ mod compile;
 pub mod credentials;
 pub mod expression;
 pub mod object;
+pub mod parts;
 pub mod product;
 pub mod render;
 pub mod scope;

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::compile;
 use super::expression::{Expression, References};
+use super::parts::Parts;
 use super::template::Template;
 
 /// The variables that every expression sees.
@@ -53,8 +54,8 @@ pub struct ProviderPlan {
     pub(super) connection: Vec<(String, Template)>,
     pub(super) effective: Vec<(String, Template)>,
     pub(super) notices: Vec<NoticePlan>,
-    /// Resources whose observed state some expression reads.
-    pub(super) observed_read: BTreeSet<String>,
+    /// Resources whose observed state some expression reads, and what of it.
+    pub(super) observed_read: BTreeMap<String, Parts>,
     /// How many values its expressions keep during a rendering.
     pub(super) slots: usize,
 }
@@ -168,9 +169,13 @@ impl Product {
 }
 
 impl ProviderPlan {
-    pub(super) fn observed_references(&self) -> BTreeSet<String> {
-        let mut read = BTreeSet::new();
-        let mut collect = |references: &References| read.extend(references.observed.iter().cloned());
+    pub(super) fn observed_references(&self) -> BTreeMap<String, Parts> {
+        let mut read: BTreeMap<String, Parts> = BTreeMap::new();
+        let mut collect = |references: &References| {
+            for (resource, path) in references.observed_paths.iter().filter_map(|path| path.split_first()) {
+                read.entry(resource.clone()).or_default().add(path);
+            }
+        };
         let keyed = self.variables.iter().chain(&self.connection).chain(&self.effective).map(|(_, template)| template);
         let templates = keyed.chain(self.resources.iter().map(|r| &r.template)).chain(self.notices.iter().map(|n| &n.message));
         templates.for_each(|template| template.references(&mut collect));

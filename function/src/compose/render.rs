@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use super::credentials::Credentials;
 use super::expression::{EvalError, Expression, Memo, Resolver, short_hash};
 use super::object::{self, Labels, object_name, resource_key};
+use super::parts::Parts;
 use super::product::{Product, ProviderPlan, ResourcePlan, VARIABLES};
 use super::scope::{Identity, Placement, Scope, TierFacts};
 use super::template::Template;
@@ -18,8 +19,8 @@ use crate::wire::to_struct;
 
 /// What has been observed, by composition-resource-name.
 pub trait Observed {
-    /// The object, but for its managed fields.
-    fn object(&self, key: &str) -> Option<Value>;
+    /// These parts of the object.
+    fn object(&self, key: &str, parts: &Parts) -> Option<Value>;
     /// Whether a managed resource's conditions say that it is ready, or that something else is there.
     fn ready(&self, key: &str) -> bool;
 }
@@ -151,17 +152,20 @@ impl<'a> Renderer<'a> {
 
     /// Decodes the observed objects that some expression reads, of the resources that `which` picks.
     fn look(&mut self, which: impl Fn(&ResourcePlan) -> bool) {
-        for resource in self.plan.resources.iter().filter(|r| which(r) && self.plan.reads_observed(&r.name)) {
+        for resource in self.plan.resources.iter().filter(|r| which(r)) {
+            let Some(parts) = self.plan.observed_read.get(&resource.name) else { continue };
             if resource.repeated {
                 let all: Vec<Value> = (0..)
-                    .map(|index| self.observed.object(&resource_key(&self.placement_id, &resource.name, &format!("-{index}"))))
+                    .map(|index| {
+                        self.observed.object(&resource_key(&self.placement_id, &resource.name, &format!("-{index}")), parts)
+                    })
                     .take_while(Option::is_some)
                     .flatten()
                     .collect();
                 if !all.is_empty() {
                     set(&mut self.seen, &resource.name, Value::Array(all));
                 }
-            } else if let Some(object) = self.observed.object(&resource_key(&self.placement_id, &resource.name, "")) {
+            } else if let Some(object) = self.observed.object(&resource_key(&self.placement_id, &resource.name, ""), parts) {
                 set(&mut self.seen, &resource.name, object);
             }
         }
@@ -243,8 +247,8 @@ impl<'a> Renderer<'a> {
             if let ([only], false) = (composed.as_slice(), plan.repeated) {
                 set(&mut self.names, &plan.name, json!(only.name));
             }
-            if self.plan.reads_observed(&plan.name) {
-                let all: Vec<Value> = composed.iter().map(|c| self.observed.object(&c.key).unwrap_or_default()).collect();
+            if let Some(parts) = self.plan.observed_read.get(&plan.name) {
+                let all: Vec<Value> = composed.iter().map(|c| self.observed.object(&c.key, parts).unwrap_or_default()).collect();
                 match (plan.repeated, all.into_iter()) {
                     (true, all) if all.clone().any(|o| !o.is_null()) => {
                         set(&mut self.seen, &plan.name, Value::Array(all.collect()))
@@ -288,14 +292,17 @@ impl<'a> Renderer<'a> {
         let object = object::finish(rendered.into_fields().unwrap_or_default(), plan, identity, labels, &name);
         let object = to_struct(&object)
             .map_err(|error| EvalError { expression: format!("the template of {}", plan.name), reason: error.to_string() })?;
-        let ready = match (&plan.ready_when, self.observed.object_if(plan.ready_when.is_some(), &key)) {
-            (None, _) => self.observed.ready(&key),
-            (Some(_), None) => false,
-            (Some(condition), Some(itself)) => {
-                // The object itself, also where there are many of it.
-                let mut seen = self.seen.clone();
-                set(&mut seen, &plan.name, itself);
-                truth(condition, &resolver.with("observed", &seen)).unwrap_or(false)
+        let ready = match &plan.ready_when {
+            None => self.observed.ready(&key),
+            Some(condition) => {
+                let nothing = Parts::default();
+                let parts = self.plan.observed_read.get(&plan.name).unwrap_or(&nothing);
+                self.observed.object(&key, parts).is_some_and(|itself| {
+                    // The object itself, also where there are many of it.
+                    let mut seen = self.seen.clone();
+                    set(&mut seen, &plan.name, itself);
+                    truth(condition, &resolver.with("observed", &seen)).unwrap_or(false)
+                })
             }
         };
         Ok(Composed {
@@ -337,19 +344,6 @@ impl<'a> Renderer<'a> {
         self.rendering.connection = connection;
         self.rendering.effective = effective;
         self.rendering.notices = notices;
-    }
-}
-
-impl dyn Observed + '_ {
-    fn object_if(&self, wanted: bool, key: &str) -> Option<Value> {
-        if wanted { self.object(key) } else { None }
-    }
-}
-
-impl ProviderPlan {
-    /// Whether any expression reads the observed state of `resource`, so that it is worth decoding.
-    fn reads_observed(&self, resource: &str) -> bool {
-        self.observed_read.contains(resource)
     }
 }
 

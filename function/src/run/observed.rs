@@ -9,9 +9,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::compose::object::place_prefix;
+use crate::compose::parts::Parts;
 use crate::compose::render::Observed;
 use crate::compose::scope::{Flavour, Identity, place_id};
-use crate::wire::{StructError, from_struct, rewrite, v1};
+use crate::wire::{StructError, from_struct, from_struct_seed, v1};
 
 /// The composite resource, as far as the function reads it.
 #[derive(Debug, Deserialize)]
@@ -234,10 +235,9 @@ impl Item<'_> {
         self.bytes
     }
 
-    /// The object, but for who owns its fields, which is a third of it; none if its bytes are no Struct after all.
+    /// The object, whole; none if its bytes are no Struct after all.
     pub(super) fn object(&self) -> Option<Value> {
-        let bytes = rewrite(self.bytes, &[&["metadata", "managedFields"]], None).ok()?;
-        from_struct(&bytes).ok()
+        from_struct(self.bytes).ok()
     }
 
     /// The resource it was composed from, as its label says.
@@ -287,8 +287,8 @@ impl Item<'_> {
 }
 
 impl Observed for Resources<'_> {
-    fn object(&self, key: &str) -> Option<Value> {
-        self.get(key)?.object()
+    fn object(&self, key: &str, parts: &Parts) -> Option<Value> {
+        from_struct_seed(self.get(key)?.bytes, parts).ok()
     }
 
     fn ready(&self, key: &str) -> bool {

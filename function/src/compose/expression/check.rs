@@ -22,6 +22,8 @@ pub struct References {
     pub variables: BTreeSet<String>,
     /// Resources whose observed state it reads: `observed.<name>`.
     pub observed: BTreeSet<String>,
+    /// Where in them: the resource's name, then the fields that lead to what is read.
+    pub observed_paths: BTreeSet<Vec<String>>,
     /// Resources whose composed name it reads: `names.<name>`.
     pub names: BTreeSet<String>,
     /// Computed variables it reads: `vars.<name>`.
@@ -29,7 +31,7 @@ pub struct References {
 }
 
 pub(super) fn check(program: &Program, known: &BTreeSet<&str>) -> Result<References, String> {
-    let mut walk = Walk { known, bound: Vec::new(), level: 0, depth: 0, found: References::default() };
+    let mut walk = Walk { known, bound: Vec::new(), level: 0, depth: 0, along: false, found: References::default() };
     walk.expression(program.expression())?;
     Ok(walk.found)
 }
@@ -41,6 +43,8 @@ struct Walk<'a> {
     level: usize,
     /// Of comprehensions.
     depth: usize,
+    /// Whether this is on the way to what a path of observed fields leads to.
+    along: bool,
     found: References,
 }
 
@@ -56,6 +60,18 @@ impl Walk<'_> {
     }
 
     fn node(&mut self, node: &IdedExpr) -> Result<(), String> {
+        let path = observed_path(node).filter(|_| !self.along && !self.bound.iter().any(|bound| bound == "observed"));
+        let Some(path) = path else {
+            return self.inner(node);
+        };
+        self.found.observed_paths.insert(path);
+        self.along = true;
+        let result = self.inner(node);
+        self.along = false;
+        result
+    }
+
+    fn inner(&mut self, node: &IdedExpr) -> Result<(), String> {
         if let Some((root, member)) = member_of(node)
             && !self.bound.iter().any(|b| b == root)
         {
@@ -150,6 +166,24 @@ impl Walk<'_> {
 }
 
 /// `root.member` or `root["member"]`.
+/// `observed.a.b` and `observed["a"]["b"]`: the fields, from the resource's name on.
+fn observed_path(node: &IdedExpr) -> Option<Vec<String>> {
+    let (operand, field) = match &node.expr {
+        Expr::Select(select) => (&*select.operand, select.field.as_str()),
+        Expr::Call(call) if call.func_name == "_[_]" => match call.args.as_slice() {
+            [operand, IdedExpr { expr: Expr::Literal(LiteralValue::String(field)), .. }] => (operand, field.inner()),
+            _ => return None,
+        },
+        _ => return None,
+    };
+    let mut path = match &operand.expr {
+        Expr::Ident(root) if root == "observed" => Vec::new(),
+        _ => observed_path(operand)?,
+    };
+    path.push(field.to_owned());
+    Some(path)
+}
+
 pub(super) fn member_of(node: &IdedExpr) -> Option<(&str, &str)> {
     match &node.expr {
         Expr::Select(select) => match &select.operand.expr {

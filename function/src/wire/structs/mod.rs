@@ -14,7 +14,7 @@ mod rewrite;
 mod write;
 
 pub use error::StructError;
-pub use read::from_struct;
+pub use read::{from_struct, from_struct_seed};
 pub use rewrite::{FieldPath, rewrite};
 pub use write::to_struct;
 

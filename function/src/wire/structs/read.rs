@@ -27,6 +27,15 @@ pub fn from_struct<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, Stru
     T::deserialize(Node { source: Source::Struct(bytes), depth: 1 })
 }
 
+/// Reads from the wire bytes of a `google.protobuf.Struct` what `seed` makes of them.
+///
+/// # Errors
+///
+/// As [`from_struct`].
+pub fn from_struct_seed<'de, S: DeserializeSeed<'de>>(bytes: &'de [u8], seed: S) -> Result<S::Value, StructError> {
+    seed.deserialize(Node { source: Source::Struct(bytes), depth: 1 })
+}
+
 /// One JSON value, still its bytes: most are never asked for.
 struct Node<'de> {
     source: Source<'de>,
