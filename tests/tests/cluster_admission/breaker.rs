@@ -45,7 +45,8 @@ pub async fn opens_lets_one_try_and_closes(cluster: &Cluster) {
     cluster.cloud.set_mood("aws", Mood::Failing);
     let status = reaches(cluster, "Open").await;
     println!("{status}");
-    assert_eq!(status["consecutiveFailures"], 2);
+    // Earlier workloads may say so as well, before this is read.
+    assert!(status["consecutiveFailures"].as_u64() >= Some(2), "{status}");
     let elsewhere = dry("break-dry");
     assert_ne!(elsewhere["selected"]["provider"], "aws");
     let skipped = elsewhere["unhealthy_skipped"].to_string();
