@@ -35,7 +35,7 @@ async fn nothing_of_the_users_is_lost() {
     let decided = decision(&workloads[0]).await;
     assert_eq!((&decided["decided_by"], &decided["sequence"]), (&json!("admission"), &json!(1)));
     assert_ne!(decided["selected"]["provider"], "aws", "the earlier catalog has better places");
-    let before = all(&workloads).await;
+    let before = at_rest(&workloads).await;
     let (platform, destroyed) = (users::uids(cluster, PLATFORM), cluster.cloud.ledger().destroyed.len());
 
     println!("--- upgraded");
@@ -73,7 +73,7 @@ async fn nothing_of_the_users_is_lost() {
     registered(cluster).await;
 
     println!("--- removed, while the webhook's pods still run");
-    let before = all(&workloads).await;
+    let before = at_rest(&workloads).await;
     let said = cluster.helm(&["uninstall", "idp", "--namespace", NAMESPACE]).unwrap();
     println!("{said}");
     assert!(said.contains("kept due to the resource policy") && said.contains("[Candidate] aws-us-east-1"), "{said}");
@@ -202,6 +202,19 @@ async fn all(workloads: &[Workload<'_>]) -> Things {
         things.extend(users::workload(workload).await);
     }
     things
+}
+
+/// All of it, once nothing has changed for two seconds: a claim is ready before its last condition is written.
+async fn at_rest(workloads: &[Workload<'_>]) -> Things {
+    let mut last = all(workloads).await;
+    eventually("workloads at rest", async || {
+        tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+        let now = all(workloads).await;
+        let same = now == last;
+        last = now;
+        if same { Ok(last.clone()) } else { Err("they still change".to_owned()) }
+    })
+    .await
 }
 
 async fn composed(workloads: &[Workload<'_>]) -> Things {
