@@ -17,6 +17,7 @@ use idp_function::server::http::{self, Options};
 use idp_function::server::runtime::runtime;
 use idp_function::server::tls::{Pem, ReloadingTls};
 use idp_tests::https::{Connection, Trust};
+use idp_tests::usage;
 use idp_webhook::certificates::Authority;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -57,14 +58,14 @@ fn measure() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let body = review();
         runtime.block_on(server.flood(&body, Duration::from_secs(1)));
-        let (cpu, started) = (server.cpu(), Instant::now());
+        let (cpu, started) = (usage::cpu(server.process.id()), Instant::now());
         let answered = runtime.block_on(server.flood(&body, time)) as f64;
         let rate = answered / started.elapsed().as_secs_f64();
-        let cpu = (server.cpu() - cpu) / answered * 1e6;
+        let cpu = (usage::cpu(server.process.id()) - cpu) / answered * 1e6;
         let mut latencies = runtime.block_on(server.pace(&body, time));
         latencies.sort_unstable();
         let at = |share: f64| latencies[((latencies.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e3;
-        let (rss, peak) = (server.memory("VmRSS:"), server.memory("VmHWM:"));
+        let (rss, peak) = (usage::memory(server.process.id(), "VmRSS"), usage::memory(server.process.id(), "VmHWM"));
         println!("{kind:<9}{rate:>10.0}{cpu:>14.1}{:>11.3}{:>11.3}{rss:>10.1}{peak:>10.1}", at(0.5), at(0.99));
         rates.push(rate);
     }
@@ -150,22 +151,6 @@ impl Server {
         }
         sleep(Duration::from_millis(10)).await;
         all
-    }
-
-    /// Seconds of processor time so far.
-    fn cpu(&self) -> f64 {
-        /// `sysconf(_SC_CLK_TCK)` on every Linux.
-        const TICKS: f64 = 100.0;
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id())).unwrap();
-        let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
-        (fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap()) / TICKS
-    }
-
-    /// A line of its memory's account, MiB.
-    fn memory(&self, name: &str) -> f64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
-        let line = status.lines().find(|line| line.starts_with(name)).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() / 1024.0
     }
 }
 

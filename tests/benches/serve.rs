@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use idp_function::wire::v1;
 use idp_tests::pki::{Authority, MountedSecret};
+use idp_tests::usage;
 use prost::Message as _;
 use tonic::client::Grpc;
 use tonic::transport::{Certificate, Channel, ClientTlsConfig, Identity};
@@ -48,20 +49,24 @@ async fn measure() {
     };
     println!("serving with a verified connection after {:.0} ms", started.elapsed().as_secs_f64() * 1e3);
     tokio::time::sleep(Duration::from_secs(1)).await;
-    println!("idle: {:.1} MiB resident", server.memory("VmRSS:"));
+    println!("idle: {:.1} MiB resident", usage::memory(server.process.id(), "VmRSS"));
 
     let request = fleet::settled();
     println!("a request of {} KiB: 30 observed resources of 8 KB, placed", request.encoded_len() / 1024);
     server.call(&channel, &request, CALLS / 10).await;
-    let (cpu, clock) = (server.cpu(), Instant::now());
+    let (cpu, clock) = (usage::cpu(server.process.id()), Instant::now());
     server.call(&channel, &request, CALLS).await;
-    let (cpu, clock) = ((server.cpu() - cpu) / f64::from(CALLS), clock.elapsed().as_secs_f64());
+    let (cpu, clock) = ((usage::cpu(server.process.id()) - cpu) / f64::from(CALLS), clock.elapsed().as_secs_f64());
     println!(
         "{CALLS} calls, {AT_ONCE} at once: {:.0} µs of processor time a call, {:.0} calls/s",
         cpu * 1e6,
         f64::from(CALLS) / clock
     );
-    println!("after that: {:.1} MiB resident, {:.1} at most", server.memory("VmRSS:"), server.memory("VmHWM:"));
+    println!(
+        "after that: {:.1} MiB resident, {:.1} at most",
+        usage::memory(server.process.id(), "VmRSS"),
+        usage::memory(server.process.id(), "VmHWM")
+    );
 }
 
 /// The program under test; it ends with its handle.
@@ -109,22 +114,6 @@ impl Server {
         for client in clients {
             client.await.unwrap();
         }
-    }
-
-    /// Seconds of processor time so far.
-    fn cpu(&self) -> f64 {
-        /// `sysconf(_SC_CLK_TCK)` on every Linux.
-        const TICKS: f64 = 100.0;
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id())).unwrap();
-        let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
-        (fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap()) / TICKS
-    }
-
-    /// A line of its memory's account, MiB.
-    fn memory(&self, name: &str) -> f64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id())).unwrap();
-        let line = status.lines().find(|line| line.starts_with(name)).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() / 1024.0
     }
 }
 

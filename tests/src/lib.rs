@@ -9,4 +9,5 @@ pub mod provider_schema;
 pub mod sim;
 pub mod simulated_cloud;
 pub mod tools;
+pub mod usage;
 pub mod workload;

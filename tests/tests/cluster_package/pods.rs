@@ -100,14 +100,8 @@ impl Replica {
 
     /// Its resident memory, as the kernel says it: all of it, its own, and what it has mapped of its binary.
     pub fn resident(&self) -> String {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.pid())).unwrap();
-        let wanted = |line: &&str| ["VmRSS", "RssAnon", "RssFile"].iter().any(|name| line.starts_with(name));
-        status
-            .lines()
-            .filter(wanted)
-            .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
-            .collect::<Vec<_>>()
-            .join(", ")
+        let line = |name| format!("{name} {:.1} MiB", idp_tests::usage::memory(self.process.pid(), name));
+        ["VmRSS", "RssAnon", "RssFile"].map(line).join(", ")
     }
 
     /// Ends it, and takes it out of the Service.

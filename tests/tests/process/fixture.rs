@@ -74,9 +74,7 @@ impl Webhook {
 
     /// Memory that is resident, MiB.
     pub fn resident(&self) -> f64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.pid())).unwrap();
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
-        line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() / 1024.0
+        idp_tests::usage::memory(self.process.pid(), "VmRSS")
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::io::Read as _;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ use super::client::{connect, tagged};
 use idp_tests::pki::{Authority, Identity};
 
 const LARGEST: usize = 20_000_000;
-const LARGEST_IDLE_KIB: usize = 15 * 1024;
+const LARGEST_IDLE_MIB: f64 = 15.0;
 /// A machine that does something else has bad moments: so many starts, of which the fastest counts.
 const STARTS: usize = 15;
 
@@ -94,11 +94,9 @@ impl Running {
         self.started.elapsed()
     }
 
-    /// Resident memory, KiB.
-    fn resident(&self) -> usize {
-        let status = std::fs::read_to_string(Path::new("/proc").join(self.child.id().to_string()).join("status")).unwrap();
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-        line.split_whitespace().next().unwrap().parse().unwrap()
+    /// Resident memory, MiB.
+    fn resident(&self) -> f64 {
+        idp_tests::usage::memory(self.child.id(), "VmRSS")
     }
 }
 
@@ -121,7 +119,7 @@ async fn the_function_runs_in_its_image() {
     root.mount(&authority.issue("localhost"), &authority);
     let crossplane = authority.issue("crossplane");
     let mut times = Vec::new();
-    let mut resident = 0;
+    let mut resident = 0.0;
     for _ in 0..STARTS {
         let address = free_address();
         let mut function = root.start(&[
@@ -149,7 +147,7 @@ async fn the_webhook_runs_in_its_image() {
     let authority = Authority::new();
     root.mount(&authority.issue("localhost"), &authority);
     let mut times = Vec::new();
-    let mut resident = 0;
+    let mut resident = 0.0;
     for _ in 0..STARTS {
         let (address, ops) = (free_address(), free_address());
         let mut webhook = root.start(&[
@@ -172,13 +170,13 @@ async fn the_webhook_runs_in_its_image() {
     report("idp-webhook", &root, times, resident);
 }
 
-fn report(name: &str, root: &Root, mut starts: Vec<Duration>, resident: usize) {
+fn report(name: &str, root: &Root, mut starts: Vec<Duration>, resident: f64) {
     starts.sort();
     let (fastest, median) = (starts[0], starts[STARTS / 2]);
-    let (megabytes, mebibytes) = (root.compressed as f64 / 1e6, resident as f64 / 1024.0);
+    let megabytes = root.compressed as f64 / 1e6;
     println!(
-        "{name}: {megabytes:.1} MB compressed, serves after {fastest:.0?} (median {median:.0?}), idles at {mebibytes:.1} MiB"
+        "{name}: {megabytes:.1} MB compressed, serves after {fastest:.0?} (median {median:.0?}), idles at {resident:.1} MiB"
     );
     assert!(root.compressed < LARGEST, "{name}: {megabytes:.1} MB");
-    assert!(resident < LARGEST_IDLE_KIB, "{name} idles at {mebibytes:.1} MiB");
+    assert!(resident < LARGEST_IDLE_MIB, "{name} idles at {resident:.1} MiB");
 }
