@@ -101,12 +101,11 @@ impl Admission {
         let leave: Vec<String> = providers.filter(|provider| **provider != record.selected.provider).cloned().collect();
         let question = Question::next(asked, &leave, from, status);
         let catalogs = [Some(&snapshot.catalog), snapshot.probing.as_ref().map(|probing| &probing.catalog)];
-        let chosen_by_us = catalogs
-            .into_iter()
-            .flatten()
-            .filter_map(|catalog| decide(workload, catalog, &question).ok())
-            .map(|best| (best.record.selected.provider.clone(), best.record.selected.region.clone()))
-            .any(|(provider, region)| provider == record.selected.provider && region == record.selected.region);
+        let chosen_by_us =
+            catalogs.into_iter().flatten().filter_map(|catalog| decide(workload, catalog, &question).ok()).any(|stamp| {
+                let best = &stamp.record.selected;
+                best.provider == record.selected.provider && best.region == record.selected.region
+            });
         Ok(chosen_by_us && self.rights.allow(workload.request, VERB_FAILOVER).await?)
     }
 }

@@ -84,8 +84,15 @@ impl Keeper {
             let state = next.objects.statuses.get(&provider.name).map(|status| status.state).unwrap_or_default();
             self.metrics.circuit(&provider.name, state);
         }
-        let (candidates, products) = (next.objects.candidates.len(), next.catalog.products().len());
-        info!(candidates, products, digest = next.catalog.scheduler().digest(), "the catalog is current");
+        let digest = next.catalog.scheduler().digest();
+        let products_of = |snapshot: &Snapshot| -> Vec<_> { snapshot.catalog.products().iter().map(Arc::as_ptr).collect() };
+        let decides_alike =
+            |before: &Arc<Snapshot>| before.catalog.scheduler().digest() == digest && products_of(before) == products_of(&next);
+        // Much of what is written is a status that decides nothing.
+        if !before.as_ref().is_some_and(decides_alike) {
+            let (candidates, products) = (next.objects.candidates.len(), next.catalog.products().len());
+            info!(candidates, products, digest, "the catalog is current");
+        }
         self.snapshot.set(next);
         self.readiness.set(true);
         self.changed.send_modify(|count| *count += 1);
