@@ -4,29 +4,12 @@ use idp_function::catalog::embedded_files;
 use idp_webhook::placements::Placed;
 use serde_json::{Value, json};
 
-use super::fixture::{Review, Webhook};
+use super::fixture::{Review, Webhook, placed};
 
 /// A configuration object of the default catalog.
 fn object(kind: &str, name: &str) -> Value {
     let documents = embedded_files().flat_map(|(_, text)| serde_saphyr::from_multiple::<Value>(text).unwrap());
     documents.into_iter().find(|o| o["kind"] == kind && o["metadata"]["name"] == name).unwrap()
-}
-
-fn placed(provider: &str, region: &str) -> Placed {
-    Placed {
-        product: "mysql".to_owned(),
-        kind: "MySQLInstanceClaim".to_owned(),
-        namespace: "team-alpha".to_owned(),
-        name: "orders-db".to_owned(),
-        tier: "medium".to_owned(),
-        cell: "c1".to_owned(),
-        environment: "production".to_owned(),
-        provider: provider.to_owned(),
-        region: region.to_owned(),
-        sequence: 1,
-        phase: "Steady".to_owned(),
-        retained: Vec::new(),
-    }
 }
 
 #[tokio::test]

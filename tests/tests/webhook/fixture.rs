@@ -14,7 +14,7 @@ use idp_webhook::admission::rights::Rights;
 use idp_webhook::admission::{Admission, DecisionAt};
 use idp_webhook::certificates::Authority;
 use idp_webhook::metrics::Metrics;
-use idp_webhook::placements::Placements;
+use idp_webhook::placements::{Placed, Placements};
 use idp_webhook::probes::Probes;
 use idp_webhook::server::routes;
 use idp_webhook::snapshot::{SharedSnapshot, Snapshot};
@@ -247,4 +247,22 @@ pub fn reason(object: &Value) -> Value {
 pub fn place(object: &Value) -> String {
     let selected = &reason(object)["selected"];
     format!("{}/{}", selected["provider"].as_str().unwrap(), selected["region"].as_str().unwrap())
+}
+
+/// The workload `orders-db` at a place.
+pub fn placed(provider: &str, region: &str) -> Placed {
+    Placed {
+        product: "mysql".to_owned(),
+        kind: "MySQLInstanceClaim".to_owned(),
+        namespace: "team-alpha".to_owned(),
+        name: "orders-db".to_owned(),
+        tier: "medium".to_owned(),
+        cell: "c1".to_owned(),
+        environment: "production".to_owned(),
+        provider: provider.to_owned(),
+        region: region.to_owned(),
+        sequence: 1,
+        phase: "Steady".to_owned(),
+        retained: Vec::new(),
+    }
 }

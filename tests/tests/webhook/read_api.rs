@@ -13,6 +13,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
+use super::fixture::placed;
+
 struct Api {
     address: std::net::SocketAddr,
     placements: Arc<Placements>,
@@ -82,21 +84,8 @@ async fn providers_health_is_the_operators_switch_and_the_circuit_breaker() {
     assert_eq!(answer, expected);
 }
 
-fn placed(name: &str, tier: &str, provider: &str, region: &str) -> Placed {
-    Placed {
-        product: "mysql".to_owned(),
-        kind: "MySQLInstanceClaim".to_owned(),
-        namespace: "team-alpha".to_owned(),
-        name: name.to_owned(),
-        tier: tier.to_owned(),
-        cell: "c1".to_owned(),
-        environment: "production".to_owned(),
-        provider: provider.to_owned(),
-        region: region.to_owned(),
-        sequence: 1,
-        phase: "Steady".to_owned(),
-        retained: Vec::new(),
-    }
+fn named(name: &str, tier: &str, place: Placed) -> Placed {
+    Placed { name: name.to_owned(), tier: tier.to_owned(), ..place }
 }
 
 #[tokio::test]
@@ -104,9 +93,12 @@ async fn placements_say_what_runs_where_and_can_be_narrowed_down() {
     let api = Api::with(embedded().unwrap()).await;
     assert_eq!(api.json("/api/placements").await, json!({"placements": []}));
 
-    let moved =
-        Placed { sequence: 2, retained: vec!["aws/us-east-1".to_owned()], ..placed("orders", "medium", "gcp", "us-central1") };
-    api.placements.replace("MySQLInstanceClaim", [placed("stock", "low", "aws", "us-east-1"), moved]);
+    let moved = Placed {
+        sequence: 2,
+        retained: vec!["aws/us-east-1".to_owned()],
+        ..named("orders", "medium", placed("gcp", "us-central1"))
+    };
+    api.placements.replace("MySQLInstanceClaim", [named("stock", "low", placed("aws", "us-east-1")), moved]);
     let of = |answer: &Value| -> Vec<String> {
         answer["placements"].as_array().unwrap().iter().map(|placed| placed["name"].as_str().unwrap().to_owned()).collect()
     };
