@@ -232,6 +232,56 @@ async fn a_failover_never_goes_where_the_workload_still_has_something() {
 }
 
 #[tokio::test]
+async fn a_failover_asked_for_twice_does_not_go_back_before_the_function_has_acted() {
+    let webhook = Webhook::start().await;
+    let stored = with_status(&webhook.admit(&Review::create(claim())).await.allowed(), &[]);
+    let moved = webhook.admit(&Review::update(&stored, |object| ask_failover(object, "aws")).by_admin()).await.allowed();
+    assert_eq!(place(&moved), "gcp/us-central1");
+    let again = webhook.admit(&Review::update(&moved, |object| ask_failover(object, "gcp,oci")).by_admin()).await.allowed();
+    assert_eq!(place(&again), "aws/us-west-2", "its resources are in us-east-1 still");
+}
+
+/// A claim whose record is lost on the claim and in the status, which the function has written anew from what exists.
+async fn without_its_record(webhook: &Webhook, sequence: u64) -> Value {
+    let mut stored = with_status(&webhook.admit(&Review::create(claim())).await.allowed(), &[]);
+    stored["metadata"]["annotations"].as_object_mut().unwrap().remove(PLACEMENT_REASON);
+    let placement = &mut stored["status"]["placement"];
+    placement.as_object_mut().unwrap().remove("reason");
+    placement["sequence"] = sequence.into();
+    stored
+}
+
+#[tokio::test]
+async fn a_workload_whose_record_is_lost_can_still_fail_over() {
+    let webhook = Webhook::start().await;
+    let stored = without_its_record(&webhook, 4).await;
+    let outcome = webhook.admit(&Review::update(&stored, |object| ask_failover(object, "any")).by_admin()).await;
+    assert_eq!(outcome.warnings, ["orders-db moves from aws/us-east-1 to gcp/us-central1 (decision 5)"]);
+    let moved = outcome.allowed();
+    assert_eq!(reason(&moved)["previous"], json!({"provider": "aws", "region": "us-east-1", "sequence": 4}));
+}
+
+#[tokio::test]
+async fn a_workload_whose_record_is_lost_keeps_its_contract() {
+    let webhook = Webhook::start().await;
+    let mut stored = without_its_record(&webhook, 1).await;
+    let record = reason(&webhook.admit(&Review::create(claim())).await.allowed()).to_string();
+    let label = webhook.admit(&Review::update(&stored, |object| object["metadata"]["labels"]["team"] = "a".into())).await;
+    assert_eq!(label.allowed()["metadata"]["annotations"].get(PLACEMENT_REASON), None, "no new decision takes its place");
+
+    let restore = Review::update(&stored, |object| annotate(object, PLACEMENT_REASON, &record));
+    let message = webhook.admit(&restore).await.refused();
+    assert!(message.contains(r#"does not have the verb "restore""#), "{message}");
+    webhook.admit(&restore.by_admin()).await.allowed();
+
+    stored["status"]["placement"]["provider"] = "oci".into();
+    stored["status"]["placement"]["region"] = "us-ashburn-1".into();
+    let raised =
+        webhook.admit(&Review::update(&stored, |object| object["spec"]["parameters"]["ha"] = true.into())).await.refused();
+    assert!(raised.contains("which oci/us-ashburn-1, where this workload is, does not have"), "{raised}");
+}
+
+#[tokio::test]
 async fn a_failover_that_leads_nowhere_changes_nothing() {
     let webhook = Webhook::start().await;
     let stored = with_status(&webhook.admit(&Review::create(claim())).await.allowed(), &[]);
@@ -274,7 +324,8 @@ async fn what_the_function_decided_is_mirrored() {
     let by_admission = Webhook::start().await.admit(&Review::create(claim())).await.allowed();
     let text = by_admission["metadata"]["annotations"][PLACEMENT_REASON].as_str().unwrap().replace("admission", "function");
     let mut placed = stored;
-    placed["status"] = json!({"placement": {"reason": text, "phase": "Steady"}});
+    placed["status"] = with_status(&by_admission, &[])["status"].take();
+    placed["status"]["placement"]["reason"] = text.as_str().into();
     for review in [Review::update(&placed, |_| {}).by_crossplane(), Review::update(&placed, |_| {})] {
         let mirrored = webhook.admit(&review).await.allowed();
         assert_eq!(mirrored["metadata"]["annotations"][PLACEMENT_REASON], text);

@@ -5,11 +5,12 @@ use std::time::Instant;
 
 use idp_crds::contract::Request as ClaimRequest;
 use idp_crds::record::{DecidedBy, Previous};
+use idp_crds::status::PlacementStatus;
 use idp_function::catalog::{Catalog, PlaceRef};
 use idp_function::schedule::{Provenance, ScheduleError, Stamp};
 
 use super::answer::{Denial, Reason};
-use super::object::{Evidence, PlacementStatus};
+use super::object::Standing;
 use super::workload::Workload;
 use super::{Admission, Phase};
 
@@ -21,7 +22,7 @@ pub struct Question<'q> {
     /// Providers to leave.
     pub leave: &'q [String],
     /// Where the workload is now, for a move.
-    pub from: Option<&'q Evidence>,
+    pub from: Option<&'q Standing>,
     /// Where it is now, and where it has left something: there is never a second copy in one place.
     pub not: Vec<PlaceRef<'q>>,
 }
@@ -35,24 +36,18 @@ impl<'q> Question<'q> {
 
     /// Where a placed workload moves to.
     #[must_use]
-    pub fn next(asked: &'q ClaimRequest, leave: &'q [String], from: &'q Evidence, status: &'q PlacementStatus) -> Self {
-        let mut not = vec![from.place()];
-        not.extend(status.retained.iter().map(|left| (left.provider.as_str(), left.region.as_str())));
-        let previous = from.record.previous.as_ref().filter(|_| status.is_moving());
-        not.extend(previous.map(|previous| (previous.provider.as_str(), previous.region.as_str())));
+    pub fn next(asked: &'q ClaimRequest, leave: &'q [String], from: &'q Standing, status: Option<&'q PlacementStatus>) -> Self {
+        let mut not = status.map(PlacementStatus::occupied).unwrap_or_default();
+        not.push(from.place());
         Question { asked, leave, from: Some(from), not }
     }
 
     fn provenance(&self) -> Provenance {
         match self.from {
             None => Provenance::first(DecidedBy::Admission),
-            Some(Evidence { record, .. }) => Provenance {
-                sequence: record.sequence.saturating_add(1),
-                previous: Some(Previous {
-                    provider: record.selected.provider.clone(),
-                    region: record.selected.region.clone(),
-                    sequence: record.sequence,
-                }),
+            Some(Standing { provider, region, sequence, .. }) => Provenance {
+                sequence: sequence.saturating_add(1),
+                previous: Some(Previous { provider: provider.clone(), region: region.clone(), sequence: *sequence }),
                 decided_by: DecidedBy::Admission,
             },
         }

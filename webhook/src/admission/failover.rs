@@ -2,10 +2,11 @@
 
 use idp_crds::contract::{FieldError, Problem, Request as ClaimRequest, did_you_mean};
 use idp_crds::names::{FAILOVER, VERB_FAILOVER};
+use idp_crds::status::PlacementStatus;
 
 use super::answer::{Denial, Reason};
 use super::decide::{Question, decide};
-use super::object::{Evidence, PlacementStatus};
+use super::object::{Evidence, Standing};
 use super::stamp::{Decision, Settled};
 use super::workload::{Flavour, Workload, annotation_error, annotation_path};
 use super::{Admission, rights};
@@ -19,7 +20,7 @@ impl Admission {
         &self,
         workload: &Workload<'_>,
         value: &str,
-        current: Option<&Evidence>,
+        current: Option<&Standing>,
     ) -> Result<Result<Vec<String>, FieldError>, Denial> {
         let error = |problem, message: String| Ok(Err(annotation_error(FAILOVER, problem, message)));
         if workload.flavour == Flavour::Composite && workload.new.has_claim() {
@@ -49,8 +50,8 @@ impl Admission {
         workload: &Workload<'_>,
         asked: ClaimRequest,
         leave: &[String],
-        from: &Evidence,
-        status: &PlacementStatus,
+        from: &Standing,
+        status: Option<&PlacementStatus>,
     ) -> Result<Settled, Denial> {
         let question = Question::next(&asked, leave, from, status);
         let (provider, region) = from.place();
@@ -83,15 +84,15 @@ impl Admission {
         workload: &Workload<'_>,
         given: &Evidence,
         asked: &ClaimRequest,
-        from: &Evidence,
-        status: &PlacementStatus,
+        from: &Standing,
+        status: Option<&PlacementStatus>,
     ) -> Result<bool, Denial> {
         let (record, (provider, region)) = (&given.record, from.place());
-        let follows = record.sequence == from.record.sequence.saturating_add(1)
+        let follows = record.sequence == from.sequence.saturating_add(1)
             && record
                 .previous
                 .as_ref()
-                .is_some_and(|p| p.provider == provider && p.region == region && p.sequence == from.record.sequence);
+                .is_some_and(|p| p.provider == provider && p.region == region && p.sequence == from.sequence);
         if !follows {
             return Ok(false);
         }

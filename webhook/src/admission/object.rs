@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use idp_crds::record::Record;
+use idp_crds::record::{Previous, Record};
+use idp_crds::status::PlacementStatus;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
@@ -55,45 +56,6 @@ impl Metadata<'_> {
     }
 }
 
-/// `status.placement`, which the function writes.
-#[derive(Deserialize, Debug, Default)]
-pub struct PlacementStatus {
-    /// The decision record in force, as JSON text.
-    #[serde(default)]
-    pub reason: Option<String>,
-    /// Whether it stays or moves.
-    #[serde(default)]
-    pub phase: String,
-    /// Places that still hold data of this workload.
-    #[serde(default)]
-    pub retained: Vec<Retained>,
-}
-
-/// A place that still holds data of a workload that has moved on.
-#[derive(Deserialize, Debug)]
-pub struct Retained {
-    /// Its provider.
-    pub provider: String,
-    /// Its region.
-    pub region: String,
-}
-
-impl PlacementStatus {
-    /// Whether the workload is on its way from one place to another, and so is in both.
-    #[must_use]
-    pub fn is_moving(&self) -> bool {
-        self.phase == "Moving"
-    }
-}
-
-impl Retained {
-    /// How a release names it: `<provider>-<region>`.
-    #[must_use]
-    pub fn release_name(&self) -> String {
-        format!("{}-{}", self.provider, self.region)
-    }
-}
-
 impl<'a> Object<'a> {
     /// Reads an object.
     ///
@@ -103,16 +65,14 @@ impl<'a> Object<'a> {
         serde_json::from_str(raw.get())
     }
 
-    /// `status.placement`; empty where there is none, or it is not readable.
+    /// `status.placement`; none where there is none, or it is not readable.
     #[must_use]
-    pub fn placement(&self) -> PlacementStatus {
-        #[derive(Deserialize, Default)]
+    pub fn placement(&self) -> Option<PlacementStatus> {
+        #[derive(Deserialize)]
         struct Status {
-            #[serde(default)]
             placement: Option<PlacementStatus>,
         }
-        let status: Option<Status> = self.status.and_then(|raw| serde_json::from_str(raw.get()).ok());
-        status.and_then(|status| status.placement).unwrap_or_default()
+        serde_json::from_str::<Status>(self.status?.get()).ok()?.placement
     }
 
     /// Whether a claim stands behind this composite resource.
@@ -142,5 +102,51 @@ impl Evidence {
     #[must_use]
     pub fn place(&self) -> (&str, &str) {
         (&self.record.selected.provider, &self.record.selected.region)
+    }
+}
+
+/// A decision in force: where a workload is, or is going.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Standing {
+    /// The cloud.
+    pub provider: String,
+    /// The cloud's region.
+    pub region: String,
+    /// The decision's number.
+    pub sequence: u64,
+    /// Where the workload was before.
+    pub previous: Option<Previous>,
+    /// The record's text; none when it was lost.
+    pub text: Option<String>,
+}
+
+impl Standing {
+    /// Provider and region.
+    #[must_use]
+    pub fn place(&self) -> (&str, &str) {
+        (&self.provider, &self.region)
+    }
+}
+
+/// By the record in the status; where that was lost, by what the function knows from what exists.
+impl From<&PlacementStatus> for Standing {
+    fn from(status: &PlacementStatus) -> Self {
+        Evidence::read(&status.reason).map_or_else(
+            || Standing {
+                provider: status.provider.clone(),
+                region: status.region.clone(),
+                sequence: status.sequence,
+                previous: status.previous.clone(),
+                text: None,
+            },
+            Standing::from,
+        )
+    }
+}
+
+impl From<Evidence> for Standing {
+    fn from(Evidence { text, record }: Evidence) -> Self {
+        let Record { selected, sequence, previous, .. } = record;
+        Standing { provider: selected.provider, region: selected.region, sequence, previous, text: Some(text) }
     }
 }

@@ -5,9 +5,10 @@
 
 use idp_crds::contract::{FieldError, Problem};
 use idp_crds::names::{RELEASE, VERB_RELEASE};
+use idp_crds::status::{PlacementStatus, Retained};
 
 use super::answer::Denial;
-use super::object::{Object, PlacementStatus, Retained};
+use super::object::Object;
 use super::workload::{Workload, annotation_error};
 use super::{Admission, rights};
 
@@ -17,7 +18,7 @@ impl Admission {
         &self,
         workload: &Workload<'_>,
         old: &Object<'_>,
-        status: &PlacementStatus,
+        status: Option<&PlacementStatus>,
     ) -> Result<Option<FieldError>, Denial> {
         let asked = workload.new.metadata.annotation(RELEASE);
         let Some(place) = asked.filter(|_| asked != old.metadata.annotation(RELEASE)) else {
@@ -26,8 +27,8 @@ impl Admission {
         if !self.rights.allow(workload.request, VERB_RELEASE).await? {
             return Ok(Some(annotation_error(RELEASE, Problem::Forbidden, rights::missing(workload.request, VERB_RELEASE))));
         }
-        let retained: Vec<String> = status.retained.iter().map(Retained::release_name).collect();
-        if retained.iter().any(|name| name == place) {
+        let retained: Vec<&str> = retained(status).iter().map(|retained| retained.place.as_str()).collect();
+        if retained.contains(&place) {
             return Ok(None);
         }
         let there_is = match retained.as_slice() {
@@ -40,9 +41,13 @@ impl Admission {
 }
 
 /// Whether a release that was asked for before has been carried out.
-pub(super) fn is_done(new: &Object<'_>, old: &Object<'_>, status: &PlacementStatus) -> bool {
+pub(super) fn is_done(new: &Object<'_>, old: &Object<'_>, status: Option<&PlacementStatus>) -> bool {
     let asked = new.metadata.annotation(RELEASE);
     asked.is_some_and(|place| {
-        asked == old.metadata.annotation(RELEASE) && !status.retained.iter().any(|retained| retained.release_name() == place)
+        asked == old.metadata.annotation(RELEASE) && !retained(status).iter().any(|retained| retained.place == place)
     })
+}
+
+fn retained(status: Option<&PlacementStatus>) -> &[Retained] {
+    status.map(|status| status.retained.as_slice()).unwrap_or_default()
 }

@@ -2,9 +2,10 @@
 
 use idp_crds::contract::{FieldError, Problem, Request as ClaimRequest, forbidden, update};
 use idp_crds::names::{FAILOVER, PLACEMENT_REASON, RELEASE};
+use idp_crds::status::PlacementStatus;
 
 use super::answer::Denial;
-use super::object::{Evidence, Object, PlacementStatus};
+use super::object::{Evidence, Object, Standing};
 use super::stamp::{Decision, Settled};
 use super::workload::Workload;
 use super::{Admission, failover, release};
@@ -15,8 +16,8 @@ pub(super) fn mirror(workload: &Workload<'_>, old: &Object<'_>) -> Settled {
     let status = old.placement();
     // A move comes to a composite resource by this very update, which carries over what was decided on the claim.
     let annotated = [old, &workload.new].into_iter().filter_map(annotated).max_by_key(|evidence| evidence.record.sequence);
-    let decision = current(annotated, &status).map(|evidence| Decision::Kept(evidence.text));
-    let consumed = if release::is_done(&workload.new, old, &status) { vec![RELEASE] } else { Vec::new() };
+    let decision = current(annotated, status.as_ref()).and_then(|standing| standing.text).map(Decision::Kept);
+    let consumed = if release::is_done(&workload.new, old, status.as_ref()) { vec![RELEASE] } else { Vec::new() };
     Settled { decision, consumed, ..Settled::default() }
 }
 
@@ -24,12 +25,13 @@ fn annotated(object: &Object<'_>) -> Option<Evidence> {
     object.metadata.annotation(PLACEMENT_REASON).and_then(Evidence::read)
 }
 
-/// The decision in force. The status is stronger evidence than the annotation, except that a move begins with the annotation.
-fn current(annotated: Option<Evidence>, status: &PlacementStatus) -> Option<Evidence> {
-    let in_force = status.reason.as_deref().and_then(Evidence::read);
-    match (in_force, annotated) {
+/// The decision in force. The status is stronger evidence than the annotation, except that a move begins with the annotation,
+/// and that a status whose record was lost says less than an annotation of the same decision.
+fn current(annotated: Option<Evidence>, status: Option<&PlacementStatus>) -> Option<Standing> {
+    let annotated = annotated.map(Standing::from);
+    match (status.map(Standing::from), annotated) {
         (Some(in_force), Some(annotated)) => {
-            let (by_status, by_annotation) = (in_force.record.sequence, annotated.record.sequence);
+            let (by_status, by_annotation) = (in_force.sequence, annotated.sequence);
             let differs = by_status > by_annotation || (by_status == by_annotation && in_force.place() != annotated.place());
             Some(if differs { in_force } else { annotated })
         }
@@ -44,7 +46,7 @@ impl Admission {
     /// Everything that is wrong with the change.
     pub(super) async fn update(&self, workload: &Workload<'_>, old: &Object<'_>) -> Result<Settled, Denial> {
         let status = old.placement();
-        let current = current(annotated(old), &status);
+        let current = current(annotated(old), status.as_ref());
         let before = workload.asked(old);
         let Contract { asked, mut errors } = contract(workload, old, &before);
 
@@ -58,13 +60,13 @@ impl Admission {
                 }
             },
         };
-        errors.extend(self.release_error(workload, old, &status).await?);
+        errors.extend(self.release_error(workload, old, status.as_ref()).await?);
 
-        let released = release::is_done(&workload.new, old, &status).then_some(RELEASE);
+        let released = release::is_done(&workload.new, old, status.as_ref()).then_some(RELEASE);
         if let Some(leave) = leave {
             return match (asked, &current) {
                 (Some(asked), Some(current)) if errors.is_empty() => {
-                    let mut settled = self.fail_over(workload, asked, &leave, current, &status).await?;
+                    let mut settled = self.fail_over(workload, asked, &leave, current, status.as_ref()).await?;
                     settled.consumed.extend(released);
                     Ok(settled)
                 }
@@ -75,30 +77,35 @@ impl Admission {
 
         let given = workload.new.metadata.annotation(PLACEMENT_REASON);
         let mut settled = Settled { consumed: released.into_iter().collect(), ..Settled::default() };
-        match (&current, given) {
-            (Some(current), Some(given)) if current.text == given => {}
-            (Some(current), given) => {
-                let moved = match (given.and_then(Evidence::read), &asked) {
-                    (Some(given), Some(asked)) => self.is_move(workload, &given, asked, current, &status).await?,
-                    _ => false,
-                };
-                if moved {
-                    // Decided, its gates checked, by an earlier review of this very change.
-                    return if errors.is_empty() { Ok(Settled { asked, ..settled }) } else { Err(Denial::fields(errors)) };
-                }
-                settled.decision = Some(Decision::Kept(current.text.clone()));
-                if given.is_some() && given != old.metadata.annotation(PLACEMENT_REASON) {
+        let kept = current.as_ref().and_then(|current| current.text.as_deref());
+        if let Some(current) = &current
+            && given != kept
+            && let (Some(given), Some(asked)) = (given.and_then(Evidence::read), &asked)
+            && self.is_move(workload, &given, asked, current, status.as_ref()).await?
+        {
+            // Decided, its gates checked, by an earlier review of this very change.
+            return if errors.is_empty() {
+                Ok(Settled { asked: Some(asked.clone()), ..settled })
+            } else {
+                Err(Denial::fields(errors))
+            };
+        }
+        let changed = given.filter(|given| Some(*given) != old.metadata.annotation(PLACEMENT_REASON));
+        match (kept, changed) {
+            (Some(kept), changed) if given != Some(kept) => {
+                settled.decision = Some(Decision::Kept(kept.to_owned()));
+                if changed.is_some() {
                     settled
                         .warnings
                         .push(format!("{PLACEMENT_REASON} is kept as it was: a placed workload moves by {FAILOVER} only"));
                 }
             }
-            (None, Some(added)) if old.metadata.annotation(PLACEMENT_REASON) != Some(added) => {
+            (None, Some(added)) => {
                 if let Some(asked) = &asked {
                     errors.extend(self.added_reason(workload, added, asked).await?);
                 }
             }
-            (None, _) => {}
+            _ => {}
         }
         if let (Some(current), Some(asked)) = (&current, &asked) {
             errors.extend(outgrown(workload, current, before.as_ref().ok(), asked));
@@ -141,7 +148,7 @@ fn contract(workload: &Workload<'_>, old: &Object<'_>, before: &Result<ClaimRequ
 /// What is wrong with a tier or `ha` that the present place cannot satisfy.
 fn outgrown(
     workload: &Workload<'_>,
-    current: &Evidence,
+    current: &Standing,
     before: Option<&ClaimRequest>,
     asked: &ClaimRequest,
 ) -> Option<FieldError> {
