@@ -96,6 +96,18 @@ impl ProductApi {
         format!("{}/{}", self.group, self.version)
     }
 
+    /// The kinds, each with the field that names it.
+    #[must_use]
+    pub fn kinds(&self) -> [(&'static str, &str); 3] {
+        [("claimKind", &self.claim_kind), ("compositeKind", &self.composite_kind), ("namespacedKind", &self.namespaced_kind)]
+    }
+
+    /// Whether a kind of an API group is one of this API's.
+    #[must_use]
+    pub fn has(&self, group: &str, kind: &str) -> bool {
+        self.group == group && self.kinds().iter().any(|(_, ours)| *ours == kind)
+    }
+
     /// The plural resource name of one of the kinds: lower case with an `s`.
     #[must_use]
     pub fn plural(kind: &str) -> String {

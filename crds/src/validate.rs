@@ -82,6 +82,13 @@ impl Validate for ProductSpec {
     /// The shape only: whether expressions compile is the composer's to say.
     fn errors(&self) -> Vec<FieldError> {
         let mut errors = Vec::new();
+        let kinds = self.api.kinds();
+        for (at, (field, kind)) in kinds.iter().enumerate() {
+            if kinds.iter().take(at).any(|(_, earlier)| earlier == kind) {
+                let message = format!("{kind:?} is used twice: claim, composite and namespaced composite have different kinds");
+                errors.push(invalid(format!("spec.api.{field}"), message));
+            }
+        }
         let names: Vec<String> = self.parameters.iter().map(|p| p.name.clone()).collect();
         errors.extend(distinct("spec.parameters", &names));
         for (at, parameter) in self.parameters.iter().enumerate() {

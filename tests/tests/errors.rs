@@ -1,11 +1,12 @@
 //! Bad input gets one clear message: what, where, why, what to do. Nothing panics, and nothing of what exists goes.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::sync::Arc;
 
 use bytes::Bytes;
-use idp_function::catalog::{Catalog, Objects, embedded, embedded_files};
+use idp_function::catalog::{Catalog, Objects, compile, embedded, embedded_files};
 use idp_function::compose::product::Product;
 use idp_function::run::Function;
 use idp_function::run::requirements::KINDS;
@@ -332,4 +333,39 @@ fn hostile_expressions_cost_little_and_say_why() {
         writeln!(all, "{}\n    {}", shortened(&source), expression(&source).replace('\n', "\n    ")).unwrap();
     }
     insta::assert_snapshot!(all);
+}
+
+#[test]
+fn a_kind_belongs_to_the_oldest_product_that_names_it() {
+    let owner = |created_of_mysql: &str, created_of_other: &str| {
+        let mut objects = Objects::default();
+        for mut object in catalog() {
+            if object["kind"] == "Product" {
+                object["metadata"]["creationTimestamp"] = created_of_mysql.into();
+                let mut other = object.clone();
+                other["metadata"] = json!({"name": "a-copy", "creationTimestamp": created_of_other});
+                // The namespaced kind is free.
+                other["spec"]["api"]["namespacedKind"] = "OtherInstance".into();
+                objects.add("test", other).unwrap();
+            }
+            objects.add("test", object).unwrap();
+        }
+        let products = objects.products.iter().map(|product| Arc::new(compile(product).unwrap())).collect();
+        let (catalog, rejected) = Catalog::new(&objects, products, &BTreeSet::new());
+        let rejected: Vec<String> = rejected.iter().map(ToString::to_string).collect();
+        let group = "db.platform.example.org";
+        let owner = |kind: &str| catalog.product_of(group, kind).map(|product| product.name.clone());
+        assert_eq!(owner("MySQLInstanceClaim"), owner("XMySQLInstance"));
+        (owner("MySQLInstanceClaim").unwrap(), owner("OtherInstance"), rejected)
+    };
+    let (named, other, rejected) = owner("2026-01-01T00:00:00Z", "2026-01-02T00:00:00Z");
+    assert_eq!((named.as_str(), other), ("mysql", None));
+    assert_eq!(
+        rejected,
+        [
+            "Product a-copy: spec.api.claimKind: \"MySQLInstanceClaim\" in db.platform.example.org belongs to the Product \"mysql\" already; spec.api.compositeKind: \"XMySQLInstance\" in db.platform.example.org belongs to the Product \"mysql\" already"
+        ]
+    );
+    let (named, other, _) = owner("2026-01-02T00:00:00Z", "2026-01-01T00:00:00Z");
+    assert_eq!((named.as_str(), other.as_deref()), ("a-copy", Some("a-copy")));
 }

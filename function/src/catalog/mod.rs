@@ -6,6 +6,7 @@
 mod convert;
 mod embedded;
 mod objects;
+mod products;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -24,6 +25,7 @@ use crate::schedule::{Decision, Exclusion, Request, ScheduleError, Scheduler};
 pub use convert::probe_holder;
 pub use embedded::{embedded, embedded_files};
 pub use objects::{Named, Objects, ReadError};
+pub use products::compile;
 
 /// Everything the platform is configured with, ready to be asked.
 #[derive(Debug)]
@@ -90,6 +92,7 @@ impl Catalog {
         let tiers = objects.tiers.iter().filter_map(|tier| good("Tier", tier, &mut rejected));
         let tiers = tiers.map(|tier| (spoken(&tier.name), convert::tier(&tier.spec))).collect();
         let state = convert::state(objects, probes, &mut rejected);
+        let products = products::one_per_kind(products, &mut rejected);
         (Catalog { scheduler: Scheduler::new(candidates, tiers, state), places, products }, rejected)
     }
 
@@ -138,10 +141,7 @@ impl Catalog {
     /// The product that an API group and kind (claim, composite or namespaced composite) belongs to.
     #[must_use]
     pub fn product_of(&self, group: &str, kind: &str) -> Option<&Arc<Product>> {
-        self.products.iter().find(|product| {
-            let api = &product.spec.api;
-            api.group == group && [&api.claim_kind, &api.composite_kind, &api.namespaced_kind].iter().any(|k| *k == kind)
-        })
+        self.products.iter().find(|product| product.spec.api.has(group, kind))
     }
 
     /// Decides where a workload of `product` goes, leaving some providers, and not to some places (where it is, and where it
@@ -212,18 +212,6 @@ impl Place {
             provider_config: spec.provider_config(),
         }
     }
-}
-
-/// Compiles a Product.
-///
-/// # Errors
-/// Everything that is wrong with it.
-pub fn compile(product: &Named<idp_crds::ProductSpec>) -> Result<Product, Rejected> {
-    Product::compile(&product.name, product.spec.clone()).map_err(|errors| Rejected {
-        kind: "Product",
-        name: product.name.clone(),
-        errors: errors.iter().map(ToString::to_string).collect(),
-    })
 }
 
 /// `object`, if nothing is wrong with it.

@@ -38,6 +38,8 @@ pub const VARIABLES: [&str; 15] = [
 pub struct Product {
     /// The Product's name.
     pub name: String,
+    /// When it was created, RFC 3339 in UTC, which sorts as text; empty where that is not known.
+    pub created: String,
     /// What it was compiled from.
     pub spec: ProductSpec,
     /// The product's lookup tables, as expressions see them.
@@ -153,7 +155,7 @@ impl Product {
             return Err(errors);
         }
         let values = Value::Object(spec.values.clone().into_iter().collect());
-        Ok(Product { name: name.to_owned(), values, providers, spec })
+        Ok(Product { name: name.to_owned(), created: String::new(), values, providers, spec })
     }
 
     /// What it is made of on `provider`; none where it is not offered there.

@@ -118,20 +118,9 @@ impl Findings {
             }));
         }
         let api = &product.spec.api;
-        let kinds =
-            [("claimKind", &api.claim_kind), ("compositeKind", &api.composite_kind), ("namespacedKind", &api.namespaced_kind)];
-        for (at, (field, kind)) in kinds.iter().enumerate() {
-            if kinds.iter().take(at).any(|(_, earlier)| earlier == kind) {
-                let message = format!("{kind:?} is used twice: claim, composite and namespaced composite have different kinds");
-                self.errors.push(FieldError::new(format!("spec.api.{field}"), Problem::Invalid, message));
-            }
-            let taken = snapshot.objects.products.iter().find(|other| {
-                let theirs = &other.spec.api;
-                other.name != product.name
-                    && theirs.group == api.group
-                    && [&theirs.claim_kind, &theirs.composite_kind, &theirs.namespaced_kind].contains(kind)
-            });
-            if let Some(other) = taken {
+        for (field, kind) in api.kinds() {
+            let mut others = snapshot.objects.products.iter().filter(|other| other.name != product.name);
+            if let Some(other) = others.find(|other| other.spec.api.has(&api.group, kind)) {
                 let message = format!("{kind:?} in {} belongs to the Product {:?} already", api.group, other.name);
                 self.errors.push(FieldError::new(format!("spec.api.{field}"), Problem::Invalid, message));
             }

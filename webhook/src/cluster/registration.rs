@@ -224,7 +224,7 @@ impl Registration {
 fn workload_rules(snapshot: &Snapshot, operations: &[&str]) -> Vec<RuleWithOperations> {
     let rules = snapshot.catalog.products().iter().map(|product| {
         let api = &product.spec.api;
-        let plurals = [&api.claim_kind, &api.composite_kind, &api.namespaced_kind].map(|kind| ProductApi::plural(kind));
+        let plurals = api.kinds().map(|(_, kind)| ProductApi::plural(kind));
         rule(&api.group, operations, &plurals.each_ref().map(String::as_str))
     });
     rules.collect()
