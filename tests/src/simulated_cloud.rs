@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use idp_function::compose::credentials::RESOURCE_KEY;
 use idp_function::compose::parts::Parts;
 use idp_function::compose::product::Product;
-use idp_function::compose::render::Observed;
+use idp_function::compose::rendering::Observed;
 use idp_function::wire::{from_struct_seed, to_struct};
 use serde_json::{Value, json};
 

@@ -8,7 +8,8 @@ use idp_function::catalog::{Catalog, embedded};
 use idp_function::compose::credentials::{self, RESOURCE_KEY};
 use idp_function::compose::parts::Parts;
 use idp_function::compose::product::Product;
-use idp_function::compose::render::{self, Inputs, Observed, Withheld};
+use idp_function::compose::render;
+use idp_function::compose::rendering::{self, Composed, Inputs, Observed, Withheld};
 use idp_function::compose::scope::{Flavour, Identity};
 use idp_function::wire::from_struct;
 use serde_json::{Map, Value, json};
@@ -139,9 +140,9 @@ impl Workload {
             identity: &identity,
             credentials: credentials.as_ref(),
         };
-        let render::Rendering { objects, withheld, connection, effective, notices } =
+        let rendering::Rendering { objects, withheld, connection, effective, notices } =
             render::render(product, plan, inputs, observed);
-        let made = |composed: render::Composed| {
+        let made = |composed: Composed| {
             let object = from_struct(&composed.object).unwrap();
             Made { key: composed.key, resource: composed.resource, stateful: composed.stateful, object }
         };

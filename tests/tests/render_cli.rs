@@ -13,7 +13,7 @@ use std::sync::LazyLock;
 use idp_crds::names::{CLAIM_NAME, CLAIM_NAMESPACE, COMPOSITION_RESOURCE_NAME};
 use idp_function::catalog::{Catalog, embedded, embedded_files};
 use idp_function::cli::input::Document;
-use idp_function::cli::render::Renderer;
+use idp_function::cli::renderer::Renderer;
 use idp_function::compose::product::Product;
 use idp_function::generate::{Runtime, Style, composition, function, to_yaml, xrd};
 use idp_function::run::Function;

@@ -3,7 +3,9 @@
 mod catalog;
 pub mod generate;
 pub mod input;
+mod question;
 pub mod render;
+pub mod renderer;
 pub mod schedule;
 pub mod serve;
 mod summary;

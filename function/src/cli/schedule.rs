@@ -1,19 +1,15 @@
 //! `idp schedule`: a stream of placement questions, one JSON object a line, and as many answers.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read, Write};
 
 use idp_crds::record::{DecidedBy, FailoverTarget, Record};
 use indexmap::IndexMap;
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
-use serde_json::{Number, Value};
+use serde::Serialize;
+use serde_json::Value;
 
-use crate::schedule::breaker::{Breaker, BreakerState};
-use crate::schedule::{
-    Candidate, Circuit, Exclusion, Experiment, Provenance, ProviderHealth, Request, ScheduleError, Scheduler, State, Tier,
-    Weights,
-};
+use super::question::{CandidateInput, Input, Question};
+use crate::schedule::{Candidate, Exclusion, Provenance, Request, ScheduleError, Scheduler, State, Tier};
 
 /// The longest line that is read, bytes. A longer one is answered with an error, unread.
 const LONGEST_LINE: usize = 16 << 20;
@@ -168,158 +164,6 @@ fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<Option<
         input.consume(used);
         if end.is_some() {
             return Ok(Some(within_limit));
-        }
-    }
-}
-
-#[derive(Deserialize)]
-struct Question<'l> {
-    #[serde(default)]
-    id: Value,
-    kind: String,
-    #[serde(borrow)]
-    input: &'l RawValue,
-}
-
-#[derive(Deserialize)]
-struct Input {
-    request: RequestInput,
-    candidates: Option<Vec<CandidateInput>>,
-    #[serde(default)]
-    exclude_providers: Vec<String>,
-    #[serde(default)]
-    health: BTreeMap<String, bool>,
-    #[serde(default)]
-    circuit: BTreeMap<String, CircuitInput>,
-    #[serde(default)]
-    experiments: Vec<ExperimentInput>,
-    #[serde(default)]
-    flags: BTreeMap<String, bool>,
-}
-
-/// Product, namespace, cell, environment and params do not influence the decision and are not read.
-#[derive(Deserialize)]
-struct RequestInput {
-    name: String,
-    tier: String,
-    ha: Option<bool>,
-}
-
-#[derive(Deserialize)]
-struct CandidateInput {
-    provider: String,
-    region: String,
-    runtime_cluster: String,
-    #[serde(default)]
-    network: IndexMap<String, Value>,
-    #[serde(default)]
-    capabilities: Vec<String>,
-    #[serde(default)]
-    scores: BTreeMap<String, f64>,
-    healthy: Option<bool>,
-}
-
-#[derive(Deserialize)]
-struct CircuitInput {
-    failures: u32,
-    age_seconds: f64,
-}
-
-#[derive(Deserialize)]
-struct ExperimentInput {
-    id: String,
-    #[serde(default)]
-    description: String,
-    variant_weights: IndexMap<String, Number>,
-    traffic_percentage: f64,
-    #[serde(default = "every_tier")]
-    tier: String,
-    enabled: Option<bool>,
-}
-
-fn every_tier() -> String {
-    "*".to_owned()
-}
-
-impl Input {
-    fn state_is_empty(&self) -> bool {
-        self.health.is_empty() && self.circuit.is_empty() && self.experiments.is_empty() && self.flags.is_empty()
-    }
-
-    /// What the platform would refuse when applied, all of it.
-    fn problems(&self) -> Vec<String> {
-        let mut problems = Vec::new();
-        let mut places = BTreeSet::new();
-        for candidate in self.candidates.iter().flatten() {
-            if !places.insert((&candidate.provider, &candidate.region)) {
-                problems.push(format!("input.candidates: {}/{} is listed twice", candidate.provider, candidate.region));
-            }
-        }
-        for (at, experiment) in self.experiments.iter().enumerate() {
-            let weights =
-                experiment.variant_weights.iter().map(|(name, weight)| (name.clone(), weight.as_f64().unwrap_or(f64::NAN)));
-            let path = format!("input.experiments[{at}].variant_weights");
-            let errors = idp_crds::validate::weights(&path, &weights.collect(), idp_crds::validate::EXPERIMENT_WEIGHTS_TOLERANCE);
-            problems.extend(errors.iter().map(ToString::to_string));
-            if !(0.0..=1.0).contains(&experiment.traffic_percentage) {
-                problems.push(format!("input.experiments[{at}].traffic_percentage: must be between 0 and 1"));
-            }
-        }
-        problems
-    }
-
-    fn state(&self) -> State {
-        let mut providers: BTreeMap<String, ProviderHealth> = BTreeMap::new();
-        for (provider, is_healthy) in &self.health {
-            providers.entry(provider.clone()).or_insert(ProviderHealth::WELL).healthy = *is_healthy;
-        }
-        for (provider, circuit) in &self.circuit {
-            providers.entry(provider.clone()).or_insert(ProviderHealth::WELL).circuit = circuit.read();
-        }
-        State {
-            providers,
-            experiments: self.experiments.iter().map(ExperimentInput::read).collect(),
-            flags: self.flags.iter().filter(|(_, on)| **on).map(|(name, _)| name.clone()).collect(),
-        }
-    }
-}
-
-impl CandidateInput {
-    fn read(&self) -> Candidate {
-        Candidate {
-            provider: self.provider.clone(),
-            region: self.region.clone(),
-            runtime_cluster: self.runtime_cluster.clone(),
-            network: self.network.clone(),
-            capabilities: self.capabilities.clone(),
-            scores: self.scores.clone(),
-            healthy: self.healthy.unwrap_or(true),
-        }
-    }
-}
-
-impl CircuitInput {
-    /// The circuit now, after so many failures so long ago; a half-open one lets the question through as its probe.
-    fn read(&self) -> Circuit {
-        const THRESHOLD: u32 = 5;
-        const COOLDOWN: f64 = 60.0;
-        let mut breaker = Breaker::new(THRESHOLD, COOLDOWN);
-        for _ in 0..self.failures.min(THRESHOLD) {
-            breaker.failure(0.0);
-        }
-        if breaker.state(self.age_seconds) == BreakerState::Open { Circuit::Open } else { Circuit::Closed }
-    }
-}
-
-impl ExperimentInput {
-    fn read(&self) -> Experiment {
-        Experiment {
-            id: self.id.clone(),
-            description: self.description.clone(),
-            weights: Weights(self.variant_weights.iter().map(|(name, weight)| (name.clone(), weight.clone())).collect()),
-            share: self.traffic_percentage,
-            tier: self.tier.clone(),
-            enabled: self.enabled.unwrap_or(true),
         }
     }
 }

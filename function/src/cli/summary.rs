@@ -6,7 +6,7 @@ use idp_crds::json::float;
 use idp_crds::record::{Group, Record};
 use serde_json::Value;
 
-use super::render::Rendered;
+use super::renderer::Rendered;
 
 /// The summary of a rendered workload.
 #[must_use]

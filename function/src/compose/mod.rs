@@ -10,6 +10,7 @@ pub mod object;
 pub mod parts;
 pub mod product;
 pub mod render;
+pub mod rendering;
 pub mod scope;
 pub mod template;
 mod tree;

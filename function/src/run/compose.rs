@@ -13,7 +13,8 @@ use super::phase::{self, Fate, Other};
 use crate::compose::credentials::{self, Credentials};
 use crate::compose::object::{as_desired, as_observed_only};
 use crate::compose::product::Product;
-use crate::compose::render::{Composed, Inputs, Rendering, Withheld, render};
+use crate::compose::render::render;
+use crate::compose::rendering::{Composed, Inputs, Rendering, Withheld};
 use crate::compose::scope::{Flavour, Identity, Placement, TierFacts};
 use crate::wire::to_struct;
 

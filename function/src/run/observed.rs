@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use crate::compose::object::place_prefix;
 use crate::compose::parts::Parts;
-use crate::compose::render::Observed;
+use crate::compose::rendering::Observed;
 use crate::compose::scope::{Flavour, Identity, place_id};
 use crate::wire::{StructError, from_struct, from_struct_seed, v1};
 
