@@ -2,7 +2,6 @@
 //!
 //! Only the leader writes, and by compare-and-swap, as admission takes probes from the same status.
 
-use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use idp_crds::CloudProvider;
@@ -10,108 +9,20 @@ use idp_crds::cloud_provider::{CircuitState, CloudProviderStatus};
 use idp_function::schedule::breaker::{Breaker, BreakerState};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
-use kube::api::{DynamicObject, ListParams, PostParams};
+use kube::api::{ListParams, PostParams};
 use kube::{Api, Client, ResourceExt as _};
-use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{info, warn};
 
-/// The condition by which the function reports on a composite resource's provider.
-const CONDITION: &str = "ProviderHealthy";
+use super::observations::{Memory, News, Observation, Report};
+
 /// How often cooldowns are looked at.
 const TICK: Duration = Duration::from_secs(5);
 /// A probe that has no outcome after this long is given to somebody else: its holder may be gone.
 const PROBE_SECONDS: f64 = 900.0;
 /// Whoever loses this often against other writers leaves it to the next event.
 const ATTEMPTS: usize = 5;
-
-/// What the watches tell the breaker.
-#[derive(Debug)]
-pub(super) enum Report {
-    /// A composite resource of this kind says something of its provider.
-    Says(Kind, Observation),
-    /// The one with this uid is gone.
-    Gone(Kind, String),
-    /// These uids, and no others, are there.
-    Listed(Kind, HashSet<String>),
-    /// Nothing of this kind is looked at any more.
-    Unwatched(Kind),
-}
-
-/// A kind of composite resources: its group and name.
-pub(super) type Kind = (String, String);
-
-/// What a composite resource says of its provider.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Observation {
-    /// The composite resource.
-    uid: String,
-    provider: String,
-    healthy: bool,
-    /// Since when it says so.
-    since: Timestamp,
-}
-
-impl Observation {
-    /// What `object` says, if it says anything.
-    pub(super) fn of(object: &DynamicObject) -> Option<Observation> {
-        let provider = object.data.pointer("/status/placement/provider")?.as_str()?;
-        let conditions = object.data.pointer("/status/conditions")?.as_array()?;
-        let condition = conditions.iter().find(|condition| condition.get("type").and_then(Value::as_str) == Some(CONDITION))?;
-        let healthy = match condition.get("status")?.as_str()? {
-            "True" => true,
-            "False" => false,
-            _ => return None,
-        };
-        let since = condition.get("lastTransitionTime")?.as_str()?.parse().ok()?;
-        Some(Observation { uid: object.uid()?, provider: provider.to_owned(), healthy, since })
-    }
-}
-
-/// What every composite resource that exists has said last.
-#[derive(Debug, Default)]
-struct Memory(HashMap<Kind, HashMap<String, Observation>>);
-
-/// How an observation relates to what was known.
-#[derive(Debug, PartialEq, Eq)]
-enum News {
-    /// The same again.
-    None,
-    /// The first that is known of this resource.
-    First,
-    /// Another than before.
-    Change,
-}
-
-impl Memory {
-    /// One per transition, not one per reconcile.
-    fn learn(&mut self, kind: Kind, observation: &Observation) -> News {
-        let of_kind = self.0.entry(kind).or_default();
-        match of_kind.insert(observation.uid.clone(), observation.clone()) {
-            None => News::First,
-            Some(before) if before == *observation => News::None,
-            Some(_) => News::Change,
-        }
-    }
-
-    fn forget(&mut self, kind: &Kind, uid: &str) {
-        if let Some(of_kind) = self.0.get_mut(kind) {
-            of_kind.remove(uid);
-        }
-    }
-
-    /// For what went while nobody watched.
-    fn keep_only(&mut self, kind: &Kind, uids: &HashSet<String>) {
-        if let Some(of_kind) = self.0.get_mut(kind) {
-            of_kind.retain(|uid, _| uids.contains(uid));
-        }
-    }
-
-    fn forget_kind(&mut self, kind: &Kind) {
-        self.0.remove(kind);
-    }
-}
 
 /// Counts observations for ever.
 pub(super) async fn run(client: Client, leading: watch::Receiver<bool>, mut reports: mpsc::Receiver<Report>) {
@@ -129,7 +40,7 @@ pub(super) async fn run(client: Client, leading: watch::Receiver<bool>, mut repo
                 Some(Report::Says(kind, observation)) => {
                     let news = memory.learn(kind, &observation);
                     if news != News::None && *leading.borrow() {
-                        let change = |provider: &mut CloudProvider, now| count(provider, &observation, news == News::Change, now);
+                        let change = |provider: &mut CloudProvider, now| count(provider, &observation, news, now);
                         report_failure(&observation.provider, write(&providers, &observation.provider, change).await);
                     }
                 }
@@ -193,19 +104,28 @@ async fn write(
     Ok(())
 }
 
-/// Counts an observation. One of a resource that is `known` is news; one that was listed after a start counts only where it is
-/// newer than what was counted before.
-fn count(provider: &mut CloudProvider, observation: &Observation, known: bool, now: Timestamp) -> bool {
+/// Counts an observation.
+///
+/// Reports come late: what a resource says of the time before the last failure tells nothing of now. While a circuit is open,
+/// only a resource that has failed and does well again closes it: another may not have met the outage yet.
+fn count(provider: &mut CloudProvider, observation: &Observation, news: News, now: Timestamp) -> bool {
     let mut breaker = restore(provider);
     let status = provider.status.get_or_insert_default();
-    let counted = status.last_failure_time.as_ref().is_some_and(|MicroTime(last)| observation.since <= *last);
-    if !known && counted {
+    let is_newer = status.last_failure_time.as_ref().is_none_or(|MicroTime(last)| observation.since > *last);
+    let is_good = status.consecutive_failures == 0 && status.state == CircuitState::Closed;
+    let counts = match (observation.healthy, news) {
+        (_, News::None) => false,
+        (true, _) if is_good => false,
+        (true, News::Recovery) => true,
+        (true, News::First | News::Change) => is_newer && status.state != CircuitState::Open,
+        // Of those that are listed after a start, some were counted before it.
+        (false, News::First) => is_newer,
+        (false, News::Change | News::Recovery) => true,
+    };
+    if !counts {
         return false;
     }
     if observation.healthy {
-        if status.consecutive_failures == 0 && status.state == CircuitState::Closed {
-            return false;
-        }
         breaker.success();
     } else {
         breaker.failure(seconds(now));
@@ -287,6 +207,15 @@ mod tests {
         Observation { uid: "x".to_owned(), provider: "aws".to_owned(), healthy, since: at(second) }
     }
 
+    /// A provider whose circuit two failures have opened, in the second and third second.
+    fn open() -> CloudProvider {
+        let mut aws = provider();
+        count(&mut aws, &said(false, 2), News::Change, at(2));
+        count(&mut aws, &said(false, 3), News::Change, at(3));
+        assert_eq!(state(&aws), CircuitState::Open);
+        aws
+    }
+
     fn state(provider: &CloudProvider) -> CircuitState {
         provider.status.clone().unwrap().state
     }
@@ -294,15 +223,15 @@ mod tests {
     #[test]
     fn opens_at_the_threshold_half_opens_after_the_cooldown_and_closes_on_success() {
         let mut aws = provider();
-        assert!(!count(&mut aws, &said(true, 0), false, at(0)), "health is nothing to write");
-        assert!(count(&mut aws, &said(false, 1), true, at(1)));
+        assert!(!count(&mut aws, &said(true, 0), News::First, at(0)), "health is nothing to write");
+        assert!(count(&mut aws, &said(false, 1), News::Change, at(1)));
         assert_eq!(state(&aws), CircuitState::Closed);
-        assert!(count(&mut aws, &said(false, 2), true, at(2)));
+        assert!(count(&mut aws, &said(false, 2), News::Change, at(2)));
         assert_eq!(state(&aws), CircuitState::Open);
         assert!(!age(&mut aws, at(61)));
         assert!(age(&mut aws, at(62)));
         assert_eq!(state(&aws), CircuitState::HalfOpen);
-        assert!(count(&mut aws, &said(true, 70), true, at(70)));
+        assert!(count(&mut aws, &said(true, 70), News::Change, at(70)));
         let status = aws.status.unwrap();
         assert_eq!((status.state, status.consecutive_failures, status.opened_at), (CircuitState::Closed, 0, None));
     }
@@ -313,7 +242,7 @@ mod tests {
         let probe = Some(Probe { holder: "a".to_owned(), since: MicroTime(at(0)) });
         let status = CloudProviderStatus { state: CircuitState::HalfOpen, consecutive_failures: 2, probe, ..Default::default() };
         aws.status = Some(status);
-        assert!(count(&mut aws, &said(false, 5), true, at(5)));
+        assert!(count(&mut aws, &said(false, 5), News::Change, at(5)));
         let status = aws.status.unwrap();
         assert_eq!((status.state, status.probe), (CircuitState::Open, None));
     }
@@ -329,36 +258,38 @@ mod tests {
     }
 
     #[test]
-    fn what_is_gone_is_forgotten() {
-        let kind = || ("db.example.org".to_owned(), "XDatabase".to_owned());
-        let of = |uid: &str, second| Observation { uid: uid.to_owned(), ..said(false, second) };
-        let mut memory = Memory::default();
-        assert_eq!(memory.learn(kind(), &of("a", 0)), News::First);
-        assert_eq!(memory.learn(kind(), &of("a", 0)), News::None);
-        assert_eq!(memory.learn(kind(), &of("a", 1)), News::Change);
-        memory.forget(&kind(), "a");
-        assert_eq!(memory.learn(kind(), &of("a", 1)), News::First);
-
-        // A cluster in which composites come and go.
-        for number in 0..10_000 {
-            let uid = number.to_string();
-            memory.learn(kind(), &of(&uid, 0));
-            memory.forget(&kind(), &uid);
-        }
-        assert_eq!(memory.0[&kind()].len(), 1);
-
-        memory.learn(kind(), &of("b", 0));
-        memory.keep_only(&kind(), &["b".to_owned()].into());
-        assert_eq!(memory.0[&kind()].keys().collect::<Vec<_>>(), ["b"]);
-        memory.forget_kind(&kind());
-        assert!(memory.0.is_empty());
+    fn a_restart_does_not_count_again_what_was_counted() {
+        let mut aws = provider();
+        count(&mut aws, &said(false, 1), News::Change, at(2));
+        assert!(!count(&mut aws, &said(false, 1), News::First, at(50)));
+        assert!(count(&mut aws, &said(false, 40), News::First, at(50)));
     }
 
     #[test]
-    fn a_restart_does_not_count_again_what_was_counted() {
+    fn who_has_not_met_an_outage_yet_does_not_end_it() {
+        let mut aws = open();
+        assert!(!count(&mut aws, &said(true, 1), News::Change, at(4)), "of before the failure, heard late");
+        assert!(!count(&mut aws, &said(true, 9), News::First, at(9)), "it was created before the circuit opened");
+        assert_eq!(state(&aws), CircuitState::Open);
+        assert!(count(&mut aws, &said(true, 10), News::Recovery, at(10)));
+        assert_eq!(state(&aws), CircuitState::Closed);
+    }
+
+    #[test]
+    fn a_success_of_before_a_failure_does_not_take_it_back() {
         let mut aws = provider();
-        count(&mut aws, &said(false, 1), true, at(2));
-        assert!(!count(&mut aws, &said(false, 1), false, at(50)));
-        assert!(count(&mut aws, &said(false, 40), false, at(50)));
+        count(&mut aws, &said(false, 5), News::Change, at(6));
+        assert!(!count(&mut aws, &said(true, 4), News::First, at(7)));
+        assert_eq!(aws.status.as_ref().unwrap().consecutive_failures, 1);
+        assert!(count(&mut aws, &said(true, 8), News::First, at(8)));
+        assert_eq!(aws.status.as_ref().unwrap().consecutive_failures, 0);
+    }
+
+    #[test]
+    fn a_probe_that_does_well_closes() {
+        let mut aws = open();
+        assert!(age(&mut aws, at(63)));
+        assert!(count(&mut aws, &said(true, 70), News::First, at(70)));
+        assert_eq!(state(&aws), CircuitState::Closed);
     }
 }

@@ -1,6 +1,6 @@
 //! Being part of a cluster: [`catalog`] and [`workloads`] watch, [`registration`] tells the API server, [`certificates`] keeps
-//! the certificate, [`breaker`] opens and closes circuits, [`conditions`] marks configuration objects; [`leader`] says which
-//! replica does what only one may do. [`definitions`] is for upgrades.
+//! the certificate, [`breaker`] opens and closes circuits by the [`observations`], [`conditions`] marks configuration objects;
+//! [`leader`] says which replica does what only one may do. [`definitions`] is for upgrades.
 
 mod background;
 mod breaker;
@@ -9,6 +9,7 @@ mod certificates;
 mod conditions;
 mod definitions;
 mod leader;
+mod observations;
 mod registration;
 mod workloads;
 

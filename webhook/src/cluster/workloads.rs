@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
 use tracing::{debug, info};
 
-use super::breaker::{Kind, Observation, Report};
+use super::observations::{Kind, Observation, Report};
 use crate::placements::{Placed, Placements};
 use crate::snapshot::SharedSnapshot;
 
