@@ -116,6 +116,15 @@ async fn nothing_but_a_failover_moves_a_workload() {
     webhook.start().await;
     stays("the webhook is back", 211).await;
 
+    workload.change(&json!({"metadata": {"annotations": {"platform.example.org/failover": provider}}})).await;
+    eventually("a move, whatever has been forgotten", async || {
+        let now = workload.placement().await?;
+        let arrived = now["provider"] != *provider && now["sequence"] == 2 && now["phase"] == "Steady";
+        arrived.then_some(()).ok_or_else(|| now.to_string())
+    })
+    .await;
+    nothing_is_destroyed("it has moved");
+
     workload.ready().await;
     workload.delete().await;
 }
