@@ -101,7 +101,7 @@ pub fn main(args: ServeArgs) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             let _ = writeln!(io::stderr().lock(), "error: {error}");
-            ExitCode::from(3)
+            ExitCode::from(if matches!(error, ServeError::NoCertificates) { 2 } else { 3 })
         }
     }
 }
