@@ -78,6 +78,7 @@ impl Case<'_> {
             );
             return self.keep(answer, Some(Failure { reason: PROVIDER_GONE, message }));
         }
+        // Of where it is nothing is let go: what is asked of a place would be asked of all that is there, now and later.
         let release =
             self.composite.metadata.annotations.get(RELEASE).map(String::as_str).filter(|place| *place != placement.id());
         let job = Job { product, request: &request, tier: &tier, placement: &placement, identity: &identity, release };

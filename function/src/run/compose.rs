@@ -70,6 +70,7 @@ pub(super) struct Job<'a> {
     pub(super) tier: &'a TierFacts,
     pub(super) placement: &'a Placement,
     pub(super) identity: &'a Identity,
+    /// Another place, which a human has let go.
     pub(super) release: Option<&'a str>,
 }
 
@@ -148,7 +149,6 @@ fn looked_at(item: &Item<'_>) -> Option<Desired> {
 /// What exists at the current placement, and was not rendered.
 fn keep_at_current(plan: &mut Plan, job: Job<'_>, objects: &[Composed], withheld: &[Withheld], seen: &Resources<'_>) {
     let place = job.placement.id();
-    let released = job.release == Some(place.as_str());
     let rendered: BTreeSet<&str> = objects.iter().map(|object| object.key.as_str()).collect();
     let withheld: BTreeSet<&str> = withheld.iter().map(|withheld| withheld.resource.as_str()).collect();
     // A resource's earlier generations go when all of the present one is ready.
@@ -158,11 +158,11 @@ fn keep_at_current(plan: &mut Plan, job: Job<'_>, objects: &[Composed], withheld
         let resource = item.resource().unwrap_or_default();
         let kept = if withheld.contains(resource) || renewing.contains(resource) {
             as_it_is(item)
-        } else if item.is_stateful() && (!released || item.deletion_reaches_provider()) {
+        } else if item.is_stateful() {
             retained.push(key.to_owned());
             looked_at(item)
         } else {
-            // Nothing asks for it any more, and it holds no data (or a human has let it go).
+            // Nothing asks for it any more, and it holds no data.
             None
         };
         if let Some(kept) = kept {

@@ -43,7 +43,10 @@ pub(super) enum Evidence {
 }
 
 /// Weighs the evidence. The highest sequence counts; between equal ones what is observed goes before what is written down, and
-/// the status before the annotation. Where two places are observed with one sequence, the status says which.
+/// the status before the annotation.
+///
+/// Two places with one sequence come from a cache that did not show the first when the second was decided. The workload is where
+/// it was first, whatever the status has said since then, unless that says that it is being left.
 pub(super) fn weigh(
     composite: &Composite,
     seen: &BTreeMap<String, SeenPlace>,
@@ -54,7 +57,12 @@ pub(super) fn weigh(
 ) -> Evidence {
     let annotation = annotated(composite);
     let stated = |place: &SeenPlace| status.is_some_and(|s| (&s.provider, &s.region) == (&place.provider, &place.region));
-    let observed = seen.values().max_by_key(|place| (place.sequence, stated(place), Reverse(&place.provider)));
+    let left = |place: &SeenPlace| {
+        !stated(place) && status.is_some_and(|s| s.occupied().contains(&(place.provider.as_str(), place.region.as_str())))
+    };
+    let observed = seen
+        .values()
+        .max_by_key(|place| (place.sequence, !left(place), Reverse(&place.created), stated(place), Reverse(&place.provider)));
     let stands = match (observed, status) {
         (Some(seen), Some(status)) if status.sequence > seen.sequence => Some(from_status(status)),
         (Some(seen), status) => Some(from_seen(seen, status, annotation.as_ref().ok().and_then(Option::as_ref))),

@@ -127,9 +127,12 @@ pub(super) struct Head<'r> {
 }
 
 #[derive(Debug, Deserialize, Default)]
+#[serde(rename_all = "camelCase")]
 struct HeadMetadata<'r> {
     #[serde(default, borrow)]
     labels: HeadLabels<'r>,
+    #[serde(default)]
+    creation_timestamp: &'r str,
 }
 
 #[derive(Debug, Deserialize, Default)]
@@ -180,6 +183,8 @@ pub(super) struct SeenPlace {
     pub(super) region: String,
     /// The highest sequence among its resources.
     pub(super) sequence: u64,
+    /// When the first of its resources was created: RFC 3339 in UTC, which sorts as text; empty outside of a cluster.
+    pub(super) created: String,
 }
 
 impl<'r> Resources<'r> {
@@ -208,12 +213,17 @@ impl<'r> Resources<'r> {
                 continue;
             }
             let sequence = sequence.parse().unwrap_or(1);
+            let created = item.head.metadata.creation_timestamp;
             let seen = places.entry(id).or_insert_with(|| SeenPlace {
                 provider: provider.to_owned(),
                 region: region.to_owned(),
                 sequence,
+                created: created.to_owned(),
             });
             seen.sequence = seen.sequence.max(sequence);
+            if created < seen.created.as_str() {
+                created.clone_into(&mut seen.created);
+            }
         }
         places
     }

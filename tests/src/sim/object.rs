@@ -20,6 +20,8 @@ pub struct Object {
     /// What was applied last. Fields that are not sent any more are gone with the next apply.
     pub ours: Value,
     uid: String,
+    /// The second of its creation, in order of creation.
+    created: u64,
     version: u64,
     external_name: Option<String>,
     status: Map<String, Value>,
@@ -31,7 +33,7 @@ impl Object {
     /// Made by the first apply.
     pub fn new(ours: Value, count: u64) -> Self {
         let uid = format!("10000000-0000-4000-8000-{count:012}");
-        Object { ours, uid, version: count, external_name: None, status: Map::new(), accepted: None }
+        Object { ours, uid, created: count, version: count, external_name: None, status: Map::new(), accepted: None }
     }
 
     /// A further apply; none when the API server refuses it.
@@ -57,7 +59,8 @@ impl Object {
         metadata["uid"] = json!(self.uid);
         metadata["resourceVersion"] = json!(self.version.to_string());
         metadata["generation"] = json!(1);
-        metadata["creationTimestamp"] = json!("2026-01-01T00:00:00Z");
+        metadata["creationTimestamp"] =
+            json!(format!("2026-01-01T{:02}:{:02}:{:02}Z", self.created / 3600, self.created / 60 % 60, self.created % 60));
         metadata["annotations"]["crossplane.io/composition-resource-name"] = json!(key);
         metadata["ownerReferences"] = json!([{"kind": "XR", "controller": true}]);
         metadata["managedFields"] = json!([{"manager": "apiextensions.crossplane.io/composed"}]);

@@ -36,6 +36,7 @@ impl Laws {
     pub fn check(&mut self, crossplane: &Crossplane, reconciled: &Reconciled) {
         let told = told(reconciled);
         self.data_stays(reconciled, told.as_ref());
+        self.brought_back(crossplane, reconciled);
         nothing_twice(crossplane);
         self.password_stays(crossplane, reconciled);
         if worked_out(reconciled) {
@@ -52,6 +53,18 @@ impl Laws {
             if object.is_stateful() || (self.stateful && elsewhere) {
                 assert!(!object.deletes(), "{key} was deleted, and with it its data");
                 assert!(self.released.contains(object.uid()), "{key} was let go by nobody");
+            }
+        }
+    }
+
+    /// What a human has let go, and a stale cache brings back, is the same thing at its provider: it stays let go.
+    fn brought_back(&mut self, crossplane: &Crossplane, reconciled: &Reconciled) {
+        for (key, seen) in &reconciled.seen_objects {
+            if let Some(object) = crossplane.objects.get(key)
+                && self.released.contains(seen.uid())
+                && !object.deletes()
+            {
+                self.released.insert(object.uid().to_owned());
             }
         }
     }
@@ -76,17 +89,29 @@ impl Laws {
             sequence.is_some_and(|sequence| sequence >= before.sequence)
                 || reconciled.seen_objects.values().any(|object| object.place() == Some(place_of(before)))
         };
+        // Said, but with nothing to show for it, it may be said otherwise the next time.
+        let shown = |said: &PlacementStatus| {
+            let status = &crossplane.composite["status"]["placement"];
+            let written =
+                status["provider"] == said.provider && status["region"] == said.region && status["sequence"] == said.sequence;
+            let sequence = said.sequence.to_string();
+            let carries = |object: &Object| {
+                object.place() == Some(place_of(said)) && object.label("platform.example.org/sequence") == Some(sequence.as_str())
+            };
+            written || crossplane.objects.values().any(carries)
+        };
         if let Some(before) = &self.standing {
             if !known(before) {
+                if !shown(before) {
+                    self.standing = None;
+                }
                 return;
             }
             let moved = place_of(before) != place_of(&told);
             assert!(told.sequence >= before.sequence, "back to an older decision");
             assert!(!moved || told.sequence > before.sequence, "from {} to {} by itself", place_of(before), place_of(&told));
         }
-        // Said, but with nothing to show for it, it may be said otherwise the next time.
-        let written = crossplane.composite["status"]["placement"]["sequence"] == told.sequence;
-        if written || crossplane.objects.values().any(|object| object.place() == Some(place_of(&told))) {
+        if shown(&told) {
             self.standing = Some(told);
         }
     }

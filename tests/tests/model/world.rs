@@ -151,30 +151,38 @@ impl World {
             }
         }
         let Some(here) = here else { return };
+        let place = format!("{}-{}", here.provider, here.region);
         let occupied: Vec<(&str, &str)> = occupied.iter().map(|(p, r)| (p.as_str(), r.as_str())).collect();
         let leave: Vec<String> = leave.into_iter().map(str::to_owned).collect();
         let provenance = Provenance { sequence: here.sequence + 1, previous: Some(here), decided_by: DecidedBy::Admission };
-        self.decide(&leave, &occupied, provenance);
+        if self.decide(&leave, &occupied, provenance) && self.crossplane.annotation(RELEASE) == Some(place.as_str()) {
+            // It was not meant for what this move leaves there.
+            self.crossplane.annotate(RELEASE, None);
+        }
     }
 
-    /// Decides, and annotates the composite, if there is a place and a product.
-    fn decide(&mut self, leave: &[String], occupied: &[(&str, &str)], provenance: Provenance) {
+    /// Decides, and annotates the composite, if there is a place and a product; says whether there is.
+    fn decide(&mut self, leave: &[String], occupied: &[(&str, &str)], provenance: Provenance) -> bool {
         let catalog = self.crossplane.configuration.catalog();
-        let Some(product) = catalog.product(self.kind.product()) else { return };
+        let Some(product) = catalog.product(self.kind.product()) else { return false };
         let spec = self.crossplane.composite["spec"].as_object().unwrap();
         let request = Request::read(&product.spec, spec, catalog.scheduler().tier_names()).unwrap();
-        let Ok(decision) = catalog.decide(product, "orders", &request, leave, occupied) else { return };
+        let Ok(decision) = catalog.decide(product, "orders", &request, leave, occupied) else { return false };
         let text = decision.record(provenance).to_annotation().unwrap();
         self.decided = Some(text.clone());
         self.crossplane.annotate(PLACEMENT_REASON, Some(text));
+        true
     }
 
-    /// Admission of a release: only of what is listed.
+    /// Admission of a release: only of a place that is listed and that the workload has left; of all that is there.
     pub fn release(&mut self, at: usize) {
         let Some(placement) = self.placement() else { return };
         let Some(retained) = placement.retained.get(at) else { return };
-        let objects = &self.crossplane.objects;
-        self.laws.released(retained.resources.iter().filter_map(|key| objects.get(key)));
+        if (&retained.provider, &retained.region) == (&placement.provider, &placement.region) {
+            return;
+        }
+        let there = self.crossplane.objects.values().filter(|object| object.place().as_ref() == Some(&retained.place));
+        self.laws.released(there);
         self.crossplane.annotate(RELEASE, Some(retained.place.clone()));
     }
 

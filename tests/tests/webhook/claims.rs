@@ -316,6 +316,22 @@ async fn a_release_names_what_is_retained_and_stays_until_it_is_done() {
 }
 
 #[tokio::test]
+async fn a_release_is_of_a_place_that_the_workload_has_left() {
+    let webhook = Webhook::start().await;
+    let stored = webhook.admit(&Review::create(claim())).await.allowed();
+    // A Product that was changed leaves something in the place where the workload is.
+    let mut stored = with_status(&stored, &[("aws", "us-east-1")]);
+    let ask = Review::update(&stored, |object| annotate(object, RELEASE, "aws-us-east-1")).by_admin();
+    insta::assert_snapshot!(webhook.admit(&ask).await.refused());
+
+    // Asked for while nobody was there to refuse it: the move does not carry it out.
+    annotate(&mut stored, RELEASE, "aws-us-east-1");
+    let moved = webhook.admit(&Review::update(&stored, |object| ask_failover(object, "aws")).by_admin()).await.allowed();
+    assert_eq!(place(&moved), "gcp/us-central1");
+    assert_eq!(moved["metadata"]["annotations"].get(RELEASE), None);
+}
+
+#[tokio::test]
 async fn what_the_function_decided_is_mirrored() {
     let webhook = Webhook::with(embedded().unwrap(), DecisionAt::Pipeline).await;
     let stored = webhook.admit(&Review::create(claim())).await.allowed();

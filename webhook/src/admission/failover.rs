@@ -1,7 +1,7 @@
 //! A move that is asked for: `platform.example.org/failover` names the providers to leave, or `any`.
 
 use idp_crds::contract::{FieldError, Problem, Request as ClaimRequest, did_you_mean};
-use idp_crds::names::{FAILOVER, VERB_FAILOVER};
+use idp_crds::names::{FAILOVER, RELEASE, VERB_FAILOVER};
 use idp_crds::status::PlacementStatus;
 
 use super::answer::{Denial, Reason};
@@ -9,7 +9,7 @@ use super::decide::{Question, decide};
 use super::object::{Evidence, Standing};
 use super::stamp::{Decision, Settled};
 use super::workload::{Flavour, Workload, annotation_error, annotation_path};
-use super::{Admission, rights};
+use super::{Admission, release, rights};
 
 /// What `any` means: leave the place, whatever the provider.
 const ANY: &str = "any";
@@ -69,12 +69,9 @@ impl Admission {
             to.region,
             record.sequence
         );
-        Ok(Settled {
-            asked: Some(asked),
-            consumed: vec![FAILOVER],
-            warnings: vec![warning],
-            decision: Some(Decision::Made(stamp)),
-        })
+        let mut consumed = vec![FAILOVER];
+        consumed.extend(release::is_of(&workload.new, from.place()).then_some(RELEASE));
+        Ok(Settled { asked: Some(asked), consumed, warnings: vec![warning], decision: Some(Decision::Made(stamp)) })
     }
 
     /// Whether `given` is a decision to move that this user could have asked for: how the outcome of [`Admission::fail_over`]

@@ -1,11 +1,13 @@
 //! A retained placement that is let go: `platform.example.org/release: <provider>-<region>`.
 //!
 //! The function acts on the annotation over several reconciles, so it stays until `status.placement.retained` no longer lists
-//! the place, and goes with the next update after that.
+//! the place, and goes with the next update after that. It is of a place that the workload has left: one that named where it is
+//! would be of everything there, once it moves.
 
 use idp_crds::contract::{FieldError, Problem};
 use idp_crds::names::{RELEASE, VERB_RELEASE};
 use idp_crds::status::{PlacementStatus, Retained};
+use idp_function::compose::scope::place_id;
 
 use super::answer::Denial;
 use super::object::Object;
@@ -27,6 +29,12 @@ impl Admission {
         if !self.rights.allow(workload.request, VERB_RELEASE).await? {
             return Ok(Some(annotation_error(RELEASE, Problem::Forbidden, rights::missing(workload.request, VERB_RELEASE))));
         }
+        if status.is_some_and(|status| place_id(&status.provider, &status.region) == place) {
+            let message = format!(
+                "names {place:?}, where the workload is: what is kept there of an earlier Product goes when you `kubectl delete` that object, and stays at the provider"
+            );
+            return Ok(Some(annotation_error(RELEASE, Problem::Invalid, message)));
+        }
         let retained: Vec<&str> = retained(status).iter().map(|retained| retained.place.as_str()).collect();
         if retained.contains(&place) {
             return Ok(None);
@@ -46,6 +54,11 @@ pub(super) fn is_done(new: &Object<'_>, old: &Object<'_>, status: Option<&Placem
     asked.is_some_and(|place| {
         asked == old.metadata.annotation(RELEASE) && !retained(status).iter().any(|retained| retained.place == place)
     })
+}
+
+/// Whether a release names the place that a move leaves: older than that move, it was not meant for what the move leaves there.
+pub(super) fn is_of(object: &Object<'_>, (provider, region): (&str, &str)) -> bool {
+    object.metadata.annotation(RELEASE).is_some_and(|place| place == place_id(provider, region))
 }
 
 fn retained(status: Option<&PlacementStatus>) -> &[Retained] {
