@@ -369,3 +369,14 @@ fn a_kind_belongs_to_the_oldest_product_that_names_it() {
     let (named, other, _) = owner("2026-01-02T00:00:00Z", "2026-01-01T00:00:00Z");
     assert_eq!((named.as_str(), other.as_deref()), ("a-copy", Some("a-copy")));
 }
+
+#[test]
+fn a_resource_without_a_time_of_creation_is_read() {
+    // As Go writes an object that has not been in a cluster.
+    let bucket =
+        json!({"apiVersion": "other.example.org/v1", "kind": "Bucket", "metadata": {"name": "b", "creationTimestamp": null}});
+    let mut request = request(&composite(), &catalog());
+    request.observed.as_mut().unwrap().resources.insert("others".to_owned(), resource(&bucket));
+    let answer = Function::new().answer(&request);
+    assert!(answer.results.iter().all(|result| result.severity() != v1::Severity::Fatal), "{}", said(&answer));
+}

@@ -132,7 +132,7 @@ struct HeadMetadata<'r> {
     #[serde(default, borrow)]
     labels: HeadLabels<'r>,
     #[serde(default)]
-    creation_timestamp: &'r str,
+    creation_timestamp: Option<&'r str>,
 }
 
 #[derive(Debug, Deserialize, Default)]
@@ -213,7 +213,7 @@ impl<'r> Resources<'r> {
                 continue;
             }
             let sequence = sequence.parse().unwrap_or(1);
-            let created = item.head.metadata.creation_timestamp;
+            let created = item.head.metadata.creation_timestamp.unwrap_or_default();
             let seen = places.entry(id).or_insert_with(|| SeenPlace {
                 provider: provider.to_owned(),
                 region: region.to_owned(),
