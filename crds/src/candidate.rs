@@ -47,11 +47,13 @@ pub struct CandidateSpec {
     /// The cluster that serves workloads placed here.
     #[schemars(length(min = 1, max = 253))]
     pub runtime_cluster: String,
-    /// The network to use, in the provider's terms; recorded in decisions. Templates read it as `placement.network`.
+    /// The network to use, in the provider's terms; recorded in decisions. Templates read it as
+    /// `placement.network`.
     #[serde(default)]
     #[schemars(schema_with = "schema::map_of_any")]
     pub network: BTreeMap<String, Value>,
-    /// What else templates need to know of this place (`placement.settings`): subnets, availability domains, compartments.
+    /// What else templates need to know of this place (`placement.settings`): subnets, availability
+    /// domains, compartments.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     #[schemars(schema_with = "schema::map_of_any")]
     pub settings: BTreeMap<String, Value>,
@@ -59,14 +61,17 @@ pub struct CandidateSpec {
     #[serde(default)]
     #[schemars(length(max = 64), inner(length(min = 1, max = 63)))]
     pub capabilities: Vec<String>,
-    /// How good the place is per dimension, 0 (worst) to 1 (best). A dimension that is not given counts as 0.
+    /// How good the place is per dimension, 0 (worst) to 1 (best). A dimension that is not given
+    /// counts as 0.
     #[serde(default)]
     #[schemars(schema_with = "schema::map_of_unit_numbers")]
     pub scores: BTreeMap<String, f64>,
-    /// The operator's switch for this place alone. Unhealthy: nothing new is placed here; what runs here stays.
+    /// The operator's switch for this place alone. Unhealthy: nothing new is placed here; what runs
+    /// here stays.
     #[serde(default = "yes")]
     pub healthy: bool,
-    /// The ProviderConfig that managed resources placed here use. By default its name is `<provider>-<region>`.
+    /// The ProviderConfig that managed resources placed here use. By default its name is
+    /// `<provider>-<region>`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider_config_ref: Option<ProviderConfigRef>,
     /// Ties between equal scores go to the lower order, then to the name.
@@ -81,13 +86,16 @@ pub struct ProviderConfigRef {
     /// The ProviderConfig's name.
     #[schemars(length(min = 1, max = 253))]
     pub name: String,
-    /// Its kind, for namespaced managed resources (which can name two). Cluster-scoped ones have only `ProviderConfig`.
+    /// Its kind, for namespaced managed resources (which can name two). Cluster-scoped ones have
+    /// only `ProviderConfig`.
     #[serde(default)]
     pub kind: ProviderConfigKind,
 }
 
 /// The two kinds of provider configuration that a namespaced managed resource can name.
-#[derive(schemars::JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(
+    schemars::JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Default,
+)]
 pub enum ProviderConfigKind {
     /// One for the whole cluster.
     #[default]

@@ -14,8 +14,18 @@ use serde::{Deserialize, Serialize};
     doc = "A cloud: whether new placements may go there.",
     derive = "PartialEq",
     status = "CloudProviderStatus",
-    printcolumn(name = "Healthy", type_ = "boolean", json_path = ".spec.healthy", description = "the operator's switch"),
-    printcolumn(name = "Circuit", type_ = "string", json_path = ".status.state", description = "the circuit breaker"),
+    printcolumn(
+        name = "Healthy",
+        type_ = "boolean",
+        json_path = ".spec.healthy",
+        description = "the operator's switch"
+    ),
+    printcolumn(
+        name = "Circuit",
+        type_ = "string",
+        json_path = ".status.state",
+        description = "the circuit breaker"
+    ),
     printcolumn(name = "Failures", type_ = "integer", json_path = ".status.consecutiveFailures"),
     printcolumn(name = "Since", type_ = "date", json_path = ".status.openedAt"),
     printcolumn(
@@ -72,7 +82,8 @@ pub struct CloudProviderStatus {
     /// When the circuit opened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub opened_at: Option<MicroTime>,
-    /// The one placement that is let through while half-open, `<namespace>/<name>` and its kind's plural and group.
+    /// The one placement that is let through while half-open, `<namespace>/<name>` and its kind's
+    /// plural and group.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probe: Option<Probe>,
     /// `Accepted`: whether the platform decides by this object, and if not, what is wrong with it.
@@ -92,7 +103,9 @@ pub struct Probe {
 }
 
 /// The states of a circuit breaker.
-#[derive(schemars::JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(
+    schemars::JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Default,
+)]
 pub enum CircuitState {
     /// Placements go through.
     #[default]

@@ -1,4 +1,5 @@
-//! What a configuration object says of itself: whether the platform decides by it, and if not, what is wrong with it.
+//! What a configuration object says of itself: whether the platform decides by it, and if not, what
+//! is wrong with it.
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use k8s_openapi::jiff::Timestamp;
@@ -21,13 +22,20 @@ pub struct ConfigurationStatus {
     pub conditions: Vec<Condition>,
 }
 
-/// The condition of an object of `generation` in which `errors` were found, given the one that it has; none where that says so
-/// already.
+/// The condition of an object of `generation` in which `errors` were found, given the one that it
+/// has; none where that says so already.
 #[must_use]
-pub fn accepted(errors: &[String], generation: Option<i64>, present: Option<&Condition>, now: Timestamp) -> Option<Condition> {
+pub fn accepted(
+    errors: &[String],
+    generation: Option<i64>,
+    present: Option<&Condition>,
+    now: Timestamp,
+) -> Option<Condition> {
     let (status, reason) = if errors.is_empty() { ("True", "Valid") } else { ("False", "Invalid") };
     // The time tells since when it is so, not when that was last found out.
-    let since = present.filter(|present| present.status == status).map(|present| present.last_transition_time.clone());
+    let since = present
+        .filter(|present| present.status == status)
+        .map(|present| present.last_transition_time.clone());
     let condition = Condition {
         type_: ACCEPTED.to_owned(),
         status: status.to_owned(),
@@ -54,17 +62,29 @@ mod tests {
 
     #[test]
     fn says_what_is_wrong_and_since_when() {
-        let wrong = ["spec.weights: must sum to 1".to_owned(), "spec.rtoMinutes: must not be negative".to_owned()];
+        let wrong = [
+            "spec.weights: must sum to 1".to_owned(),
+            "spec.rtoMinutes: must not be negative".to_owned(),
+        ];
         let first = accepted(&wrong, Some(1), None, at(0)).unwrap();
         assert_eq!((first.status.as_str(), first.reason.as_str()), ("False", "Invalid"));
-        assert_eq!(first.message, "spec.weights: must sum to 1\nspec.rtoMinutes: must not be negative");
+        assert_eq!(
+            first.message,
+            "spec.weights: must sum to 1\nspec.rtoMinutes: must not be negative"
+        );
 
         // Still wrong, in another way: since then.
         let second = accepted(&wrong[..1], Some(2), Some(&first), at(5)).unwrap();
-        assert_eq!((second.observed_generation, second.last_transition_time), (Some(2), Time(at(0))));
+        assert_eq!(
+            (second.observed_generation, second.last_transition_time),
+            (Some(2), Time(at(0)))
+        );
 
         let third = accepted(&[], Some(3), Some(&first), at(9)).unwrap();
-        assert_eq!((third.status.as_str(), third.reason.as_str(), third.message.as_str()), ("True", "Valid", ""));
+        assert_eq!(
+            (third.status.as_str(), third.reason.as_str(), third.message.as_str()),
+            ("True", "Valid", "")
+        );
         assert_eq!(third.last_transition_time, Time(at(9)));
     }
 
@@ -73,7 +93,10 @@ mod tests {
         for errors in [vec![], vec!["spec.order: is no number".to_owned()]] {
             let said = accepted(&errors, Some(1), None, at(0)).unwrap();
             assert_eq!(accepted(&errors, Some(1), Some(&said), at(100)), None);
-            assert!(accepted(&errors, Some(2), Some(&said), at(100)).is_some(), "of this generation");
+            assert!(
+                accepted(&errors, Some(2), Some(&said), at(100)).is_some(),
+                "of this generation"
+            );
         }
     }
 

@@ -8,5 +8,12 @@ use crate::{Candidate, CloudProvider, Experiment, FeatureFlag, Product, Tier};
 /// The definitions of all six configuration kinds, in order of name.
 #[must_use]
 pub fn all() -> Vec<CustomResourceDefinition> {
-    vec![Candidate::crd(), CloudProvider::crd(), Experiment::crd(), FeatureFlag::crd(), Product::crd(), Tier::crd()]
+    vec![
+        Candidate::crd(),
+        CloudProvider::crd(),
+        Experiment::crd(),
+        FeatureFlag::crd(),
+        Product::crd(),
+        Tier::crd(),
+    ]
 }

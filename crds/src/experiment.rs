@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::condition::ConfigurationStatus;
 use crate::schema;
 
-/// Other weights for a share of a tier's placements. The first enabled one whose tier matches applies.
+/// Other weights for a share of a tier's placements. The first enabled one whose tier matches
+/// applies.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[kube(
     group = "platform.example.org",
@@ -36,7 +37,8 @@ pub struct ExperimentSpec {
     #[serde(default)]
     #[schemars(length(max = 1024))]
     pub description: String,
-    /// The weights of the variant. Dimensions: latency, dr, maturity, cost; together 1 (within 0.01).
+    /// The weights of the variant. Dimensions: latency, dr, maturity, cost; together 1 (within
+    /// 0.01).
     #[schemars(schema_with = "schema::map_of_unit_numbers", extend("minProperties" = 1))]
     #[x_kube(validation = Rule::new("self.all(d, d in ['latency', 'dr', 'maturity', 'cost'])").message("unknown dimension: weights are given for latency, dr, maturity and cost"))]
     #[x_kube(validation = Rule::new("(('latency' in self ? self['latency'] : 0.0) + ('dr' in self ? self['dr'] : 0.0) + ('maturity' in self ? self['maturity'] : 0.0) + ('cost' in self ? self['cost'] : 0.0)) > 0.99 && (('latency' in self ? self['latency'] : 0.0) + ('dr' in self ? self['dr'] : 0.0) + ('maturity' in self ? self['maturity'] : 0.0) + ('cost' in self ? self['cost'] : 0.0)) < 1.01").message("weights must sum to 1"))]

@@ -1,8 +1,9 @@
 //! The JSON spelling of decision records: ASCII only, numbers as Python's `json.dumps` writes them.
 //!
-//! The reference stamps annotations with `json.dumps(…, separators=(",", ":"))`; a reader that compares records byte for
-//! byte must find ours equal. Two things differ from `serde_json`'s compact form: characters beyond ASCII are written as
-//! `\uXXXX` (surrogate pairs above the BMP), and exponents have a sign and two digits (`1e-05`).
+//! The reference stamps annotations with `json.dumps(…, separators=(",", ":"))`; a reader that
+//! compares records byte for byte must find ours equal. Two things differ from `serde_json`'s
+//! compact form: characters beyond ASCII are written as `\uXXXX` (surrogate pairs above the BMP),
+//! and exponents have a sign and two digits (`1e-05`).
 
 use std::io;
 
@@ -25,7 +26,11 @@ pub fn to_string<T: Serialize + ?Sized>(value: &T) -> Result<String, serde_json:
 pub struct Ascii;
 
 impl Formatter for Ascii {
-    fn write_string_fragment<W: ?Sized + io::Write>(&mut self, out: &mut W, fragment: &str) -> io::Result<()> {
+    fn write_string_fragment<W: ?Sized + io::Write>(
+        &mut self,
+        out: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
         let mut rest = fragment;
         while let Some(at) = rest.find(|c: char| !c.is_ascii() || c == '\u{7f}') {
             let (plain, tail) = rest.split_at(at);
@@ -43,12 +48,16 @@ impl Formatter for Ascii {
 
     fn write_f64<W: ?Sized + io::Write>(&mut self, out: &mut W, value: f64) -> io::Result<()> {
         // In this range serde_json writes them alike, without a String in between.
-        if is_plain(value) { CompactFormatter.write_f64(out, value) } else { out.write_all(float(value).as_bytes()) }
+        if is_plain(value) {
+            CompactFormatter.write_f64(out, value)
+        } else {
+            out.write_all(float(value).as_bytes())
+        }
     }
 }
 
-/// Shortest digits that read back as `value`, as Python's `repr(float)` lays them out: plain between 1e-4 and 1e16,
-/// otherwise an exponent of at least two digits.
+/// Shortest digits that read back as `value`, as Python's `repr(float)` lays them out: plain
+/// between 1e-4 and 1e16, otherwise an exponent of at least two digits.
 #[must_use]
 pub fn float(value: f64) -> String {
     if is_plain(value) {
@@ -93,13 +102,20 @@ mod tests {
             assert_eq!(float(value), text);
             assert_eq!(to_string(&value).unwrap(), text);
         }
-        for value in (0..=10_000).map(|n| f64::from(n) / 10_000.0).chain([12_345.678, 9.999e15, 123_456_789_012.0]) {
+        for value in (0..=10_000).map(|n| f64::from(n) / 10_000.0).chain([
+            12_345.678,
+            9.999e15,
+            123_456_789_012.0,
+        ]) {
             assert_eq!(to_string(&value).unwrap(), float(value));
         }
     }
 
     #[test]
     fn strings_are_ascii_with_surrogate_pairs() {
-        assert_eq!(to_string("exp-ünï\u{7f}🦀\n\"").unwrap(), "\"exp-\\u00fcn\\u00ef\\u007f\\ud83e\\udd80\\n\\\"\"");
+        assert_eq!(
+            to_string("exp-ünï\u{7f}🦀\n\"").unwrap(),
+            "\"exp-\\u00fcn\\u00ef\\u007f\\ud83e\\udd80\\n\\\"\""
+        );
     }
 }

@@ -1,7 +1,8 @@
-//! The API of IDP Multicloud: what platform engineers configure, what developers may ask, what the platform records.
+//! The API of IDP Multicloud: what platform engineers configure, what developers may ask, what the
+//! platform records.
 //!
-//! - [`candidate`], [`tier`], [`cloud_provider`], [`product`], [`experiment`], [`feature_flag`]: the configuration kinds of
-//!   `platform.example.org/v1alpha1`, all cluster-scoped;
+//! - [`candidate`], [`tier`], [`cloud_provider`], [`product`], [`experiment`], [`feature_flag`]:
+//!   the configuration kinds of `platform.example.org/v1alpha1`, all cluster-scoped;
 //! - [`condition`]: what such an object says of itself;
 //! - [`contract`]: the developer's side, a request read from a claim and every error in it;
 //! - [`record`]: the placement decision as it is stamped on a claim;

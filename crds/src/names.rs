@@ -14,7 +14,8 @@ pub const FAILOVER: &str = "platform.example.org/failover";
 /// Annotation on a placed claim: a retained placement (`<provider>-<region>`) to let go.
 pub const RELEASE: &str = "platform.example.org/release";
 
-/// Label every configuration object carries, so that one selector lists them (Crossplane 1.20 refuses an empty selector).
+/// Label every configuration object carries, so that one selector lists them (Crossplane 1.20
+/// refuses an empty selector).
 pub const CATALOG: &str = "platform.example.org/catalog";
 /// Value of [`CATALOG`].
 pub const CATALOG_VALUE: &str = "true";
@@ -66,8 +67,9 @@ pub const DIMENSIONS: [&str; 4] = ["latency", "dr", "maturity", "cost"];
 /// The environments a claim may name.
 pub const ENVIRONMENTS: [&str; 3] = ["dev", "staging", "production"];
 
-/// The name by which claims, experiments and records know an object: Kubernetes names have no `_`, so the Tier
-/// `business-critical` is `business_critical`, and the flag `prefer-cost-optimization` is `prefer_cost_optimization`.
+/// The name by which claims, experiments and records know an object: Kubernetes names have no `_`,
+/// so the Tier `business-critical` is `business_critical`, and the flag `prefer-cost-optimization`
+/// is `prefer_cost_optimization`.
 #[must_use]
 pub fn spoken(object_name: &str) -> String {
     object_name.replace('-', "_")

@@ -1,8 +1,9 @@
 //! `Product`: a managed service that developers can ask for, as data.
 //!
-//! A product says which API it has, which parameters it takes, and which provider resources it is made of. Any string in a
-//! resource's template may hold CEL expressions, `${…}`: a string that is one expression takes the expression's typed value,
-//! any other is interpolated. What expressions can see is listed at [`ResourceTemplate::template`].
+//! A product says which API it has, which parameters it takes, and which provider resources it is
+//! made of. Any string in a resource's template may hold CEL expressions, `${…}`: a string that is
+//! one expression takes the expression's typed value, any other is interpolated. What expressions
+//! can see is listed at [`ResourceTemplate::template`].
 
 use std::collections::BTreeMap;
 
@@ -45,10 +46,12 @@ pub struct ProductSpec {
     /// The API by which it is asked for.
     #[x_kube(validation = Rule::new("self == oldSelf").message("a product's API cannot change: claims of the old API would be orphaned; make a new Product"))]
     pub api: ProductApi,
-    /// Whether it holds data. A stateful product's old placement is kept, observed only, after a move.
+    /// Whether it holds data. A stateful product's old placement is kept, observed only, after a
+    /// move.
     #[serde(default)]
     pub stateful: bool,
-    /// What a developer may set under `spec.parameters`, beside `cell`, `tier`, `environment` and `ha`.
+    /// What a developer may set under `spec.parameters`, beside `cell`, `tier`, `environment` and
+    /// `ha`.
     #[serde(default)]
     #[schemars(length(max = 64))]
     pub parameters: Vec<ParameterSpec>,
@@ -99,7 +102,11 @@ impl ProductApi {
     /// The kinds, each with the field that names it.
     #[must_use]
     pub fn kinds(&self) -> [(&'static str, &str); 3] {
-        [("claimKind", &self.claim_kind), ("compositeKind", &self.composite_kind), ("namespacedKind", &self.namespaced_kind)]
+        [
+            ("claimKind", &self.claim_kind),
+            ("compositeKind", &self.composite_kind),
+            ("namespacedKind", &self.namespaced_kind),
+        ]
     }
 
     /// Whether a kind of an API group is one of this API's.
@@ -171,7 +178,9 @@ pub enum ParameterType {
 }
 
 /// Whether a parameter may change on a workload that exists.
-#[derive(schemars::JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(
+    schemars::JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Default,
+)]
 #[serde(rename_all = "camelCase")]
 pub enum UpdateRule {
     /// It may change.
@@ -196,20 +205,21 @@ pub struct CredentialsSpec {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ProviderTemplates {
-    /// Values computed once and used by name (`vars.<name>`), in this order: a later one may use an earlier one.
+    /// Values computed once and used by name (`vars.<name>`), in this order: a later one may use an
+    /// earlier one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 64))]
     pub variables: Vec<Variable>,
     /// The resources.
     #[schemars(length(min = 1, max = 64))]
     pub resources: Vec<ResourceTemplate>,
-    /// The connection secret: key → text with expressions. A key whose expression waits for an observed value is left out
-    /// until it is there.
+    /// The connection secret: key → text with expressions. A key whose expression waits for an
+    /// observed value is left out until it is there.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     #[schemars(with = "BTreeMap<String, String>")]
     pub connection: IndexMap<String, String>,
-    /// What the developer gets where that is not what was asked for, such as a storage size below the provider's minimum:
-    /// parameter → value with expressions. Shown in `status.effective`.
+    /// What the developer gets where that is not what was asked for, such as a storage size below
+    /// the provider's minimum: parameter → value with expressions. Shown in `status.effective`.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     #[schemars(schema_with = "schema::map_of_any")]
     pub effective: IndexMap<String, Value>,
@@ -248,12 +258,13 @@ pub struct Notice {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ResourceTemplate {
-    /// Its name within the product: how expressions find it (`observed.<name>`, `names.<name>`), and part of the composed
-    /// object's name. Renaming a resource is removing one and adding another.
+    /// Its name within the product: how expressions find it (`observed.<name>`, `names.<name>`),
+    /// and part of the composed object's name. Renaming a resource is removing one and adding
+    /// another.
     #[schemars(regex(pattern = r"^[a-z]([-a-z0-9]{0,30}[a-z0-9])?$"))]
     pub name: String,
-    /// `apiVersion` in the namespaced flavour (Crossplane v2), such as `rds.aws.m.upbound.io/v1beta1`. Not given: the same
-    /// in both, as for a Secret.
+    /// `apiVersion` in the namespaced flavour (Crossplane v2), such as
+    /// `rds.aws.m.upbound.io/v1beta1`. Not given: the same in both, as for a Secret.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub namespaced_api_version: Option<String>,
     /// Whether it exists at all: one expression, true or false.
@@ -262,24 +273,28 @@ pub struct ResourceTemplate {
     /// One object per item: one expression, a list. The template sees `each` and `index`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub for_each: Option<String>,
-    /// When it is ready: one expression over `observed.<name>`, true or false. By default: a managed resource when its
-    /// `Ready` condition is true, anything else once it is there.
+    /// When it is ready: one expression over `observed.<name>`, true or false. By default: a
+    /// managed resource when its `Ready` condition is true, anything else once it is there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ready_when: Option<String>,
     /// Whether it holds data: it is then never deleted without a human act.
     #[serde(default)]
     pub stateful: bool,
-    /// Whether its provider cannot update it: a change then makes a new object, and the old one goes when that is ready.
+    /// Whether its provider cannot update it: a change then makes a new object, and the old one
+    /// goes when that is ready.
     #[serde(default)]
     pub immutable: bool,
-    /// The Kubernetes object, in the cluster-scoped flavour. The platform fills in name, labels, and for managed resources
-    /// `providerConfigRef` and `managementPolicies`, where they are not given.
+    /// The Kubernetes object, in the cluster-scoped flavour. The platform fills in name, labels,
+    /// and for managed resources `providerConfigRef` and `managementPolicies`, where they are not
+    /// given.
     ///
-    /// Expressions see: `id` (a name at the provider: at most 40 characters, the workload's at this place alone), `params`, `cell`, `environment`, `ha`, `tier` (name, rtoMinutes, rpoMinutes, capabilities),
-    /// `placement` (provider, region, runtimeCluster, network, settings, sequence), `claim` and `xr` (name, namespace:
-    /// where namespaced objects go), `values`, `vars`, `flavour` (`cluster` or `namespaced`), `credentials`
-    /// (secretName, username, password), `names.<resource>` (the composed object's name), `observed.<resource>`, and with
-    /// forEach `each` and `index`.
+    /// Expressions see: `id` (a name at the provider: at most 40 characters, the workload's at this
+    /// place alone), `params`, `cell`, `environment`, `ha`, `tier` (name, rtoMinutes, rpoMinutes,
+    /// capabilities), `placement` (provider, region, runtimeCluster, network, settings, sequence),
+    /// `claim` and `xr` (name, namespace: where namespaced objects go), `values`, `vars`, `flavour`
+    /// (`cluster` or `namespaced`), `credentials` (secretName, username, password),
+    /// `names.<resource>` (the composed object's name), `observed.<resource>`, and with forEach
+    /// `each` and `index`.
     #[schemars(schema_with = "schema::free_object")]
     pub template: Value,
 }

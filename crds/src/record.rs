@@ -1,7 +1,8 @@
 //! The decision record: why a workload is where it is.
 //!
-//! It is the value of the `platform.example.org/placement-reason` annotation, compact JSON written by [`crate::json`]. The
-//! reference implementation's keys come first, in its order and spelling; ours follow. Readers ignore keys they do not know.
+//! It is the value of the `platform.example.org/placement-reason` annotation, compact JSON written
+//! by [`crate::json`]. The reference implementation's keys come first, in its order and spelling;
+//! ours follow. Readers ignore keys they do not know.
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
@@ -44,7 +45,8 @@ pub struct Record {
     /// The selected place's network.
     #[serde(default)]
     pub network: IndexMap<String, Value>,
-    /// Candidates that are not in the ranking, `<provider>/<region>` → why, in candidate order; the first [`Record::MOST_REJECTED`].
+    /// Candidates that are not in the ranking, `<provider>/<region>` → why, in candidate order; the
+    /// first [`Record::MOST_REJECTED`].
     #[serde(default)]
     pub rejected: IndexMap<String, String>,
     /// 1 for the first decision; each move adds 1.
@@ -56,13 +58,15 @@ pub struct Record {
     /// Who decided.
     #[serde(default)]
     pub decided_by: DecidedBy,
-    /// SHA-256, hex, over the canonical form of everything but the request that the decision was made from.
+    /// SHA-256, hex, over the canonical form of everything but the request that the decision was
+    /// made from.
     #[serde(default)]
     pub catalog: String,
 }
 
 impl Record {
-    /// The most entries in `rejected`: a record must fit an annotation however large the catalog is.
+    /// The most entries in `rejected`: a record must fit an annotation however large the catalog
+    /// is.
     pub const MOST_REJECTED: usize = 32;
 
     /// Reads a record from an annotation's value.

@@ -46,14 +46,17 @@ pub struct PlacementStatus {
 }
 
 impl PlacementStatus {
-    /// The places, provider and region, that a move must not go to: where the workload is, what it is leaving, and
-    /// where it has left something.
-    /// There is never a second copy in one place.
+    /// The places, provider and region, that a move must not go to: where the workload is, what it
+    /// is leaving, and where it has left something. There is never a second copy in one place.
     #[must_use]
     pub fn occupied(&self) -> Vec<(&str, &str)> {
         let here = (self.provider.as_str(), self.region.as_str());
-        let leaving = self.leaving.iter().map(|place| (place.provider.as_str(), place.region.as_str()));
-        let retained = self.retained.iter().map(|retained| (retained.provider.as_str(), retained.region.as_str()));
+        let leaving =
+            self.leaving.iter().map(|place| (place.provider.as_str(), place.region.as_str()));
+        let retained = self
+            .retained
+            .iter()
+            .map(|retained| (retained.provider.as_str(), retained.region.as_str()));
         std::iter::once(here).chain(leaving).chain(retained).collect()
     }
 }

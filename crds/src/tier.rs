@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::condition::ConfigurationStatus;
 use crate::schema;
 
-/// A class of service: recovery objectives, the capabilities a place must have, and the weights of its scores.
+/// A class of service: recovery objectives, the capabilities a place must have, and the weights of
+/// its scores.
 ///
 /// Claims name it with `_` for `-`: the Tier `business-critical` is `tier: business_critical`.
 #[derive(CustomResource, KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
@@ -60,7 +61,8 @@ pub struct TierSpec {
     #[x_kube(validation = Rule::new("self.all(d, d in ['latency', 'dr', 'maturity', 'cost'])").message("unknown dimension: weights are given for latency, dr, maturity and cost"))]
     #[x_kube(validation = Rule::new("(('latency' in self ? self['latency'] : 0.0) + ('dr' in self ? self['dr'] : 0.0) + ('maturity' in self ? self['maturity'] : 0.0) + ('cost' in self ? self['cost'] : 0.0)) > 0.999999 && (('latency' in self ? self['latency'] : 0.0) + ('dr' in self ? self['dr'] : 0.0) + ('maturity' in self ? self['maturity'] : 0.0) + ('cost' in self ? self['cost'] : 0.0)) < 1.000001").message("weights must sum to 1"))]
     pub weights: BTreeMap<String, f64>,
-    /// Whether decisions name a place to go to when the selected one fails, and what that place must be able to do.
+    /// Whether decisions name a place to go to when the selected one fails, and what that place
+    /// must be able to do.
     #[serde(default)]
     pub failover: TierFailover,
 }
@@ -82,7 +84,9 @@ pub struct TierFailover {
 }
 
 /// What a failover target must not share with the selected place.
-#[derive(schemars::JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(
+    schemars::JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Default,
+)]
 #[serde(rename_all = "camelCase")]
 pub enum AntiAffinity {
     /// The provider: the target is in another cloud.

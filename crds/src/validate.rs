@@ -1,12 +1,14 @@
-//! What a schema cannot say about a configuration object, checked in one place for the webhook, the function and the
-//! command line.
+//! What a schema cannot say about a configuration object, checked in one place for the webhook, the
+//! function and the command line.
 
 use std::collections::BTreeMap;
 
 use crate::contract::metadata::is_dns_label;
 use crate::contract::{FieldError, Problem};
 use crate::names::DIMENSIONS;
-use crate::{CandidateSpec, CloudProviderSpec, ExperimentSpec, FeatureFlagSpec, ProductSpec, TierSpec};
+use crate::{
+    CandidateSpec, CloudProviderSpec, ExperimentSpec, FeatureFlagSpec, ProductSpec, TierSpec,
+};
 
 /// How far a tier's weights may be from 1 together.
 pub const TIER_WEIGHTS_TOLERANCE: f64 = 1e-6;
@@ -24,8 +26,10 @@ impl Validate for CandidateSpec {
         let mut errors = Vec::new();
         for (field, value) in [("provider", &self.provider), ("region", &self.region)] {
             if !is_dns_label(value) {
-                errors
-                    .push(invalid(format!("spec.{field}"), format!("must be lower-case letters, digits and '-', not {value:?}")));
+                errors.push(invalid(
+                    format!("spec.{field}"),
+                    format!("must be lower-case letters, digits and '-', not {value:?}"),
+                ));
             }
         }
         if self.runtime_cluster.is_empty() {
@@ -44,9 +48,13 @@ impl Validate for TierSpec {
         if let Some(required) = &self.failover.required_capabilities {
             errors.extend(distinct("spec.failover.requiredCapabilities", required));
         }
-        for (field, minutes) in [("rtoMinutes", self.rto_minutes), ("rpoMinutes", self.rpo_minutes)] {
+        for (field, minutes) in [("rtoMinutes", self.rto_minutes), ("rpoMinutes", self.rpo_minutes)]
+        {
             if minutes < 0 {
-                errors.push(invalid(format!("spec.{field}"), format!("must be >= 0 minutes, not {minutes}")));
+                errors.push(invalid(
+                    format!("spec.{field}"),
+                    format!("must be >= 0 minutes, not {minutes}"),
+                ));
             }
         }
         errors
@@ -64,9 +72,13 @@ impl Validate for CloudProviderSpec {
 
 impl Validate for ExperimentSpec {
     fn errors(&self) -> Vec<FieldError> {
-        let mut errors = weights("spec.variantWeights", &self.variant_weights, EXPERIMENT_WEIGHTS_TOLERANCE);
+        let mut errors =
+            weights("spec.variantWeights", &self.variant_weights, EXPERIMENT_WEIGHTS_TOLERANCE);
         if !(0.0..=1.0).contains(&self.traffic_share) {
-            errors.push(invalid("spec.trafficShare", format!("must be between 0 and 1, not {}", self.traffic_share)));
+            errors.push(invalid(
+                "spec.trafficShare",
+                format!("must be between 0 and 1, not {}", self.traffic_share),
+            ));
         }
         errors
     }
@@ -85,7 +97,9 @@ impl Validate for ProductSpec {
         let kinds = self.api.kinds();
         for (at, (field, kind)) in kinds.iter().enumerate() {
             if kinds.iter().take(at).any(|(_, earlier)| earlier == kind) {
-                let message = format!("{kind:?} is used twice: claim, composite and namespaced composite have different kinds");
+                let message = format!(
+                    "{kind:?} is used twice: claim, composite and namespaced composite have different kinds"
+                );
                 errors.push(invalid(format!("spec.api.{field}"), message));
             }
         }
@@ -94,7 +108,8 @@ impl Validate for ProductSpec {
         for (at, parameter) in self.parameters.iter().enumerate() {
             let path = format!("spec.parameters[{at}]");
             if ["cell", "tier", "environment", "ha"].contains(&parameter.name.as_str())
-                || crate::contract::forbidden::DECIDED_BY_PLATFORM.contains(&parameter.name.as_str())
+                || crate::contract::forbidden::DECIDED_BY_PLATFORM
+                    .contains(&parameter.name.as_str())
             {
                 errors.push(invalid(
                     format!("{path}.name"),
@@ -104,19 +119,26 @@ impl Validate for ProductSpec {
             errors.extend(crate::contract::check_specification(parameter, &path));
         }
         if self.providers.is_empty() {
-            errors.push(FieldError::new("spec.providers", Problem::Required, "is required: at least one provider"));
+            errors.push(FieldError::new(
+                "spec.providers",
+                Problem::Required,
+                "is required: at least one provider",
+            ));
         }
         for (provider, templates) in &self.providers {
             let path = format!("spec.providers.{provider}");
             let names: Vec<String> = templates.resources.iter().map(|r| r.name.clone()).collect();
             errors.extend(distinct(&format!("{path}.resources"), &names));
-            for key in templates.connection.keys().filter(|key| !self.connection_keys.contains(key)) {
+            for key in templates.connection.keys().filter(|key| !self.connection_keys.contains(key))
+            {
                 errors.push(invalid(
                     format!("{path}.connection.{key}"),
                     "is not among spec.connectionKeys: the connection secret has the same keys on every provider",
                 ));
             }
-            for key in self.connection_keys.iter().filter(|key| !templates.connection.contains_key(*key)) {
+            for key in
+                self.connection_keys.iter().filter(|key| !templates.connection.contains_key(*key))
+            {
                 errors.push(FieldError::new(
                     format!("{path}.connection.{key}"),
                     Problem::Required,
@@ -139,10 +161,16 @@ pub fn weights(path: &str, weights: &BTreeMap<String, f64>, tolerance: f64) -> V
     for (dimension, weight) in weights {
         if !DIMENSIONS.contains(&dimension.as_str()) {
             let known = DIMENSIONS.join(", ");
-            errors.push(invalid(format!("{path}.{dimension}"), format!("is not a score dimension: they are {known}")));
+            errors.push(invalid(
+                format!("{path}.{dimension}"),
+                format!("is not a score dimension: they are {known}"),
+            ));
         }
         if !(weight.is_finite() && *weight >= 0.0) {
-            errors.push(invalid(format!("{path}.{dimension}"), format!("must not be negative: it is {weight}")));
+            errors.push(invalid(
+                format!("{path}.{dimension}"),
+                format!("must not be negative: it is {weight}"),
+            ));
         }
     }
     let sum: f64 = weights.values().sum();
@@ -156,7 +184,9 @@ fn unit_numbers(path: &str, numbers: &BTreeMap<String, f64>) -> Vec<FieldError> 
     numbers
         .iter()
         .filter(|(_, number)| !(0.0..=1.0).contains(*number))
-        .map(|(name, number)| invalid(format!("{path}.{name}"), format!("must be between 0 and 1, not {number}")))
+        .map(|(name, number)| {
+            invalid(format!("{path}.{name}"), format!("must be between 0 and 1, not {number}"))
+        })
         .collect()
 }
 

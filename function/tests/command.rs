@@ -13,7 +13,11 @@ fn idp(arguments: &[&str]) -> (Option<i32>, String) {
 fn a_wrong_flag_is_2_and_what_cannot_be_read_is_3() {
     let (code, said) = idp(&["render", "--regoin", "x"]);
     assert_eq!(code, Some(2), "{said}");
-    let output = Command::new(env!("CARGO_BIN_EXE_idp")).arg("serve").env_remove("TLS_SERVER_CERTS_DIR").output().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_idp"))
+        .arg("serve")
+        .env_remove("TLS_SERVER_CERTS_DIR")
+        .output()
+        .unwrap();
     assert_eq!(output.status.code(), Some(2), "neither certificates nor --insecure");
     let (code, said) = idp(&["render", "/nowhere/claim.yaml"]);
     assert_eq!(code, Some(3), "{said}");

@@ -1,4 +1,5 @@
-//! A whole request: whatever can be decoded is answered, twice the same, and other steps' desired resources pass through.
+//! A whole request: whatever can be decoded is answered, twice the same, and other steps' desired
+//! resources pass through.
 #![no_main]
 
 use idp_function::run::Function;
@@ -12,5 +13,7 @@ fuzz_target!(|input: &[u8]| {
     let answer = function.answer(&request);
     assert_eq!(answer.encode_to_vec(), function.answer(&request).encode_to_vec());
     let desired = answer.desired.unwrap_or_default().resources;
-    assert!(request.desired.unwrap_or_default().resources.keys().all(|key| desired.contains_key(key)));
+    assert!(
+        request.desired.unwrap_or_default().resources.keys().all(|key| desired.contains_key(key))
+    );
 });

@@ -1,4 +1,5 @@
-//! Struct bytes: what can be read can be written, and reads the same again; a copy with changes reads as the changed value.
+//! Struct bytes: what can be read can be written, and reads the same again; a copy with changes
+//! reads as the changed value.
 #![no_main]
 
 use idp_function::wire::{from_struct, rewrite, to_struct};
@@ -6,7 +7,11 @@ use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
 
 fuzz_target!(|input: &[u8]| {
-    let rewritten = rewrite(input, &[&["status"], &["metadata", "uid"]], Some((&["spec", "p"], &json!(["Observe"]))));
+    let rewritten = rewrite(
+        input,
+        &[&["status"], &["metadata", "uid"]],
+        Some((&["spec", "p"], &json!(["Observe"]))),
+    );
     if let Ok(mut value) = from_struct::<Value>(input) {
         let written = to_struct(&value).unwrap();
         assert_eq!(from_struct::<Value>(&written).unwrap(), value);

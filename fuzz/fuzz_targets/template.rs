@@ -21,7 +21,8 @@ fuzz_target!(|input: &str| {
     let mut expressions = Interner::default();
     let compiled = Template::compile(&template, "t", &known, &mut expressions, &mut errors);
     if errors.is_empty() {
-        let resolver = || Resolver::new(fields.iter().map(|(name, value)| (name.as_str(), value)).collect());
+        let resolver =
+            || Resolver::new(fields.iter().map(|(name, value)| (name.as_str(), value)).collect());
         let memo = Memo::new(expressions.slots());
         let remembering = resolver().remembering(&memo);
         let once = compiled.evaluate(&resolver());

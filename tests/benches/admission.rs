@@ -1,7 +1,9 @@
-//! What an admission costs: a claim's CREATE with a full decision, beside a handler that reads the same body and answers a fixed
-//! review, both as processes of their own, over HTTP/1.1 keep-alive TLS as the API server speaks it.
+//! What an admission costs: a claim's CREATE with a full decision, beside a handler that reads the
+//! same body and answers a fixed review, both as processes of their own, over HTTP/1.1 keep-alive
+//! TLS as the API server speaks it.
 //!
-//! `cargo bench --bench admission`; `SECONDS=30` for longer runs. Compare the two rows, not machines.
+//! `cargo bench --bench admission`; `SECONDS=30` for longer runs. Compare the two rows, not
+//! machines.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use std::net::{SocketAddr, TcpListener};
@@ -64,9 +66,18 @@ fn measure() {
         let cpu = (usage::cpu(server.process.id()) - cpu) / answered * 1e6;
         let mut latencies = runtime.block_on(server.pace(&body, time));
         latencies.sort_unstable();
-        let at = |share: f64| latencies[((latencies.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e3;
-        let (rss, peak) = (usage::memory(server.process.id(), "VmRSS"), usage::memory(server.process.id(), "VmHWM"));
-        println!("{kind:<9}{rate:>10.0}{cpu:>14.1}{:>11.3}{:>11.3}{rss:>10.1}{peak:>10.1}", at(0.5), at(0.99));
+        let at = |share: f64| {
+            latencies[((latencies.len() - 1) as f64 * share) as usize].as_secs_f64() * 1e3
+        };
+        let (rss, peak) = (
+            usage::memory(server.process.id(), "VmRSS"),
+            usage::memory(server.process.id(), "VmHWM"),
+        );
+        println!(
+            "{kind:<9}{rate:>10.0}{cpu:>14.1}{:>11.3}{:>11.3}{rss:>10.1}{peak:>10.1}",
+            at(0.5),
+            at(0.99)
+        );
         rates.push(rate);
     }
     println!("throughput, webhook to fixed: {:.2}", (rates[1] + rates[3]) / (rates[0] + rates[2]));
@@ -168,8 +179,17 @@ fn free_address() -> SocketAddr {
 /// The whole program.
 fn serve_webhook(address: &str, ca_file: &str) {
     let metrics = free_address().to_string();
-    let options =
-        ["idp-webhook", "--catalog", "embedded", "--address", address, "--metrics-address", &metrics, "--ca-file", ca_file];
+    let options = [
+        "idp-webhook",
+        "--catalog",
+        "embedded",
+        "--address",
+        address,
+        "--metrics-address",
+        &metrics,
+        "--ca-file",
+        ca_file,
+    ];
     let _ = idp_webhook::run::main(idp_webhook::options::Options::parse_from(options));
 }
 
@@ -178,7 +198,8 @@ fn serve_fixed(address: &str, ca_file: &Path) {
     const ANSWER: &str = r#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","response":{"uid":"705ab4f5-6393-11e8-b7cc-42010a800002","allowed":true}}"#;
     let authority = Authority::new(Timestamp::now(), 1).unwrap();
     let serving = authority.sign(&["localhost".to_owned()], Timestamp::now(), 1).unwrap();
-    let pem = Pem { certificate: serving.certificate.into(), key: serving.key.into(), client_ca: None };
+    let pem =
+        Pem { certificate: serving.certificate.into(), key: serving.key.into(), client_ca: None };
     let answer = async |body: Bytes| {
         std::hint::black_box(&body);
         ([("content-type", "application/json")], ANSWER)
@@ -187,7 +208,13 @@ fn serve_fixed(address: &str, ca_file: &Path) {
         let listener = tokio::net::TcpListener::bind(address).await.unwrap();
         std::fs::write(ca_file, &authority.certificate).unwrap();
         let options = Options { tls: Some(ReloadingTls::new(&pem).unwrap()), ..Options::default() };
-        http::serve(listener, options, Router::new().route("/mutate", post(answer)), CancellationToken::new()).await;
+        http::serve(
+            listener,
+            options,
+            Router::new().route("/mutate", post(answer)),
+            CancellationToken::new(),
+        )
+        .await;
     });
 }
 

@@ -1,5 +1,6 @@
-//! What one call of the function costs, from the request's bytes to the answer's: a product of 30 managed resources, each
-//! 8 KB as a provider leaves it, and the default catalog as required resources.
+//! What one call of the function costs, from the request's bytes to the answer's: a product of 30
+//! managed resources, each 8 KB as a provider leaves it, and the default catalog as required
+//! resources.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use bytes::Bytes;
@@ -42,7 +43,8 @@ fn unplaced(bencher: Bencher) {
     bench(bencher, &request);
 }
 
-/// The first call of a reconcile without bootstrap requirements: nothing is known yet, everything is kept.
+/// The first call of a reconcile without bootstrap requirements: nothing is known yet, everything
+/// is kept.
 #[divan::bench]
 fn placed_without_the_required_resources(bencher: Bencher) {
     let mut request = settled();

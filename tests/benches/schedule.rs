@@ -1,4 +1,5 @@
-//! What a placement costs, by the number of candidates: the decision alone, and with its record as the annotation's text.
+//! What a placement costs, by the number of candidates: the decision alone, and with its record as
+//! the annotation's text.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
@@ -6,7 +7,9 @@ use std::collections::BTreeMap;
 use divan::{Bencher, black_box};
 use idp_crds::record::DecidedBy;
 use idp_function::catalog::{Catalog, embedded};
-use idp_function::schedule::{Candidate, Exclusion, FailoverRule, Provenance, Request, Scheduler, State, Tier, Weights};
+use idp_function::schedule::{
+    Candidate, Exclusion, FailoverRule, Provenance, Request, Scheduler, State, Tier, Weights,
+};
 use serde_json::json;
 
 /// A small platform's candidates (the default catalog's own), and ever larger ones.
@@ -23,9 +26,13 @@ fn main() {
 fn scheduler(size: usize) -> Scheduler {
     let catalog = Catalog::strict(embedded().unwrap()).unwrap();
     let default = catalog.scheduler();
-    let candidates: Vec<Candidate> =
-        if size == default.candidates().len() { default.candidates().to_vec() } else { (0..size).map(candidate).collect() };
-    let weights = [("latency", 0.35), ("dr", 0.25), ("maturity", 0.2), ("cost", 0.2)].map(|(name, w)| (name.to_owned(), w));
+    let candidates: Vec<Candidate> = if size == default.candidates().len() {
+        default.candidates().to_vec()
+    } else {
+        (0..size).map(candidate).collect()
+    };
+    let weights = [("latency", 0.35), ("dr", 0.25), ("maturity", 0.2), ("cost", 0.2)]
+        .map(|(name, w)| (name.to_owned(), w));
     let tier = Tier {
         rto_minutes: 120,
         rpo_minutes: 15,
@@ -39,23 +46,34 @@ fn scheduler(size: usize) -> Scheduler {
 /// One of many: eight clouds, scores and capabilities that differ from place to place.
 fn candidate(at: usize) -> Candidate {
     let score = |factor: usize| f64::from(u32::try_from(at * factor % 101).unwrap()) / 100.0;
-    let capability = |name: &str, but_every: usize| (!at.is_multiple_of(but_every)).then(|| name.to_owned());
+    let capability =
+        |name: &str, but_every: usize| (!at.is_multiple_of(but_every)).then(|| name.to_owned());
     Candidate {
         provider: format!("cloud-{}", at % 8),
         region: format!("region-{at}"),
         runtime_cluster: format!("cluster-{at}"),
         network: [("vpc_id".to_owned(), json!(format!("vpc-{at}")))].into_iter().collect(),
-        capabilities: [capability("pitr", 7), capability("private_networking", 11), capability("multi_az", 3)]
-            .into_iter()
-            .flatten()
-            .collect(),
-        scores: [("latency", 37), ("dr", 53), ("maturity", 71), ("cost", 89)].map(|(d, f)| (d.to_owned(), score(f))).into(),
+        capabilities: [
+            capability("pitr", 7),
+            capability("private_networking", 11),
+            capability("multi_az", 3),
+        ]
+        .into_iter()
+        .flatten()
+        .collect(),
+        scores: [("latency", 37), ("dr", 53), ("maturity", 71), ("cost", 89)]
+            .map(|(d, f)| (d.to_owned(), score(f)))
+            .into(),
         healthy: !at.is_multiple_of(13),
     }
 }
 
-const REQUEST: Request<'_> =
-    Request { name: "orders", tier: "medium", ha: true, exclude: Exclusion { providers: &[], places: &[] } };
+const REQUEST: Request<'_> = Request {
+    name: "orders",
+    tier: "medium",
+    ha: true,
+    exclude: Exclusion { providers: &[], places: &[] },
+};
 
 /// Which place.
 #[divan::bench(args = SIZES)]

@@ -1,4 +1,5 @@
-//! What a call costs the running function, `idp serve` with mutual TLS as Crossplane calls it: processor time a call, and memory.
+//! What a call costs the running function, `idp serve` with mutual TLS as Crossplane calls it:
+//! processor time a call, and memory.
 //!
 //! `cargo bench --workspace --bench serve`.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
@@ -25,7 +26,8 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const PATH: &str = "/apiextensions.fn.proto.v1.FunctionRunnerService/RunFunction";
 const CALLS: u32 = 5_000;
-/// Calls under way at once: what Crossplane's default of ten reconciles a second and kind comes to, and more.
+/// Calls under way at once: what Crossplane's default of ten reconciles a second and kind comes to,
+/// and more.
 const AT_ONCE: u32 = 8;
 
 fn main() {
@@ -47,16 +49,23 @@ async fn measure() {
         }
         tokio::time::sleep(Duration::from_millis(1)).await;
     };
-    println!("serving with a verified connection after {:.0} ms", started.elapsed().as_secs_f64() * 1e3);
+    println!(
+        "serving with a verified connection after {:.0} ms",
+        started.elapsed().as_secs_f64() * 1e3
+    );
     tokio::time::sleep(Duration::from_secs(1)).await;
     println!("idle: {:.1} MiB resident", usage::memory(server.process.id(), "VmRSS"));
 
     let request = fleet::settled();
-    println!("a request of {} KiB: 30 observed resources of 8 KB, placed", request.encoded_len() / 1024);
+    println!(
+        "a request of {} KiB: 30 observed resources of 8 KB, placed",
+        request.encoded_len() / 1024
+    );
     server.call(&channel, &request, CALLS / 10).await;
     let (cpu, clock) = (usage::cpu(server.process.id()), Instant::now());
     server.call(&channel, &request, CALLS).await;
-    let (cpu, clock) = ((usage::cpu(server.process.id()) - cpu) / f64::from(CALLS), clock.elapsed().as_secs_f64());
+    let (cpu, clock) =
+        ((usage::cpu(server.process.id()) - cpu) / f64::from(CALLS), clock.elapsed().as_secs_f64());
     println!(
         "{CALLS} calls, {AT_ONCE} at once: {:.0} µs of processor time a call, {:.0} calls/s",
         cpu * 1e6,
@@ -83,17 +92,25 @@ impl Server {
         let secret = MountedSecret::new(&authority.issue("localhost"), &authority.certificate);
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["serve", "--metrics-address=", &format!("--address={address}")]).arg("--tls-certs-dir").arg(secret.path());
+        command
+            .args(["serve", "--metrics-address=", &format!("--address={address}")])
+            .arg("--tls-certs-dir")
+            .arg(secret.path());
         let process = command.env("RUST_LOG", "warn").spawn().unwrap();
         Server { process, address, authority, _secret: secret }
     }
 
     async fn connect(&self) -> Result<Channel, tonic::transport::Error> {
         let identity = self.authority.issue("crossplane");
-        let tls =
-            ClientTlsConfig::new().domain_name("localhost").ca_certificate(Certificate::from_pem(&self.authority.certificate));
+        let tls = ClientTlsConfig::new()
+            .domain_name("localhost")
+            .ca_certificate(Certificate::from_pem(&self.authority.certificate));
         let tls = tls.identity(Identity::from_pem(&identity.certificate, &identity.key));
-        Channel::from_shared(format!("https://{}", self.address)).unwrap().tls_config(tls)?.connect().await
+        Channel::from_shared(format!("https://{}", self.address))
+            .unwrap()
+            .tls_config(tls)?
+            .connect()
+            .await
     }
 
     async fn call(&self, channel: &Channel, request: &v1::RunFunctionRequest, calls: u32) {
@@ -103,9 +120,15 @@ impl Server {
                 tokio::spawn(async move {
                     for _ in 0..calls / AT_ONCE {
                         client.ready().await.unwrap();
-                        let codec = ProstCodec::<v1::RunFunctionRequest, v1::RunFunctionResponse>::default();
+                        let codec =
+                            ProstCodec::<v1::RunFunctionRequest, v1::RunFunctionResponse>::default(
+                            );
                         let asked = tonic::Request::new(request.clone());
-                        let answer = client.unary(asked, PATH.parse().unwrap(), codec).await.unwrap().into_inner();
+                        let answer = client
+                            .unary(asked, PATH.parse().unwrap(), codec)
+                            .await
+                            .unwrap()
+                            .into_inner();
                         assert_eq!(answer.desired.unwrap().resources.len(), 30);
                     }
                 })

@@ -30,7 +30,8 @@ fn managed_resource() -> Value {
     let owners: Vec<_> = ["apiextensions.crossplane.io/composed", "crossplane", "provider"]
         .iter()
         .map(|manager| {
-            let fields: serde_json::Map<_, _> = (0..30).map(|i| (format!("f:parameterGroup{i}"), json!({}))).collect();
+            let fields: serde_json::Map<_, _> =
+                (0..30).map(|i| (format!("f:parameterGroup{i}"), json!({}))).collect();
             json!({
                 "manager": manager, "operation": "Apply", "time": "2026-01-01T00:00:00Z",
                 "apiVersion": "rds.aws.upbound.io/v1beta1", "fieldsType": "FieldsV1",
@@ -69,15 +70,19 @@ fn request() -> Bytes {
         let resource = Resource { resource: Some(object.clone()), ..Default::default() };
         (format!("aws-us-east-1/resource-{i}"), resource)
     });
-    let request =
-        RunFunctionRequest { observed: Some(State { composite: None, resources: resources.collect() }), ..Default::default() };
+    let request = RunFunctionRequest {
+        observed: Some(State { composite: None, resources: resources.collect() }),
+        ..Default::default()
+    };
     request.encode_to_vec().into()
 }
 
 #[divan::bench]
 fn decode_request(bencher: Bencher) {
     let bytes = request();
-    bencher.counter(BytesCount::new(bytes.len())).bench(|| RunFunctionRequest::decode(black_box(bytes.clone())).unwrap());
+    bencher
+        .counter(BytesCount::new(bytes.len()))
+        .bench(|| RunFunctionRequest::decode(black_box(bytes.clone())).unwrap());
 }
 
 #[derive(Deserialize)]
@@ -108,7 +113,8 @@ fn conditions_of_30(bencher: Bencher) {
             let bytes = resource.resource.as_deref().unwrap();
             let observed: Observed = from_struct(black_box(bytes)).unwrap();
             let mut conditions = observed.status.conditions.iter();
-            conditions.any(|it| it.r#type == "Ready" && it.status == "True" && it.reason == "Available")
+            conditions
+                .any(|it| it.r#type == "Ready" && it.status == "True" && it.reason == "Available")
         };
         resources.values().filter(|resource| ready(resource)).count()
     });
@@ -117,18 +123,24 @@ fn conditions_of_30(bencher: Bencher) {
 #[divan::bench]
 fn read_one_as_json(bencher: Bencher) {
     let bytes = to_struct(&managed_resource()).unwrap();
-    bencher.counter(BytesCount::new(bytes.len())).bench(|| from_struct::<Value>(black_box(&bytes)).unwrap());
+    bencher
+        .counter(BytesCount::new(bytes.len()))
+        .bench(|| from_struct::<Value>(black_box(&bytes)).unwrap());
 }
 
 #[divan::bench]
 fn write_one(bencher: Bencher) {
     let object = managed_resource();
-    bencher.counter(BytesCount::new(to_struct(&object).unwrap().len())).bench(|| to_struct(black_box(&object)).unwrap());
+    bencher
+        .counter(BytesCount::new(to_struct(&object).unwrap().len()))
+        .bench(|| to_struct(black_box(&object)).unwrap());
 }
 
 /// For comparison: the same object as JSON text.
 #[divan::bench]
 fn write_one_as_json_text(bencher: Bencher) {
     let object = managed_resource();
-    bencher.counter(BytesCount::new(object.to_string().len())).bench(|| serde_json::to_vec(black_box(&object)).unwrap());
+    bencher
+        .counter(BytesCount::new(object.to_string().len()))
+        .bench(|| serde_json::to_vec(black_box(&object)).unwrap());
 }

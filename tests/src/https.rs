@@ -1,4 +1,5 @@
-//! A client as the API server is one to webhooks: HTTP/1.1 over TLS, one connection kept alive, one request at a time.
+//! A client as the API server is one to webhooks: HTTP/1.1 over TLS, one connection kept alive, one
+//! request at a time.
 
 use std::io;
 use std::net::SocketAddr;
@@ -121,12 +122,17 @@ fn parse(bytes: &[u8]) -> io::Result<Option<(Reply, usize)>> {
         return Ok(None);
     };
     let bad = || io::Error::from(io::ErrorKind::InvalidData);
-    let text = std::str::from_utf8(bytes.get(..head).unwrap_or_default()).map_err(|_| bad())?.to_ascii_lowercase();
+    let text = std::str::from_utf8(bytes.get(..head).unwrap_or_default())
+        .map_err(|_| bad())?
+        .to_ascii_lowercase();
     let status = text.split(' ').nth(1).and_then(|code| code.parse().ok()).ok_or_else(bad)?;
     let header = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).map(str::trim);
     let length: usize = header("content-length:").unwrap_or("0").parse().map_err(|_| bad())?;
     let body = head + 4;
-    Ok(bytes
-        .get(body..body + length)
-        .map(|content| (Reply { status, last: header("connection:") == Some("close"), body: content.to_vec() }, body + length)))
+    Ok(bytes.get(body..body + length).map(|content| {
+        (
+            Reply { status, last: header("connection:") == Some("close"), body: content.to_vec() },
+            body + length,
+        )
+    }))
 }

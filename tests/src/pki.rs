@@ -35,20 +35,30 @@ impl Authority {
         let mut params = CertificateParams::new(vec![]).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();
-        Self { certificate: params.self_signed(&key).unwrap().pem(), issuer: Issuer::new(params, key) }
+        Self {
+            certificate: params.self_signed(&key).unwrap().pem(),
+            issuer: Issuer::new(params, key),
+        }
     }
 
     /// A certificate for the server or client `name`.
     pub fn issue(&self, name: &str) -> Identity {
         let params = CertificateParams::new(vec![name.to_owned()]).unwrap();
         let key = KeyPair::generate().unwrap();
-        Identity { certificate: params.signed_by(&key, &self.issuer).unwrap().pem(), key: key.serialize_pem() }
+        Identity {
+            certificate: params.signed_by(&key, &self.issuer).unwrap().pem(),
+            key: key.serialize_pem(),
+        }
     }
 
     /// A server's certificate for localhost that takes any client.
     pub fn server_pem(&self) -> Pem {
         let identity = self.issue("localhost");
-        Pem { certificate: identity.certificate.into_bytes(), key: identity.key.into_bytes(), client_ca: None }
+        Pem {
+            certificate: identity.certificate.into_bytes(),
+            key: identity.key.into_bytes(),
+            client_ca: None,
+        }
     }
 }
 

@@ -1,10 +1,11 @@
 //! Whether a provider would take an object: strict checks against the providers' own CRDs.
 //!
-//! Stricter than an API server, which drops fields that it does not know: here one is an error, since a dropped field is a
-//! setting that silently does nothing. Versions other than the storage version are errors too.
+//! Stricter than an API server, which drops fields that it does not know: here one is an error,
+//! since a dropped field is a setting that silently does nothing. Versions other than the storage
+//! version are errors too.
 //!
-//! The CRDs are not part of the project. They are looked for in `IDP_PROVIDER_CRDS`, else in `../shared/provider-crds` beside
-//! the workspace, as files `<cloud>/<group>_<plural>.yaml`.
+//! The CRDs are not part of the project. They are looked for in `IDP_PROVIDER_CRDS`, else in
+//! `../shared/provider-crds` beside the workspace, as files `<cloud>/<group>_<plural>.yaml`.
 
 use std::collections::BTreeSet;
 use std::collections::HashMap;
@@ -43,10 +44,13 @@ struct Rule {
 }
 
 impl ProviderSchemas {
-    /// The CRDs, if they are there. Where they are not, says so on standard error; in CI that is a failure.
+    /// The CRDs, if they are there. Where they are not, says so on standard error; in CI that is a
+    /// failure.
     pub fn open() -> Option<Self> {
-        let folder = std::env::var_os("IDP_PROVIDER_CRDS")
-            .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/provider-crds"), PathBuf::from);
+        let folder = std::env::var_os("IDP_PROVIDER_CRDS").map_or_else(
+            || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/provider-crds"),
+            PathBuf::from,
+        );
         if folder.is_dir() {
             return Some(ProviderSchemas { folder, groups: Mutex::default() });
         }
@@ -61,16 +65,20 @@ impl ProviderSchemas {
         None
     }
 
-    /// Everything for which the provider would refuse `object`, or ignore a part of it. Empty: good.
+    /// Everything for which the provider would refuse `object`, or ignore a part of it. Empty:
+    /// good.
     pub fn check(&self, object: &Value) -> Vec<String> {
-        let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        let text =
+            |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
         let (api_version, name) = (text("/apiVersion"), text("/kind"));
         let Some((group, version)) = api_version.split_once('/') else {
             return vec![format!("apiVersion {api_version:?} is not a provider's")];
         };
         let kinds = self.group(group);
-        let Some(kind) = kinds.iter().find(|kind| kind.name == name && kind.version == version) else {
-            let known: Vec<String> = kinds.iter().map(|kind| format!("{}/{}", kind.version, kind.name)).collect();
+        let Some(kind) = kinds.iter().find(|kind| kind.name == name && kind.version == version)
+        else {
+            let known: Vec<String> =
+                kinds.iter().map(|kind| format!("{}/{}", kind.version, kind.name)).collect();
             return vec![format!("{api_version} has no {name}; {group} has {}", known.join(", "))];
         };
         let mut errors = kind.errors(object);
@@ -85,18 +93,30 @@ impl ProviderSchemas {
 
     fn group(&self, group: &str) -> Arc<Vec<Kind>> {
         let mut groups = self.groups.lock().unwrap();
-        Arc::clone(groups.entry(group.to_owned()).or_insert_with(|| Arc::new(self.read_group(group))))
+        Arc::clone(
+            groups.entry(group.to_owned()).or_insert_with(|| Arc::new(self.read_group(group))),
+        )
     }
 
     fn read_group(&self, group: &str) -> Vec<Kind> {
         let prefix = format!("{group}_");
         let mut kinds = Vec::new();
-        for cloud in fs::read_dir(&self.folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()) {
+        for cloud in fs::read_dir(&self.folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.is_dir())
+        {
             for file in fs::read_dir(cloud).unwrap().map(|entry| entry.unwrap().path()) {
-                if file.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&prefix)) {
-                    let crd: Value = serde_saphyr::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+                if file.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&prefix))
+                {
+                    let crd: Value =
+                        serde_saphyr::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
                     kinds.extend(
-                        crd["spec"]["versions"].as_array().unwrap().iter().map(|version| Kind::new(&crd["spec"], version)),
+                        crd["spec"]["versions"]
+                            .as_array()
+                            .unwrap()
+                            .iter()
+                            .map(|version| Kind::new(&crd["spec"], version)),
                     );
                 }
             }
@@ -125,10 +145,9 @@ impl Kind {
     }
 
     fn errors(&self, object: &Value) -> Vec<String> {
-        let from_schema = self
-            .schema
-            .iter_errors(object)
-            .map(|error| format!("{}: {error}", error.instance_path().to_string().replace('/', ".")));
+        let from_schema = self.schema.iter_errors(object).map(|error| {
+            format!("{}: {error}", error.instance_path().to_string().replace('/', "."))
+        });
         let from_rules = self.rules.iter().filter_map(|rule| {
             let value = rule.path.iter().try_fold(object, |value, field| value.get(field))?;
             let resolver = Resolver::new([("self", value)].into_iter().collect());
@@ -142,14 +161,15 @@ impl Kind {
     }
 }
 
-/// Rules of objects that are not in lists or maps: the providers have no others. Our expressions have no durations; the rules that
-/// do are about how often a ProviderConfig has things tried again.
+/// Rules of objects that are not in lists or maps: the providers have no others. Our expressions
+/// have no durations; the rules that do are about how often a ProviderConfig has things tried
+/// again.
 fn collect_rules(schema: &Value, path: &mut Vec<String>, rules: &mut Vec<Rule>) {
     let all = schema["x-kubernetes-validations"].as_array().into_iter().flatten();
     for rule in all.filter(|rule| !rule["rule"].to_string().contains("duration(")) {
         let source = rule["rule"].as_str().unwrap();
-        let expression =
-            Expression::compile(source, &BTreeSet::from(["self"])).unwrap_or_else(|error| panic!("{source}: {error}"));
+        let expression = Expression::compile(source, &BTreeSet::from(["self"]))
+            .unwrap_or_else(|error| panic!("{source}: {error}"));
         let message = rule["message"].as_str().unwrap_or(source).to_owned();
         rules.push(Rule { path: path.clone(), expression, message });
     }
@@ -174,13 +194,19 @@ fn make_strict(schema: &mut Value) {
     for child in ["items", "additionalProperties"] {
         fields.get_mut(child).map(make_strict);
     }
-    for property in fields.get_mut("properties").and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut) {
+    for property in fields
+        .get_mut("properties")
+        .and_then(Value::as_object_mut)
+        .into_iter()
+        .flat_map(Map::values_mut)
+    {
         make_strict(property);
     }
 }
 
 fn is_open(fields: &Map<String, Value>) -> bool {
-    fields.contains_key("additionalProperties") || fields.get("x-kubernetes-preserve-unknown-fields") == Some(&json!(true))
+    fields.contains_key("additionalProperties")
+        || fields.get("x-kubernetes-preserve-unknown-fields") == Some(&json!(true))
 }
 
 #[cfg(test)]
@@ -201,12 +227,18 @@ mod tests {
 
         assert_eq!(check(json!({"region": "us-east-1", "ipProtocol": "tcp", "fromPort": 1})), "");
         assert!(check(json!({"ipProtocol": "tcp"})).contains("\"region\" is a required property"));
-        assert!(check(json!({"region": "us-east-1"})).contains("spec.forProvider.ipProtocol is a required parameter"));
+        assert!(
+            check(json!({"region": "us-east-1"}))
+                .contains("spec.forProvider.ipProtocol is a required parameter")
+        );
         assert!(
             check(json!({"region": "us-east-1", "ipProtocol": "tcp", "fromPort": "1"}))
                 .contains(".spec.forProvider.fromPort: \"1\"")
         );
-        assert!(check(json!({"region": "us-east-1", "ipProtocol": "tcp", "port": 1})).contains("('port' was unexpected)"));
+        assert!(
+            check(json!({"region": "us-east-1", "ipProtocol": "tcp", "port": 1}))
+                .contains("('port' was unexpected)")
+        );
     }
 
     #[test]
@@ -219,8 +251,13 @@ mod tests {
                 "spec": {"forProvider": {"region": "r", "instanceClass": "c"}, "managementPolicies": ["*"]}})
         };
         assert_eq!(schemas.check(&object("v1beta3")), Vec::<String>::new());
-        assert_eq!(schemas.check(&object("v1beta2")), ["v1beta2 is not the storage version of rds.aws.upbound.io Instance"]);
-        assert!(schemas.check(&object("v9"))[0].contains("has no Instance; rds.aws.upbound.io has"));
+        assert_eq!(
+            schemas.check(&object("v1beta2")),
+            ["v1beta2 is not the storage version of rds.aws.upbound.io Instance"]
+        );
+        assert!(
+            schemas.check(&object("v9"))[0].contains("has no Instance; rds.aws.upbound.io has")
+        );
         let mut placed = object("v1beta3");
         placed["metadata"]["namespace"] = json!("n");
         assert_eq!(schemas.check(&placed), ["metadata.namespace: the kind is cluster-scoped"]);

@@ -1,7 +1,8 @@
 //! A cloud that makes whatever it is told to, at once, and reports what the real one would.
 //!
-//! It stands in for the providers only, which cannot run here; everything before them is the real thing. What it reports is
-//! checked against the providers' schemas too, so that no template can read a field that does not exist.
+//! It stands in for the providers only, which cannot run here; everything before them is the real
+//! thing. What it reports is checked against the providers' schemas too, so that no template can
+//! read a field that does not exist.
 
 use std::collections::BTreeMap;
 
@@ -27,7 +28,8 @@ impl SimulatedCloud {
         SimulatedCloud { objects: BTreeMap::from([(RESOURCE_KEY.to_owned(), secret)]) }
     }
 
-    /// Renders `workload` and makes what was rendered, until nothing new appears. The last rendering.
+    /// Renders `workload` and makes what was rendered, until nothing new appears. The last
+    /// rendering.
     pub fn settle(&mut self, workload: &Workload, product: &Product) -> Rendering {
         loop {
             let rendering = workload.render(product, self);

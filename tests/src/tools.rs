@@ -3,16 +3,21 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-/// A program's path; none where it has not been built, said on standard error. With `IDP_CLUSTER` set, which asks for everything,
-/// its absence is a failure.
+/// A program's path; none where it has not been built, said on standard error. With `IDP_CLUSTER`
+/// set, which asks for everything, its absence is a failure.
 pub fn find(name: &str) -> Option<PathBuf> {
-    let folder = std::env::var_os("IDP_TOOLS_DIR")
-        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("cluster/.cache/bin"), PathBuf::from);
+    let folder = std::env::var_os("IDP_TOOLS_DIR").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("cluster/.cache/bin"),
+        PathBuf::from,
+    );
     let path = folder.join(name);
     if path.exists() {
         return Some(path);
     }
-    let message = format!("NOT TESTED with {name}: {} is not there; run tests/cluster/build {name}", path.display());
+    let message = format!(
+        "NOT TESTED with {name}: {} is not there; run tests/cluster/build {name}",
+        path.display()
+    );
     assert!(std::env::var_os("IDP_CLUSTER").is_none(), "{message}");
     // Not by eprintln, which the test harness swallows while a test passes.
     #[allow(clippy::explicit_write)]

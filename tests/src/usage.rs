@@ -7,7 +7,8 @@ pub fn cpu(pid: u32) -> f64 {
     /// `sysconf(_SC_CLK_TCK)` on every Linux.
     const TICKS: f64 = 100.0;
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    // The second field is the program's name, in parentheses; user and system time are the 14th and 15th.
+    // The second field is the program's name, in parentheses; user and system time are the 14th and
+    // 15th.
     let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
     (fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap()) / TICKS
 }

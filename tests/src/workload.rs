@@ -1,4 +1,5 @@
-//! One workload rendered at one place: what a test says of it, and everything else filled in from the default catalog.
+//! One workload rendered at one place: what a test says of it, and everything else filled in from
+//! the default catalog.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
@@ -41,7 +42,8 @@ pub struct Made {
 }
 
 /// The default catalog.
-pub static CATALOG: LazyLock<Catalog> = LazyLock::new(|| Catalog::strict(embedded().unwrap()).unwrap());
+pub static CATALOG: LazyLock<Catalog> =
+    LazyLock::new(|| Catalog::strict(embedded().unwrap()).unwrap());
 
 /// A product of the default catalog.
 pub fn default_product(name: &str) -> Arc<Product> {
@@ -50,7 +52,12 @@ pub fn default_product(name: &str) -> Arc<Product> {
 
 /// The objects that a rendering made of a resource.
 pub fn made_of<'r>(rendering: &'r Rendering, resource: &str) -> Vec<&'r Value> {
-    rendering.objects.iter().filter(|composed| composed.resource == resource).map(|composed| &composed.object).collect()
+    rendering
+        .objects
+        .iter()
+        .filter(|composed| composed.resource == resource)
+        .map(|composed| &composed.object)
+        .collect()
 }
 
 /// `spec.forProvider` of the only object that a rendering made of a resource.
@@ -80,9 +87,11 @@ pub struct Workload {
 }
 
 impl Workload {
-    /// In production, of the tier `medium`, claimed, in a cluster; `parameters` are the product's and may override these.
+    /// In production, of the tier `medium`, claimed, in a cluster; `parameters` are the product's
+    /// and may override these.
     pub fn new(place: &str, parameters: Value) -> Self {
-        let mut all = json!({"cell": "cell-1", "tier": "medium", "environment": "production", "ha": false});
+        let mut all =
+            json!({"cell": "cell-1", "tier": "medium", "environment": "production", "ha": false});
         all.as_object_mut().unwrap().extend(parameters.as_object().unwrap().clone());
         Workload {
             name: "orders-7x2kq".to_owned(),
@@ -114,11 +123,14 @@ impl Workload {
             .unwrap_or_else(|errors| panic!("{errors:#?}"))
     }
 
-    /// Renders it over what has been observed. For a product with credentials their Secret is composed too, as the function does.
+    /// Renders it over what has been observed. For a product with credentials their Secret is
+    /// composed too, as the function does.
     pub fn render(&self, product: &Product, observed: &dyn Observed) -> Rendering {
         let request = self.request(product);
         let tier = CATALOG.tier_facts(&request.tier).unwrap();
-        let placement = CATALOG.placement(self.place.split_once('-').unwrap(), self.sequence).expect("a candidate of that name");
+        let placement = CATALOG
+            .placement(self.place.split_once('-').unwrap(), self.sequence)
+            .expect("a candidate of that name");
         let identity = Identity {
             name: self.name.clone(),
             claim_name: "orders".to_owned(),
@@ -127,11 +139,9 @@ impl Workload {
             persisted: self.persisted,
         };
         let secret = observed.object(RESOURCE_KEY, &Parts::whole());
-        let credentials = product
-            .spec
-            .credentials
-            .as_ref()
-            .map(|c| credentials::plan(&identity, &product.name, &c.username, secret.as_ref()).credentials);
+        let credentials = product.spec.credentials.as_ref().map(|c| {
+            credentials::plan(&identity, &product.name, &c.username, secret.as_ref()).credentials
+        });
         let plan = product.provider(&placement.provider).expect("the product is offered there");
         let inputs = Inputs {
             request: &request,
@@ -144,8 +154,19 @@ impl Workload {
             render::render(product, plan, inputs, observed);
         let made = |composed: Composed| {
             let object = from_struct(&composed.object).unwrap();
-            Made { key: composed.key, resource: composed.resource, stateful: composed.stateful, object }
+            Made {
+                key: composed.key,
+                resource: composed.resource,
+                stateful: composed.stateful,
+                object,
+            }
         };
-        Rendering { objects: objects.into_iter().map(made).collect(), withheld, connection, effective, notices }
+        Rendering {
+            objects: objects.into_iter().map(made).collect(),
+            withheld,
+            connection,
+            effective,
+            notices,
+        }
     }
 }

@@ -16,12 +16,19 @@ fn everything_is_labelled_and_ordered() {
     for (path, text) in embedded_files() {
         let objects: Vec<Value> = serde_saphyr::from_multiple(text).unwrap();
         for object in objects {
-            assert_eq!(object["metadata"]["labels"][LABEL], CATALOG_VALUE, "{path}: {}", object["metadata"]["name"]);
+            assert_eq!(
+                object["metadata"]["labels"][LABEL], CATALOG_VALUE,
+                "{path}: {}",
+                object["metadata"]["name"]
+            );
         }
     }
     // Reading it strictly finds everything else that could be wrong.
     assert_eq!(CATALOG.scheduler().candidates().len(), 7);
-    assert_eq!(embedded().unwrap().providers.iter().map(|p| p.name.as_str()).collect::<Vec<_>>(), ["aws", "gcp", "oci"]);
+    assert_eq!(
+        embedded().unwrap().providers.iter().map(|p| p.name.as_str()).collect::<Vec<_>>(),
+        ["aws", "gcp", "oci"]
+    );
     assert!(embedded().unwrap().flags.iter().all(|flag| !flag.spec.enabled));
 }
 
@@ -49,16 +56,23 @@ fn candidates_are_the_seven_places() {
     {
         let spec = &candidate.spec;
         assert_eq!(candidate.name, format!("{provider}-{region}"));
-        assert_eq!((spec.provider.as_str(), spec.region.as_str(), spec.runtime_cluster.as_str()), (provider, region, cluster));
+        assert_eq!(
+            (spec.provider.as_str(), spec.region.as_str(), spec.runtime_cluster.as_str()),
+            (provider, region, cluster)
+        );
         assert_eq!(json!(spec.network), network);
         assert_eq!(spec.capabilities, capabilities);
         let [latency, dr, maturity, cost] = scores;
-        assert_eq!(json!(spec.scores), json!({"latency": latency, "dr": dr, "maturity": maturity, "cost": cost}));
+        assert_eq!(
+            json!(spec.scores),
+            json!({"latency": latency, "dr": dr, "maturity": maturity, "cost": cost})
+        );
         assert_eq!((spec.order, spec.healthy), (order, true));
     }
 }
 
-/// A tier's name, RTO and RPO, required capabilities, weights, and what a failover target must be able to do, if there is one.
+/// A tier's name, RTO and RPO, required capabilities, weights, and what a failover target must be
+/// able to do, if there is one.
 type TierRow<'a> = (&'a str, i64, i64, &'a [&'a str], [f64; 4], Option<&'a [&'a str]>);
 
 #[test]
@@ -78,9 +92,17 @@ fn tiers_are_the_four_classes() {
         assert_eq!((tier.spec.rto_minutes, tier.spec.rpo_minutes), (rto, rpo));
         assert_eq!(tier.spec.required_capabilities, capabilities);
         let [latency, dr, maturity, cost] = weights;
-        assert_eq!(json!(tier.spec.weights), json!({"latency": latency, "dr": dr, "maturity": maturity, "cost": cost}));
+        assert_eq!(
+            json!(tier.spec.weights),
+            json!({"latency": latency, "dr": dr, "maturity": maturity, "cost": cost})
+        );
         assert_eq!(tier.spec.failover.enabled, failover.is_some());
-        let required = tier.spec.failover.required_capabilities.as_ref().unwrap_or(&tier.spec.required_capabilities);
+        let required = tier
+            .spec
+            .failover
+            .required_capabilities
+            .as_ref()
+            .unwrap_or(&tier.spec.required_capabilities);
         assert!(failover.is_none_or(|failover| required == failover));
     }
 }
@@ -119,15 +141,32 @@ fn examples_are_requests_that_are_taken() {
     for product in CATALOG.products() {
         let api = &product.spec.api;
         let read = |suffix: &str| -> Value {
-            let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../package/examples/{}{suffix}.yaml", product.name));
-            serde_saphyr::from_str(&fs::read_to_string(&file).unwrap_or_else(|error| panic!("{}: {error}", file.display())))
-                .unwrap()
+            let file = Path::new(env!("CARGO_MANIFEST_DIR"))
+                .join(format!("../package/examples/{}{suffix}.yaml", product.name));
+            serde_saphyr::from_str(
+                &fs::read_to_string(&file)
+                    .unwrap_or_else(|error| panic!("{}: {error}", file.display())),
+            )
+            .unwrap()
         };
         let (claim, namespaced) = (read(""), read("-namespaced"));
-        assert_eq!((&claim["apiVersion"], &claim["kind"]), (&json!(api.api_version()), &json!(api.claim_kind)));
-        assert_eq!((&namespaced["apiVersion"], &namespaced["kind"]), (&json!(api.api_version()), &json!(api.namespaced_kind)));
-        assert_eq!((&claim["spec"], &claim["metadata"]), (&namespaced["spec"], &namespaced["metadata"]));
-        let request = Request::read(&product.spec, claim["spec"].as_object().unwrap(), CATALOG.scheduler().tier_names());
+        assert_eq!(
+            (&claim["apiVersion"], &claim["kind"]),
+            (&json!(api.api_version()), &json!(api.claim_kind))
+        );
+        assert_eq!(
+            (&namespaced["apiVersion"], &namespaced["kind"]),
+            (&json!(api.api_version()), &json!(api.namespaced_kind))
+        );
+        assert_eq!(
+            (&claim["spec"], &claim["metadata"]),
+            (&namespaced["spec"], &namespaced["metadata"])
+        );
+        let request = Request::read(
+            &product.spec,
+            claim["spec"].as_object().unwrap(),
+            CATALOG.scheduler().tier_names(),
+        );
         assert!(request.is_ok(), "{request:#?}");
     }
 }
@@ -138,8 +177,10 @@ fn golden_claims_have_the_same_parameters() {
     let mut text = String::new();
     let packed = include_bytes!("../golden/open.jsonl.gz");
     flate2::read::GzDecoder::new(packed.as_slice()).read_to_string(&mut text).unwrap();
-    let vectors =
-        text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()).filter(|vector| vector["kind"] == "claim");
+    let vectors = text
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .filter(|vector| vector["kind"] == "claim");
     let mut count = 0;
     for vector in vectors {
         let claim = &vector["expected"]["claim"];
@@ -150,12 +191,20 @@ fn golden_claims_have_the_same_parameters() {
         for common in ["cell", "tier", "environment", "ha"] {
             parameters[common] = asked[common].clone();
         }
-        // The reference takes any text for a cell; here it is a label, so that it can be selected by.
+        // The reference takes any text for a cell; here it is a label, so that it can be selected
+        // by.
         parameters["cell"] = json!("cell-1");
         let spec = json!({"parameters": parameters});
-        let request = Request::read(&product.spec, spec.as_object().unwrap(), CATALOG.scheduler().tier_names()).unwrap();
+        let request = Request::read(
+            &product.spec,
+            spec.as_object().unwrap(),
+            CATALOG.scheduler().tier_names(),
+        )
+        .unwrap();
         for (name, value) in claim["spec"]["parameters"].as_object().unwrap() {
-            if ["cell", "tier", "environment", "ha", "provider", "region", "network"].contains(&name.as_str()) {
+            if ["cell", "tier", "environment", "ha", "provider", "region", "network"]
+                .contains(&name.as_str())
+            {
                 continue;
             }
             assert_eq!(request.params.get(name), Some(value), "{} {name}", vector["id"]);

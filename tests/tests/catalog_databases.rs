@@ -1,5 +1,5 @@
-//! What the database products promise, on every cloud: protection and backups by environment, privacy, encryption, high
-//! availability, storage, replicas.
+//! What the database products promise, on every cloud: protection and backups by environment,
+//! privacy, encryption, high availability, storage, replicas.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use idp_tests::simulated_cloud::SimulatedCloud;
@@ -12,7 +12,8 @@ const GCP: &str = "gcp-us-central1";
 const OCI: &str = "oci-us-ashburn-1";
 
 fn settled(product: &str, place: &str, parameters: Value) -> Rendering {
-    let workload = Workload::new(place, json!({"size": "small", "storageGB": 100})).with(parameters);
+    let workload =
+        Workload::new(place, json!({"size": "small", "storageGB": 100})).with(parameters);
     SimulatedCloud::with_credentials().settle(&workload, &default_product(product))
 }
 
@@ -64,7 +65,10 @@ fn databases_are_private_encrypted_and_recoverable(#[values("mysql", "postgresql
     assert_eq!(instance["publiclyAccessible"], false);
     assert_eq!(instance["storageEncrypted"], true);
     assert_eq!(instance["dbSubnetGroupName"], "db-private-use1");
-    assert!(instance["backupRetentionPeriod"].as_i64() >= Some(1), "none would turn point-in-time recovery off");
+    assert!(
+        instance["backupRetentionPeriod"].as_i64() >= Some(1),
+        "none would turn point-in-time recovery off"
+    );
 
     let gcp = settled(product, GCP, json!({"environment": "dev"}));
     let settings = &for_provider(&gcp, "instance")["settings"];
@@ -87,18 +91,30 @@ fn databases_are_private_encrypted_and_recoverable(#[values("mysql", "postgresql
         assert_eq!(system["backupPolicy"][0]["pitrPolicy"][0]["isEnabled"], true);
         assert_eq!(system["subnetId"], "ocid1.subnet.oc1.iad.exampledatabases");
     } else {
-        assert_eq!(system["networkDetails"][0]["subnetId"], "ocid1.subnet.oc1.iad.exampledatabases");
+        assert_eq!(
+            system["networkDetails"][0]["subnetId"],
+            "ocid1.subnet.oc1.iad.exampledatabases"
+        );
     }
 }
 
 #[rstest]
 fn ha_is_a_second_zone(#[values(false, true)] ha: bool) {
     for product in ["mysql", "postgresql"] {
-        assert_eq!(for_provider(&settled(product, AWS, json!({"ha": ha})), "instance")["multiAz"], ha);
+        assert_eq!(
+            for_provider(&settled(product, AWS, json!({"ha": ha})), "instance")["multiAz"],
+            ha
+        );
         let regional = if ha { "REGIONAL" } else { "ZONAL" };
-        assert_eq!(for_provider(&settled(product, GCP, json!({"ha": ha})), "instance")["settings"]["availabilityType"], regional);
+        assert_eq!(
+            for_provider(&settled(product, GCP, json!({"ha": ha})), "instance")["settings"]["availabilityType"],
+            regional
+        );
     }
-    assert_eq!(for_provider(&settled("mysql", OCI, json!({"ha": ha})), "db-system")["isHighlyAvailable"], ha);
+    assert_eq!(
+        for_provider(&settled("mysql", OCI, json!({"ha": ha})), "db-system")["isHighlyAvailable"],
+        ha
+    );
     assert_eq!(
         for_provider(&settled("postgresql", OCI, json!({"ha": ha})), "db-system")["instanceCount"],
         if ha { 2 } else { 1 }
@@ -120,8 +136,14 @@ fn a_size_means_about_the_same_everywhere(
 ) {
     let parameters = json!({"size": size, "environment": environment});
     for product in ["mysql", "postgresql"] {
-        assert_eq!(for_provider(&settled(product, AWS, parameters.clone()), "instance")["instanceClass"], aws);
-        assert_eq!(for_provider(&settled(product, GCP, parameters.clone()), "instance")["settings"]["tier"], gcp);
+        assert_eq!(
+            for_provider(&settled(product, AWS, parameters.clone()), "instance")["instanceClass"],
+            aws
+        );
+        assert_eq!(
+            for_provider(&settled(product, GCP, parameters.clone()), "instance")["settings"]["tier"],
+            gcp
+        );
     }
     assert_eq!(for_provider(&settled("mysql", OCI, parameters), "db-system")["shapeName"], oci);
 }
@@ -145,8 +167,9 @@ fn storage_below_what_is_sold_is_raised_and_said(
     }
 }
 
-/// RDS makes growth under 10 % into growth of 10 %, which must not be taken for drift: the provider ignores it exactly
-/// where a maximum above the asked size is set. AWS wants that maximum 10 % above, and no higher than the most it sells.
+/// RDS makes growth under 10 % into growth of 10 %, which must not be taken for drift: the provider
+/// ignores it exactly where a maximum above the asked size is set. AWS wants that maximum 10 %
+/// above, and no higher than the most it sells.
 #[test]
 fn rds_storage_may_grow_by_less_than_ten_percent() {
     for asked in (10..=65_536).step_by(997).chain([59_578, 59_579, 65_536]) {
@@ -154,17 +177,24 @@ fn rds_storage_may_grow_by_less_than_ten_percent() {
         let instance = for_provider(&rendering, "instance");
         let allocated = instance["allocatedStorage"].as_i64().unwrap();
         match instance.get("maxAllocatedStorage").map(|most| most.as_i64().unwrap()) {
-            Some(most) => assert!(most * 10 >= allocated * 11 && most <= 65_536, "{most} for {allocated}"),
+            Some(most) => {
+                assert!(most * 10 >= allocated * 11 && most <= 65_536, "{most} for {allocated}")
+            }
             None => assert!(allocated * 11 > 65_536 * 10, "{allocated} could still grow by 10 %"),
         }
     }
 }
 
 #[rstest]
-fn a_replica_in_another_region_where_the_tier_asks_for_it(#[values("mysql", "postgresql")] product: &str) {
+fn a_replica_in_another_region_where_the_tier_asks_for_it(
+    #[values("mysql", "postgresql")] product: &str,
+) {
     for tier in ["low", "medium", "critical"] {
         for place in [AWS, GCP] {
-            assert_eq!(made_of(&settled(product, place, json!({"tier": tier})), "replica"), Vec::<&Value>::new());
+            assert_eq!(
+                made_of(&settled(product, place, json!({"tier": tier})), "replica"),
+                Vec::<&Value>::new()
+            );
         }
     }
     let strict = json!({"tier": "business_critical"});
@@ -178,7 +208,8 @@ fn a_replica_in_another_region_where_the_tier_asks_for_it(#[values("mysql", "pos
     let gcp = settled(product, GCP, strict.clone());
     let replica = for_provider(&gcp, "replica");
     assert_eq!(replica["region"], "us-east4");
-    let primary = &made_of(&gcp, "instance")[0]["metadata"]["annotations"]["crossplane.io/external-name"];
+    let primary =
+        &made_of(&gcp, "instance")[0]["metadata"]["annotations"]["crossplane.io/external-name"];
     assert!(primary.is_string());
     assert_eq!(replica["masterInstanceName"], *primary);
 
@@ -198,12 +229,19 @@ fn a_replica_in_another_region_where_the_tier_asks_for_it(#[values("mysql", "pos
 #[case("postgresql", AWS, "instance")]
 #[case("postgresql", GCP, "user")]
 #[case("postgresql", OCI, "db-system")]
-fn what_needs_the_password_waits_for_it(#[case] product: &str, #[case] place: &str, #[case] resource: &str) {
+fn what_needs_the_password_waits_for_it(
+    #[case] product: &str,
+    #[case] place: &str,
+    #[case] resource: &str,
+) {
     let workload = Workload::new(place, json!({"size": "small", "storageGB": 100}));
     let without = SimulatedCloud::default().settle(&workload, &default_product(product));
-    assert!(without.withheld.iter().any(|withheld| withheld.resource == resource && withheld.waiting));
+    assert!(
+        without.withheld.iter().any(|withheld| withheld.resource == resource && withheld.waiting)
+    );
     assert_eq!(made_of(&without, resource), Vec::<&Value>::new());
-    let laptop = Workload { persisted: false, ..workload }.render(&default_product(product), &SimulatedCloud::default());
+    let laptop = Workload { persisted: false, ..workload }
+        .render(&default_product(product), &SimulatedCloud::default());
     assert_eq!(made_of(&laptop, resource).len(), 1, "on a laptop nothing is ever observed");
 }
 
@@ -212,7 +250,8 @@ fn data_is_labelled_as_data() {
     for product in ["mysql", "postgresql"] {
         for place in [AWS, GCP, OCI] {
             let rendering = settled(product, place, json!({"tier": "business_critical"}));
-            let data = ["Instance", "DatabaseInstance", "Database", "MysqlDbSystem", "PsqlDbSystem"];
+            let data =
+                ["Instance", "DatabaseInstance", "Database", "MysqlDbSystem", "PsqlDbSystem"];
             for composed in &rendering.objects {
                 let holds_data = data.contains(&composed.object["kind"].as_str().unwrap());
                 assert_eq!(composed.stateful, holds_data, "{}", composed.key);

@@ -1,4 +1,5 @@
-//! Names at the providers: valid whatever the workload is called, and different wherever workloads or placements are.
+//! Names at the providers: valid whatever the workload is called, and different wherever workloads
+//! or placements are.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::collections::{HashMap, HashSet};
@@ -19,7 +20,9 @@ fn parameters(product: &str) -> Value {
 /// Where a kind has its name at the provider, and how long it may be.
 fn name_at_provider(object: &Value) -> Option<(&str, usize)> {
     let given = |field: &str| object["spec"]["forProvider"][field].as_str();
-    let external = || object.pointer("/metadata/annotations/crossplane.io~1external-name").and_then(Value::as_str);
+    let external = || {
+        object.pointer("/metadata/annotations/crossplane.io~1external-name").and_then(Value::as_str)
+    };
     let (name, most) = match object["kind"].as_str().unwrap() {
         "Instance" => (given("identifier"), 63),
         "LB" | "LBTargetGroup" => (given("name"), 32),
@@ -33,10 +36,13 @@ fn name_at_provider(object: &Value) -> Option<(&str, usize)> {
     Some((name.unwrap_or_else(|| panic!("no name at the provider: {object:#}")), most))
 }
 
-/// A letter first, then letters and digits in groups joined by single hyphens: what all of these take.
+/// A letter first, then letters and digits in groups joined by single hyphens: what all of these
+/// take.
 fn is_plain(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_lowercase())
-        && name.split('-').all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit()))
+        && name.split('-').all(|part| {
+            !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+        })
 }
 
 #[test]
@@ -44,9 +50,14 @@ fn are_valid_whatever_the_workload_is_called() {
     let long = "a-very-long-name-that-goes-on-and-on".repeat(7);
     for name_of_product in ["mysql", "postgresql", "webapp"] {
         let product = default_product(name_of_product);
-        for name in ["a", "orders-7x2kq", "0day", "orders.v2", "a--b", "a-.b", &"x".repeat(63), &long] {
+        for name in
+            ["a", "orders-7x2kq", "0day", "orders.v2", "a--b", "a-.b", &"x".repeat(63), &long]
+        {
             for place in PLACES {
-                let claimed = Workload { name: name.to_owned(), ..Workload::new(place, parameters(name_of_product)) };
+                let claimed = Workload {
+                    name: name.to_owned(),
+                    ..Workload::new(place, parameters(name_of_product))
+                };
                 for workload in [claimed.namespaced(), claimed] {
                     let mut cloud = SimulatedCloud::with_credentials();
                     cloud.settle(&workload, &product);
@@ -54,7 +65,12 @@ fn are_valid_whatever_the_workload_is_called() {
                         let own = object["metadata"]["name"].as_str().unwrap();
                         assert!(own.len() <= 63, "{own}");
                         if let Some((name, most)) = name_at_provider(object) {
-                            assert!(is_plain(name) && name.len() <= most, "{name:?} for {:?} {}", workload.name, object["kind"]);
+                            assert!(
+                                is_plain(name) && name.len() <= most,
+                                "{name:?} for {:?} {}",
+                                workload.name,
+                                object["kind"]
+                            );
                         }
                     }
                 }
@@ -93,30 +109,44 @@ fn differ_between_workloads_that_share_an_account() {
                         continue;
                     };
                     let owner = format!("{}/{}", workload.namespace, workload.name);
-                    let before = owners.insert((object["kind"].to_string(), name.to_owned()), owner.clone());
-                    assert!(before.is_none() || before == Some(owner), "{name} is both {before:?}'s and {workload:?}'s");
+                    let before =
+                        owners.insert((object["kind"].to_string(), name.to_owned()), owner.clone());
+                    assert!(
+                        before.is_none() || before == Some(owner),
+                        "{name} is both {before:?}'s and {workload:?}'s"
+                    );
                 }
             }
         }
     }
 }
 
-/// What is left behind keeps its name, so that a new placement needs another: some names are unique in all regions, and an
-/// object that a human has taken over must not be found and taken back.
+/// What is left behind keeps its name, so that a new placement needs another: some names are unique
+/// in all regions, and an object that a human has taken over must not be found and taken back.
 #[test]
 fn differ_between_placements_of_one_workload() {
     for name_of_product in ["mysql", "postgresql", "webapp"] {
         let product = default_product(name_of_product);
-        for (place, other) in [("aws-us-east-1", "aws-eu-west-1"), ("gcp-us-central1", "gcp-europe-west1")] {
+        for (place, other) in
+            [("aws-us-east-1", "aws-eu-west-1"), ("gcp-us-central1", "gcp-europe-west1")]
+        {
             let names = |place: &str, sequence: u64| -> HashSet<String> {
-                let workload = Workload { sequence, ..Workload::new(place, parameters(name_of_product)) };
+                let workload =
+                    Workload { sequence, ..Workload::new(place, parameters(name_of_product)) };
                 let mut cloud = SimulatedCloud::with_credentials();
                 cloud.settle(&workload, &product);
-                cloud.managed().filter_map(name_at_provider).map(|(name, _)| name.to_owned()).collect()
+                cloud
+                    .managed()
+                    .filter_map(name_at_provider)
+                    .map(|(name, _)| name.to_owned())
+                    .collect()
             };
             let first = names(place, 1);
             assert!(!first.is_empty());
-            assert!(first.is_disjoint(&names(other, 2)) && first.is_disjoint(&names(place, 3)), "{first:?}");
+            assert!(
+                first.is_disjoint(&names(other, 2)) && first.is_disjoint(&names(place, 3)),
+                "{first:?}"
+            );
         }
     }
 }

@@ -1,5 +1,6 @@
-//! Nothing that the default catalog can make is refused by a provider: every product on every cloud, in every size, tier,
-//! environment and flavour, before and after the cloud has made what comes first.
+//! Nothing that the default catalog can make is refused by a provider: every product on every
+//! cloud, in every size, tier, environment and flavour, before and after the cloud has made what
+//! comes first.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::collections::HashSet;
@@ -15,8 +16,8 @@ const PLACES: [&str; 3] = ["aws-us-east-1", "gcp-us-central1", "oci-us-ashburn-1
 const TIERS: [&str; 4] = ["low", "medium", "critical", "business_critical"];
 const ENVIRONMENTS: [&str; 3] = ["dev", "staging", "production"];
 
-/// What the schemas allow but would do harm: Google's project is the ProviderConfig's; the others came with one provider
-/// version, and earlier ones that are still in use refuse them.
+/// What the schemas allow but would do harm: Google's project is the ProviderConfig's; the others
+/// came with one provider version, and earlier ones that are still in use refuse them.
 const AVOID: [&str; 5] = [
     "/spec/forProvider/project",
     "/spec/forProvider/scaling/maxInstanceCount",
@@ -35,23 +36,33 @@ struct Checker {
 
 impl Checker {
     fn new(product: &str) -> Self {
-        Checker { product: default_product(product), schemas: ProviderSchemas::open(), seen: HashSet::new(), workloads: 0 }
+        Checker {
+            product: default_product(product),
+            schemas: ProviderSchemas::open(),
+            seen: HashSet::new(),
+            workloads: 0,
+        }
     }
 
     fn check(&mut self, workload: &Workload) {
         for workload in [workload.clone(), workload.namespaced()] {
-            let laptop = Workload { persisted: false, ..workload.clone() }.render(&self.product, &SimulatedCloud::default());
+            let laptop = Workload { persisted: false, ..workload.clone() }
+                .render(&self.product, &SimulatedCloud::default());
             for withheld in &laptop.withheld {
                 assert!(withheld.waiting, "{workload:?}: {withheld:?}");
             }
-            laptop.objects.iter().for_each(|composed| self.check_object(&composed.object, &workload));
+            laptop
+                .objects
+                .iter()
+                .for_each(|composed| self.check_object(&composed.object, &workload));
 
             let mut cloud = SimulatedCloud::with_credentials();
             let settled = cloud.settle(&workload, &self.product);
             assert_eq!(settled.withheld, [], "{workload:?}");
             cloud.managed().for_each(|object| self.check_object(object, &workload));
             let keys: Vec<&str> = settled.connection.keys().map(String::as_str).collect();
-            let mut wanted: Vec<&str> = self.product.spec.connection_keys.iter().map(String::as_str).collect();
+            let mut wanted: Vec<&str> =
+                self.product.spec.connection_keys.iter().map(String::as_str).collect();
             wanted.sort_unstable();
             assert_eq!(keys, wanted, "{workload:?}");
             self.workloads += 1;
@@ -65,22 +76,36 @@ impl Checker {
         }
         let mut errors = schemas.check(object);
         errors.extend(
-            AVOID.iter().filter(|field| object.pointer(field).is_some()).map(|field| format!("{field} is to be avoided")),
+            AVOID
+                .iter()
+                .filter(|field| object.pointer(field).is_some())
+                .map(|field| format!("{field} is to be avoided")),
         );
-        assert!(errors.is_empty(), "{workload:?}\n{}\n{errors:#?}", serde_json::to_string_pretty(object).unwrap());
+        assert!(
+            errors.is_empty(),
+            "{workload:?}\n{}\n{errors:#?}",
+            serde_json::to_string_pretty(object).unwrap()
+        );
     }
 }
 
 impl Drop for Checker {
     fn drop(&mut self) {
-        println!("{}: {} workloads, {} different objects checked", self.product.name, self.workloads, self.seen.len());
+        println!(
+            "{}: {} workloads, {} different objects checked",
+            self.product.name,
+            self.workloads,
+            self.seen.len()
+        );
     }
 }
 
 fn common() -> impl Iterator<Item = Value> {
     TIERS.into_iter().flat_map(|tier| {
         ENVIRONMENTS.into_iter().flat_map(move |environment| {
-            [false, true].into_iter().map(move |ha| json!({"tier": tier, "environment": environment, "ha": ha}))
+            [false, true]
+                .into_iter()
+                .map(move |ha| json!({"tier": tier, "environment": environment, "ha": ha}))
         })
     })
 }
@@ -92,7 +117,10 @@ fn mysql() {
         for common in common() {
             for size in ["small", "medium", "large", "xlarge"] {
                 for storage in [10, 100, 60_000, 65_536] {
-                    checker.check(&Workload::new(place, json!({"size": size, "storageGB": storage})).with(common.clone()));
+                    checker.check(
+                        &Workload::new(place, json!({"size": size, "storageGB": storage}))
+                            .with(common.clone()),
+                    );
                 }
             }
         }
@@ -106,7 +134,8 @@ fn postgresql() {
         for common in common() {
             for size in ["small", "medium", "large", "xlarge"] {
                 for version in ["13", "14", "15", "16"] {
-                    let extensions = if version == "16" { json!(["pgvector", "pg_trgm"]) } else { json!([]) };
+                    let extensions =
+                        if version == "16" { json!(["pgvector", "pg_trgm"]) } else { json!([]) };
                     let parameters = json!({"size": size, "storageGB": 10, "version": version, "extensions": extensions});
                     checker.check(&Workload::new(place, parameters).with(common.clone()));
                 }
@@ -123,16 +152,24 @@ fn webapp() {
             for cpu in ["125m", "250m", "500m", "1000m", "2000m", "4000m"] {
                 for memory in ["256Mi", "512Mi", "1Gi", "2Gi", "4Gi", "8Gi"] {
                     checker.check(
-                        &Workload::new(place, json!({"image": "nginx:1.27", "cpu": cpu, "memory": memory})).with(common.clone()),
+                        &Workload::new(
+                            place,
+                            json!({"image": "nginx:1.27", "cpu": cpu, "memory": memory}),
+                        )
+                        .with(common.clone()),
                     );
                 }
             }
         }
         for replicas in [1, 2, 20] {
-            for more in
-                [json!({}), json!({"maxReplicas": 20}), json!({"maxReplicas": 1}), json!({"public": false, "port": 65535})]
-            {
-                let parameters = json!({"image": "registry.example.com/checkout:v2.1.0", "replicas": replicas});
+            for more in [
+                json!({}),
+                json!({"maxReplicas": 20}),
+                json!({"maxReplicas": 1}),
+                json!({"public": false, "port": 65535}),
+            ] {
+                let parameters =
+                    json!({"image": "registry.example.com/checkout:v2.1.0", "replicas": replicas});
                 checker.check(&Workload::new(place, parameters).with(more));
             }
         }

@@ -28,7 +28,8 @@ fn redis_runs_on_every_cloud(#[case] place: &str, #[case] kind: &str, #[case] po
                 assert!(rendering.objects.iter().any(|composed| composed.object["kind"] == kind));
                 assert_eq!(rendering.connection["port"], port);
                 for object in cloud.managed() {
-                    let errors = schemas.as_ref().map(|schemas| schemas.check(object)).unwrap_or_default();
+                    let errors =
+                        schemas.as_ref().map(|schemas| schemas.check(object)).unwrap_or_default();
                     assert!(errors.is_empty(), "{object:#}\n{errors:#?}");
                 }
             }

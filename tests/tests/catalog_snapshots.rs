@@ -1,6 +1,7 @@
 //! What the default catalog makes, for people to read: one full rendering per product and cloud.
 //!
-//! After a change on purpose: `INSTA_UPDATE=always cargo test --workspace --test catalog_snapshots`, and read the difference.
+//! After a change on purpose: `INSTA_UPDATE=always cargo test --workspace --test
+//! catalog_snapshots`, and read the difference.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use idp_tests::simulated_cloud::SimulatedCloud;
@@ -18,7 +19,8 @@ fn rendering(
         "postgresql" => json!({"size": "small", "storageGB": 10, "extensions": ["pgvector"]}),
         _ => json!({"image": "nginx:1.27", "cpu": "125m", "maxReplicas": 6}),
     };
-    let workload = Workload::new(place, parameters).with(json!({"tier": "business_critical", "ha": true}));
+    let workload =
+        Workload::new(place, parameters).with(json!({"tier": "business_critical", "ha": true}));
     let product = default_product(product);
     let mut cloud = SimulatedCloud::with_credentials();
     let rendering = cloud.settle(&workload, &product);

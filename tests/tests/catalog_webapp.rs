@@ -1,4 +1,5 @@
-//! What the web app product promises, on every cloud: sizes that are sold, replicas, scaling, TLS, changes without a gap.
+//! What the web app product promises, on every cloud: sizes that are sold, replicas, scaling, TLS,
+//! changes without a gap.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use idp_function::compose::product::Product;
@@ -12,12 +13,21 @@ const GCP: &str = "gcp-us-central1";
 const OCI: &str = "oci-us-ashburn-1";
 
 fn settled(place: &str, parameters: Value) -> Rendering {
-    let workload = Workload::new(place, json!({"image": "registry.example.com/checkout:v1"})).with(parameters);
+    let workload =
+        Workload::new(place, json!({"image": "registry.example.com/checkout:v1"})).with(parameters);
     SimulatedCloud::default().settle(&workload, &default_product("webapp"))
 }
 
-const CPUS: [(&str, i64); 6] = [("125m", 125), ("250m", 250), ("500m", 500), ("1000m", 1000), ("2000m", 2000), ("4000m", 4000)];
-const MEMORIES: [(&str, i64); 6] = [("256Mi", 256), ("512Mi", 512), ("1Gi", 1024), ("2Gi", 2048), ("4Gi", 4096), ("8Gi", 8192)];
+const CPUS: [(&str, i64); 6] = [
+    ("125m", 125),
+    ("250m", 250),
+    ("500m", 500),
+    ("1000m", 1000),
+    ("2000m", 2000),
+    ("4000m", 4000),
+];
+const MEMORIES: [(&str, i64); 6] =
+    [("256Mi", 256), ("512Mi", 512), ("1Gi", 1024), ("2Gi", 2048), ("4Gi", 4096), ("8Gi", 8192)];
 
 /// What AWS documents as valid for Fargate: CPU units, least and most memory in MiB, and the step.
 const FARGATE: [(i64, &[i64]); 5] = [
@@ -40,31 +50,54 @@ fn every_size_is_one_that_the_cloud_sells_and_no_smaller() {
             let (units, task_memory) = (number("cpu"), number("memory"));
             let sold = FARGATE.iter().find(|(sold, _)| *sold == units).unwrap();
             assert!(sold.1.contains(&task_memory), "{size}: {units} and {task_memory}");
-            assert!(units * 1000 >= millis * 1024 && task_memory >= mebibytes, "{size}: {units} and {task_memory}");
+            assert!(
+                units * 1000 >= millis * 1024 && task_memory >= mebibytes,
+                "{size}: {units} and {task_memory}"
+            );
 
             let gcp = settled(GCP, size.clone());
-            let limits = &for_provider(&gcp, "service")["template"]["containers"][0]["resources"]["limits"];
+            let limits =
+                &for_provider(&gcp, "service")["template"]["containers"][0]["resources"]["limits"];
             let cpus: i64 = limits["cpu"].as_str().unwrap().parse().unwrap();
             let (_, given) = MEMORIES.iter().find(|(text, _)| limits["memory"] == *text).unwrap();
             assert!(
-                [1, 2, 4].contains(&cpus) && *given >= 512 && cpus * 1000 >= millis && *given >= mebibytes,
+                [1, 2, 4].contains(&cpus)
+                    && *given >= 512
+                    && cpus * 1000 >= millis
+                    && *given >= mebibytes,
                 "{size}: {limits}"
             );
-            assert!((cpus < 4 || *given >= 2048) && (*given <= 4096 || cpus >= 2), "{size}: {limits}");
+            assert!(
+                (cpus < 4 || *given >= 2048) && (*given <= 4096 || cpus >= 2),
+                "{size}: {limits}"
+            );
 
             let oci = settled(OCI, size.clone());
             let instance = &made_of(&oci, "container-instance")[0]["spec"]["forProvider"];
             let shape = &instance["shapeConfig"][0];
-            let (ocpus, gibibytes) = (shape["ocpus"].as_i64().unwrap(), shape["memoryInGbs"].as_i64().unwrap());
+            let (ocpus, gibibytes) =
+                (shape["ocpus"].as_i64().unwrap(), shape["memoryInGbs"].as_i64().unwrap());
             assert!(
-                ocpus * 2000 >= millis && gibibytes * 1024 >= mebibytes && (ocpus..=64 * ocpus).contains(&gibibytes),
+                ocpus * 2000 >= millis
+                    && gibibytes * 1024 >= mebibytes
+                    && (ocpus..=64 * ocpus).contains(&gibibytes),
                 "{size}: {shape}"
             );
-            assert_eq!(instance["containers"][0]["resourceConfig"][0]["vcpusLimit"].as_f64().unwrap() * 1000.0, millis as f64);
+            assert_eq!(
+                instance["containers"][0]["resourceConfig"][0]["vcpusLimit"].as_f64().unwrap()
+                    * 1000.0,
+                millis as f64
+            );
 
             for rendering in [aws, gcp, oci] {
-                let same = rendering.effective["cpu"] == cpu && rendering.effective["memory"] == memory;
-                assert_eq!(rendering.notices.contains_key("resources-raised"), !same, "{size}: {:?}", rendering.effective);
+                let same =
+                    rendering.effective["cpu"] == cpu && rendering.effective["memory"] == memory;
+                assert_eq!(
+                    rendering.notices.contains_key("resources-raised"),
+                    !same,
+                    "{size}: {:?}",
+                    rendering.effective
+                );
             }
         }
     }
@@ -76,11 +109,17 @@ fn every_size_is_one_that_the_cloud_sells_and_no_smaller() {
 #[case(json!({"replicas": 3, "maxReplicas": 9}), 3, Some(9))]
 #[case(json!({"replicas": 1, "maxReplicas": 2, "ha": true}), 2, None)]
 #[case(json!({"replicas": 5, "maxReplicas": 5}), 5, None)]
-fn replicas_and_scaling(#[case] parameters: Value, #[case] replicas: usize, #[case] most: Option<i64>) {
+fn replicas_and_scaling(
+    #[case] parameters: Value,
+    #[case] replicas: usize,
+    #[case] most: Option<i64>,
+) {
     let aws = settled(AWS, parameters.clone());
     let service = made_of(&aws, "service")[0];
-    let (counted, begun_with) =
-        (&service["spec"]["forProvider"]["desiredCount"], &service["spec"]["initProvider"]["desiredCount"]);
+    let (counted, begun_with) = (
+        &service["spec"]["forProvider"]["desiredCount"],
+        &service["spec"]["initProvider"]["desiredCount"],
+    );
     match most {
         None => {
             assert_eq!((counted, begun_with), (&json!(replicas), &Value::Null));
@@ -90,7 +129,10 @@ fn replicas_and_scaling(#[case] parameters: Value, #[case] replicas: usize, #[ca
         Some(most) => {
             assert_eq!((counted, begun_with), (&Value::Null, &json!(replicas)));
             let target = for_provider(&aws, "scaling-target");
-            assert_eq!((&target["minCapacity"], &target["maxCapacity"]), (&json!(replicas), &json!(most)));
+            assert_eq!(
+                (&target["minCapacity"], &target["maxCapacity"]),
+                (&json!(replicas), &json!(most))
+            );
             let names = made_of(&aws, "cluster")[0]["metadata"]["annotations"]["crossplane.io/external-name"].as_str().unwrap();
             assert_eq!(target["resourceId"], format!("service/{names}/{names}"));
             assert_eq!(for_provider(&aws, "scaling-policy")["resourceId"], target["resourceId"]);
@@ -99,7 +141,10 @@ fn replicas_and_scaling(#[case] parameters: Value, #[case] replicas: usize, #[ca
 
     let gcp = settled(GCP, parameters.clone());
     let scaling = &for_provider(&gcp, "service")["template"]["scaling"];
-    assert_eq!(scaling, &json!({"minInstanceCount": replicas, "maxInstanceCount": most.unwrap_or(replicas as i64)}));
+    assert_eq!(
+        scaling,
+        &json!({"minInstanceCount": replicas, "maxInstanceCount": most.unwrap_or(replicas as i64)})
+    );
 
     let oci = settled(OCI, parameters.clone());
     assert_eq!(made_of(&oci, "container-instance").len(), replicas);
@@ -111,18 +156,30 @@ fn replicas_and_scaling(#[case] parameters: Value, #[case] replicas: usize, #[ca
 fn traffic_is_encrypted_and_kept_in_where_it_is_not_public() {
     let aws = settled(AWS, json!({}));
     assert_eq!(for_provider(&aws, "listener-https")["protocol"], "HTTPS");
-    assert_eq!(for_provider(&aws, "listener-http")["defaultAction"][0]["redirect"]["protocol"], "HTTPS");
+    assert_eq!(
+        for_provider(&aws, "listener-http")["defaultAction"][0]["redirect"]["protocol"],
+        "HTTPS"
+    );
     assert_eq!(for_provider(&aws, "service")["networkConfiguration"]["assignPublicIp"], false);
     assert!(for_provider(&aws, "load-balancer")["subnets"].as_array().unwrap().len() >= 2);
     let oci = settled(OCI, json!({}));
-    assert!(for_provider(&oci, "listener-https")["sslConfiguration"][0]["certificateIds"][0].is_string());
-    assert_eq!(for_provider(&oci, "listener-http")["ruleSetNames"][0], for_provider(&oci, "redirect")["name"]);
+    assert!(
+        for_provider(&oci, "listener-https")["sslConfiguration"][0]["certificateIds"][0]
+            .is_string()
+    );
+    assert_eq!(
+        for_provider(&oci, "listener-http")["ruleSetNames"][0],
+        for_provider(&oci, "redirect")["name"]
+    );
 
     let private = json!({"public": false});
     let aws = settled(AWS, private.clone());
     assert_eq!(for_provider(&aws, "load-balancer")["internal"], true);
     assert_eq!(for_provider(&aws, "load-balancer-ingress-https")["cidrIpv4"], "10.10.0.0/16");
-    assert_eq!(for_provider(&settled(GCP, private.clone()), "service")["ingress"], "INGRESS_TRAFFIC_INTERNAL_ONLY");
+    assert_eq!(
+        for_provider(&settled(GCP, private.clone()), "service")["ingress"],
+        "INGRESS_TRAFFIC_INTERNAL_ONLY"
+    );
     assert_eq!(for_provider(&settled(OCI, private), "load-balancer")["isPrivate"], true);
 }
 
@@ -146,7 +203,10 @@ fn what_cannot_change_is_replaced_under_another_name(#[case] change: Value) {
     assert_eq!(group(&before) != group(&after), change.get("port").is_some());
 
     let names = |rendering: &Rendering| -> Vec<Value> {
-        made_of(rendering, "container-instance").iter().map(|object| object["metadata"]["name"].clone()).collect()
+        made_of(rendering, "container-instance")
+            .iter()
+            .map(|object| object["metadata"]["name"].clone())
+            .collect()
     };
     let (before, after) = (names(&settled(OCI, json!({}))), names(&settled(OCI, change)));
     assert!(before.iter().zip(&after).all(|(before, after)| before != after));
@@ -170,20 +230,26 @@ fn oci_replicas_are_spread_and_images_named_in_full() {
         ("localhost:5000/b", "localhost:5000/b"),
     ] {
         let oci = settled(OCI, json!({"image": image}));
-        assert_eq!(made_of(&oci, "container-instance")[0]["spec"]["forProvider"]["containers"][0]["imageUrl"], url);
+        assert_eq!(
+            made_of(&oci, "container-instance")[0]["spec"]["forProvider"]["containers"][0]["imageUrl"],
+            url
+        );
     }
 }
 
 /// The same value with every map in the opposite order.
 fn reversed(value: Value) -> Value {
     match value {
-        Value::Object(fields) => fields.into_iter().rev().map(|(name, value)| (name, reversed(value))).collect(),
+        Value::Object(fields) => {
+            fields.into_iter().rev().map(|(name, value)| (name, reversed(value))).collect()
+        }
         Value::Array(items) => items.into_iter().map(reversed).collect(),
         other => other,
     }
 }
 
-/// Crossplane's encoder writes maps in random order: a name must not follow it, or resources were replaced at every restart.
+/// Crossplane's encoder writes maps in random order: a name must not follow it, or resources were
+/// replaced at every restart.
 #[test]
 fn what_is_replaced_on_change_is_not_replaced_without_one() {
     let product = default_product("webapp");

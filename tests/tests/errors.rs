@@ -1,4 +1,5 @@
-//! Bad input gets one clear message: what, where, why, what to do. Nothing panics, and nothing of what exists goes.
+//! Bad input gets one clear message: what, where, why, what to do. Nothing panics, and nothing of
+//! what exists goes.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,8 +17,11 @@ use serde_json::{Value, json};
 
 /// The default catalog's objects, with the one product that is asked for here.
 fn catalog() -> Vec<Value> {
-    let objects = embedded_files().flat_map(|(_, text)| serde_saphyr::from_multiple::<Value>(text).unwrap());
-    objects.filter(|object| object["kind"] != "Product" || object["metadata"]["name"] == "mysql").collect()
+    let objects =
+        embedded_files().flat_map(|(_, text)| serde_saphyr::from_multiple::<Value>(text).unwrap());
+    objects
+        .filter(|object| object["kind"] != "Product" || object["metadata"]["name"] == "mysql")
+        .collect()
 }
 
 /// A composite resource of MySQL that is in order.
@@ -35,10 +39,18 @@ fn resource(object: &Value) -> v1::Resource {
 
 /// A call with this composite and this configuration.
 fn request(composite: &Value, objects: &[Value]) -> v1::RunFunctionRequest {
-    let of_kind = |kind: &str| v1::Resources { items: objects.iter().filter(|o| o["kind"] == kind).map(resource).collect() };
+    let of_kind = |kind: &str| v1::Resources {
+        items: objects.iter().filter(|o| o["kind"] == kind).map(resource).collect(),
+    };
     v1::RunFunctionRequest {
-        observed: Some(v1::State { composite: Some(resource(composite)), resources: BTreeMap::new() }),
-        required_resources: KINDS.iter().map(|(name, kind)| ((*name).to_owned(), of_kind(kind))).collect(),
+        observed: Some(v1::State {
+            composite: Some(resource(composite)),
+            resources: BTreeMap::new(),
+        }),
+        required_resources: KINDS
+            .iter()
+            .map(|(name, kind)| ((*name).to_owned(), of_kind(kind)))
+            .collect(),
         ..v1::RunFunctionRequest::default()
     }
 }
@@ -50,16 +62,29 @@ fn said(answer: &v1::RunFunctionResponse) -> String {
         writeln!(said, "{:?} {}: {}", result.severity(), result.reason(), result.message).unwrap();
     }
     for condition in &answer.conditions {
-        writeln!(said, "{} {:?} {}: {}", condition.r#type, condition.status(), condition.reason, condition.message()).unwrap();
+        writeln!(
+            said,
+            "{} {:?} {}: {}",
+            condition.r#type,
+            condition.status(),
+            condition.reason,
+            condition.message()
+        )
+        .unwrap();
     }
     said
 }
 
-/// What the answer to `request` says, where nothing exists; and that where something does, it stays, whatever is wrong.
+/// What the answer to `request` says, where nothing exists; and that where something does, it
+/// stays, whatever is wrong.
 fn answer(mut request: v1::RunFunctionRequest) -> String {
     let function = Function::new();
     let before = function.answer(&request);
-    assert_eq!(function.answer(&request).encode_to_vec(), before.encode_to_vec(), "the same request, the same bytes");
+    assert_eq!(
+        function.answer(&request).encode_to_vec(),
+        before.encode_to_vec(),
+        "the same request, the same bytes"
+    );
 
     let existing = |stateful| {
         json!({
@@ -104,7 +129,8 @@ fn parameters_that_are_no_object() {
 
 #[test]
 fn a_catalog_without_candidates() {
-    let without: Vec<Value> = catalog().into_iter().filter(|object| object["kind"] != "Candidate").collect();
+    let without: Vec<Value> =
+        catalog().into_iter().filter(|object| object["kind"] != "Candidate").collect();
     insta::assert_snapshot!(answer(request(&composite(), &without)));
 }
 
@@ -130,33 +156,48 @@ fn a_broken_expression_is_named_with_product_resource_path_and_text() {
     let mysql = objects.iter_mut().find(|object| object["metadata"]["name"] == "mysql").unwrap();
     mysql["spec"]["providers"]["aws"]["resources"][0]["template"]["spec"]["forProvider"]["region"] =
         json!("${placement.region + }");
-    mysql["spec"]["providers"]["aws"]["resources"][0]["template"]["spec"]["forProvider"]["name"] = json!("${prams.size}");
+    mysql["spec"]["providers"]["aws"]["resources"][0]["template"]["spec"]["forProvider"]["name"] =
+        json!("${prams.size}");
     insta::assert_snapshot!(answer(request(&composite(), &objects)));
 }
 
 #[test]
 fn an_object_of_the_wrong_shape_is_left_out_and_the_rest_goes_on() {
     let mut objects = catalog();
-    let tier = objects.iter_mut().find(|object| object["kind"] == "Tier" && object["metadata"]["name"] == "low").unwrap();
+    let tier = objects
+        .iter_mut()
+        .find(|object| object["kind"] == "Tier" && object["metadata"]["name"] == "low")
+        .unwrap();
     tier["spec"]["rtoMinutes"] = json!("soon");
     let mut unknown = composite();
     unknown["spec"]["parameters"]["tier"] = json!("low");
     insta::assert_snapshot!(answer(request(&unknown, &objects)));
-    assert!(said(&Function::new().answer(&request(&composite(), &objects))).contains("Placed ConditionTrue"));
+    assert!(
+        said(&Function::new().answer(&request(&composite(), &objects)))
+            .contains("Placed ConditionTrue")
+    );
 }
 
 #[test]
 fn two_candidates_of_one_place() {
     let mut objects = catalog();
-    let mut twin = objects.iter().find(|object| object["metadata"]["name"] == "gcp-us-central1").unwrap().clone();
+    let mut twin = objects
+        .iter()
+        .find(|object| object["metadata"]["name"] == "gcp-us-central1")
+        .unwrap()
+        .clone();
     twin["metadata"]["name"] = json!("twin");
     twin["spec"]["order"] = json!(99);
     objects.push(twin.clone());
     // A cluster goes on with the first; a laptop says what is wrong.
-    assert!(said(&Function::new().answer(&request(&composite(), &objects))).contains("Placed ConditionTrue"));
+    assert!(
+        said(&Function::new().answer(&request(&composite(), &objects)))
+            .contains("Placed ConditionTrue")
+    );
     let mut read = embedded().unwrap();
     read.add("twin.yaml", twin).unwrap();
-    let errors: Vec<String> = Catalog::strict(read).unwrap_err().iter().map(ToString::to_string).collect();
+    let errors: Vec<String> =
+        Catalog::strict(read).unwrap_err().iter().map(ToString::to_string).collect();
     insta::assert_snapshot!(errors.join("\n"));
 }
 
@@ -181,7 +222,8 @@ fn configuration_that_cannot_be_read() {
 #[test]
 fn messages_that_are_no_kubernetes_objects() {
     let good = request(&composite(), &catalog());
-    let whole = good.observed.as_ref().unwrap().composite.as_ref().unwrap().resource.clone().unwrap();
+    let whole =
+        good.observed.as_ref().unwrap().composite.as_ref().unwrap().resource.clone().unwrap();
     let with = |bytes: Bytes| {
         let mut request = good.clone();
         request.observed.as_mut().unwrap().composite.as_mut().unwrap().resource = Some(bytes);
@@ -198,17 +240,37 @@ fn messages_that_are_no_kubernetes_objects() {
     case("empty", with(Bytes::new()));
     case("truncated", with(whole.slice(..whole.len() - 3)));
     case("noise", with(Bytes::from_static(b"\xff\xff\xff\xff\xff")));
-    case("spec is a text", with(to_struct(&json!({"apiVersion": "a/b", "kind": "C", "metadata": {}, "spec": "x"})).unwrap()));
-    case("deep", with([whole.clone(), nested("status", &nested("placement", &deep(500)))].concat().into()));
+    case(
+        "spec is a text",
+        with(
+            to_struct(&json!({"apiVersion": "a/b", "kind": "C", "metadata": {}, "spec": "x"}))
+                .unwrap(),
+        ),
+    );
+    case(
+        "deep",
+        with([whole.clone(), nested("status", &nested("placement", &deep(500)))].concat().into()),
+    );
     case("a composed resource is noise", {
         let mut request = good.clone();
-        let noise = v1::Resource { resource: Some(Bytes::from_static(b"\x0a\x7f")), ..v1::Resource::default() };
-        request.observed.as_mut().unwrap().resources.insert("aws-us-east-1/instance".to_owned(), noise);
+        let noise = v1::Resource {
+            resource: Some(Bytes::from_static(b"\x0a\x7f")),
+            ..v1::Resource::default()
+        };
+        request
+            .observed
+            .as_mut()
+            .unwrap()
+            .resources
+            .insert("aws-us-east-1/instance".to_owned(), noise);
         said(&Function::new().answer(&request))
     });
     case("a required resource is noise", {
         let mut request = good.clone();
-        let noise = v1::Resource { resource: Some(Bytes::from_static(b"\x0a\x7f")), ..v1::Resource::default() };
+        let noise = v1::Resource {
+            resource: Some(Bytes::from_static(b"\x0a\x7f")),
+            ..v1::Resource::default()
+        };
         request.required_resources.get_mut("tiers").unwrap().items.push(noise);
         answer(request)
     });
@@ -230,7 +292,9 @@ fn deep(levels: usize) -> Bytes {
 
 /// A Struct whose only field is this Struct.
 fn nested(field: &str, inner: &[u8]) -> Bytes {
-    let entry = [length_delimited(1, field.as_bytes()), length_delimited(2, &length_delimited(5, inner))].concat();
+    let entry =
+        [length_delimited(1, field.as_bytes()), length_delimited(2, &length_delimited(5, inner))]
+            .concat();
     length_delimited(1, &entry).into()
 }
 
@@ -271,11 +335,18 @@ fn expression(source: &str) -> String {
         }},
     });
     let product = match Product::compile("hostile", serde_json::from_value(spec.clone()).unwrap()) {
-        Err(errors) => return errors.iter().map(|error| shortened(&error.to_string())).collect::<Vec<_>>().join("\n"),
+        Err(errors) => {
+            return errors
+                .iter()
+                .map(|error| shortened(&error.to_string()))
+                .collect::<Vec<_>>()
+                .join("\n");
+        }
         Ok(product) => product,
     };
     drop(product);
-    let mut objects: Vec<Value> = catalog().into_iter().filter(|object| object["kind"] != "Product").collect();
+    let mut objects: Vec<Value> =
+        catalog().into_iter().filter(|object| object["kind"] != "Product").collect();
     objects.push(json!({
         "apiVersion": "platform.example.org/v1alpha1", "kind": "Product", "metadata": {"name": "hostile"}, "spec": spec,
     }));
@@ -284,7 +355,8 @@ fn expression(source: &str) -> String {
         "spec": {"parameters": {"cell": "c1", "tier": "medium", "environment": "dev"}},
     });
     let answer = Function::new().answer(&request(&composite, &objects));
-    let condition = answer.conditions.iter().find(|condition| condition.r#type == "ResourcesReady").unwrap();
+    let condition =
+        answer.conditions.iter().find(|condition| condition.r#type == "ResourcesReady").unwrap();
     shortened(condition.message())
 }
 
@@ -343,18 +415,21 @@ fn a_kind_belongs_to_the_oldest_product_that_names_it() {
             if object["kind"] == "Product" {
                 object["metadata"]["creationTimestamp"] = created_of_mysql.into();
                 let mut other = object.clone();
-                other["metadata"] = json!({"name": "a-copy", "creationTimestamp": created_of_other});
+                other["metadata"] =
+                    json!({"name": "a-copy", "creationTimestamp": created_of_other});
                 // The namespaced kind is free.
                 other["spec"]["api"]["namespacedKind"] = "OtherInstance".into();
                 objects.add("test", other).unwrap();
             }
             objects.add("test", object).unwrap();
         }
-        let products = objects.products.iter().map(|product| Arc::new(compile(product).unwrap())).collect();
+        let products =
+            objects.products.iter().map(|product| Arc::new(compile(product).unwrap())).collect();
         let (catalog, rejected) = Catalog::new(&objects, products, &BTreeSet::new());
         let rejected: Vec<String> = rejected.iter().map(ToString::to_string).collect();
         let group = "db.platform.example.org";
-        let owner = |kind: &str| catalog.product_of(group, kind).map(|product| product.name.clone());
+        let owner =
+            |kind: &str| catalog.product_of(group, kind).map(|product| product.name.clone());
         assert_eq!(owner("MySQLInstanceClaim"), owner("XMySQLInstance"));
         (owner("MySQLInstanceClaim").unwrap(), owner("OtherInstance"), rejected)
     };
@@ -373,10 +448,13 @@ fn a_kind_belongs_to_the_oldest_product_that_names_it() {
 #[test]
 fn a_resource_without_a_time_of_creation_is_read() {
     // As Go writes an object that has not been in a cluster.
-    let bucket =
-        json!({"apiVersion": "other.example.org/v1", "kind": "Bucket", "metadata": {"name": "b", "creationTimestamp": null}});
+    let bucket = json!({"apiVersion": "other.example.org/v1", "kind": "Bucket", "metadata": {"name": "b", "creationTimestamp": null}});
     let mut request = request(&composite(), &catalog());
     request.observed.as_mut().unwrap().resources.insert("others".to_owned(), resource(&bucket));
     let answer = Function::new().answer(&request);
-    assert!(answer.results.iter().all(|result| result.severity() != v1::Severity::Fatal), "{}", said(&answer));
+    assert!(
+        answer.results.iter().all(|result| result.severity() != v1::Severity::Fatal),
+        "{}",
+        said(&answer)
+    );
 }

@@ -1,6 +1,12 @@
 //! Generated files are what the code generates now.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs
+)]
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,12 +21,20 @@ fn the_definitions_in_crds_yaml_are_current() {
     let mut expected = BTreeMap::new();
     for crd in idp_crds::crd::all() {
         let crd = serde_json::to_value(crd).unwrap();
-        expected.insert(format!("{}.yaml", crd["spec"]["names"]["plural"].as_str().unwrap()), to_yaml(&[crd]).unwrap());
+        expected.insert(
+            format!("{}.yaml", crd["spec"]["names"]["plural"].as_str().unwrap()),
+            to_yaml(&[crd]).unwrap(),
+        );
     }
     let found: BTreeMap<String, String> = std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
-        .map(|path| (path.file_name().unwrap().to_str().unwrap().to_owned(), std::fs::read_to_string(path).unwrap()))
+        .map(|path| {
+            (
+                path.file_name().unwrap().to_str().unwrap().to_owned(),
+                std::fs::read_to_string(path).unwrap(),
+            )
+        })
         .collect();
     assert!(
         found == expected,
@@ -37,7 +51,9 @@ fn definitions_and_compositions() {
     let product = catalog.product("mysql").unwrap();
     let documents: Vec<Value> = [Style::Claim, Style::Namespaced]
         .into_iter()
-        .flat_map(|style| [xrd(product, style), composition(product, style, style == Style::Namespaced)])
+        .flat_map(|style| {
+            [xrd(product, style), composition(product, style, style == Style::Namespaced)]
+        })
         .collect();
     insta::assert_snapshot!(to_yaml(&documents).unwrap());
 }

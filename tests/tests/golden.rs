@@ -1,6 +1,13 @@
-//! The decision against vectors produced by the reference implementation: `tests/golden/open.jsonl.gz`.
+//! The decision against vectors produced by the reference implementation:
+//! `tests/golden/open.jsonl.gz`.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs
+)]
 
 use std::collections::BTreeMap;
 use std::io::{BufReader, Read};
@@ -18,7 +25,8 @@ fn vectors(kind: &str) -> Vec<(String, Value)> {
     let mut text = String::new();
     let packed = include_bytes!("../golden/open.jsonl.gz");
     flate2::read::GzDecoder::new(packed.as_slice()).read_to_string(&mut text).unwrap();
-    let lines = text.lines().map(|line| (line.to_owned(), serde_json::from_str::<Value>(line).unwrap()));
+    let lines =
+        text.lines().map(|line| (line.to_owned(), serde_json::from_str::<Value>(line).unwrap()));
     lines.filter(|(_, vector)| vector["kind"] == kind).collect()
 }
 
@@ -32,8 +40,11 @@ fn answerer() -> Answerer {
 
 /// The text between `start` and the matching end of the JSON value that begins there.
 fn json_at<'t>(line: &'t str, key: &str) -> &'t str {
-    let at = line.find(&format!("\"{key}\":")).unwrap_or_else(|| panic!("no {key} in {line}")) + key.len() + 3;
-    let mut stream = serde_json::Deserializer::from_str(&line[at..]).into_iter::<serde::de::IgnoredAny>();
+    let at = line.find(&format!("\"{key}\":")).unwrap_or_else(|| panic!("no {key} in {line}"))
+        + key.len()
+        + 3;
+    let mut stream =
+        serde_json::Deserializer::from_str(&line[at..]).into_iter::<serde::de::IgnoredAny>();
     stream.next().unwrap().unwrap();
     &line[at..at + stream.byte_offset()]
 }
@@ -60,7 +71,9 @@ fn schedule() {
             *differing.entry("refused").or_default() += 1;
             continue;
         }
-        if quirks.contains(&"flag_may_lower_cost_weight") && answer["reason"]["weights"] != expected["reason"]["weights"] {
+        if quirks.contains(&"flag_may_lower_cost_weight")
+            && answer["reason"]["weights"] != expected["reason"]["weights"]
+        {
             // Never lowers: the weights are those from before the flag.
             let cost = answer["reason"]["weights"]["cost"].as_f64().unwrap();
             assert!(cost > expected["reason"]["weights"]["cost"].as_f64().unwrap(), "{line}");
@@ -95,7 +108,10 @@ fn schedule() {
         }
         exact += 1;
     }
-    println!("schedule: {} vectors, {exact} exact, differing by design: {differing:?}", vectors.len());
+    println!(
+        "schedule: {} vectors, {exact} exact, differing by design: {differing:?}",
+        vectors.len()
+    );
     assert_eq!(vectors.len(), exact + differing.values().sum::<usize>());
     assert_eq!(exact, 1644, "vectors that are compared whole");
 }
@@ -106,13 +122,16 @@ fn claims_carry_the_same_annotation() {
     let answerer = answerer();
     for (line, vector) in &vectors {
         let mut output = Vec::new();
-        let question = json!({"id": vector["id"], "kind": "schedule", "input": vector["input"]}).to_string();
+        let question =
+            json!({"id": vector["id"], "kind": "schedule", "input": vector["input"]}).to_string();
         answerer.stream(BufReader::new(question.as_bytes()), &mut output).unwrap();
         let answer = String::from_utf8(output).unwrap();
         let theirs =
             vector["expected"]["claim"]["metadata"]["annotations"]["platform.example.org/placement-reason"].as_str().unwrap();
         let mut ours: Value = serde_json::from_str(json_at(&answer, "reason")).unwrap();
-        if !theirs.contains("\"failover\"") && vector["input"]["request"]["tier"] == "business_critical" {
+        if !theirs.contains("\"failover\"")
+            && vector["input"]["request"]["tier"] == "business_critical"
+        {
             ours.as_object_mut().unwrap().shift_remove("failover");
         }
         let ours = idp_crds::json::to_string(&ours).unwrap();
@@ -125,7 +144,10 @@ fn claims_carry_the_same_annotation() {
 fn bucket() {
     let vectors = vectors("bucket");
     for (line, vector) in &vectors {
-        let (id, name) = (vector["input"]["experiment_id"].as_str().unwrap(), vector["input"]["name"].as_str().unwrap());
+        let (id, name) = (
+            vector["input"]["experiment_id"].as_str().unwrap(),
+            vector["input"]["name"].as_str().unwrap(),
+        );
         let expected = &vector["expected"];
         assert_eq!(json!(weights::bucket_u32(id, name)), expected["bucket_u32"], "{line}");
         assert_eq!(json!(weights::bucket(id, name)), expected["bucket"], "{line}");
@@ -157,7 +179,9 @@ fn breaker() {
         let threshold = u32::try_from(input["failure_threshold"].as_u64().unwrap()).unwrap();
         let mut breaker = Breaker::new(threshold, input["cooldown_seconds"].as_f64().unwrap());
         let operations = input["ops"].as_array().unwrap();
-        for (operation, expected) in operations.iter().zip(vector["expected"]["results"].as_array().unwrap()) {
+        for (operation, expected) in
+            operations.iter().zip(vector["expected"]["results"].as_array().unwrap())
+        {
             let now = operation[1].as_f64().unwrap();
             let result = match operation[0].as_str().unwrap() {
                 "failure" => {
@@ -184,11 +208,14 @@ fn experiments() {
     let catalog = Catalog::strict(embedded().unwrap()).unwrap();
     let mut skipped = 0;
     for (line, vector) in &vectors {
-        // A registry, as the reference has one: creating replaces in place, bad ones change nothing.
+        // A registry, as the reference has one: creating replaces in place, bad ones change
+        // nothing.
         let mut registry: Vec<Experiment> = Vec::new();
         let mut refused_by_us = false;
         let operations = vector["input"]["ops"].as_array().unwrap();
-        for (operation, expected) in operations.iter().zip(vector["expected"]["results"].as_array().unwrap()) {
+        for (operation, expected) in
+            operations.iter().zip(vector["expected"]["results"].as_array().unwrap())
+        {
             let id = operation["id"].as_str().unwrap();
             let place = registry.iter().position(|e| e.id == id);
             if operation["op"] == "delete" {
@@ -198,7 +225,11 @@ fn experiments() {
             }
             let weights = operation["variant_weights"].as_object().unwrap();
             let as_map = weights.iter().map(|(k, v)| (k.clone(), v.as_f64().unwrap())).collect();
-            let errors = idp_crds::validate::weights("w", &as_map, idp_crds::validate::EXPERIMENT_WEIGHTS_TOLERANCE);
+            let errors = idp_crds::validate::weights(
+                "w",
+                &as_map,
+                idp_crds::validate::EXPERIMENT_WEIGHTS_TOLERANCE,
+            );
             let share = operation["traffic_percentage"].as_f64().unwrap();
             let valid = errors.is_empty() && (0.0..=1.0).contains(&share);
             if *expected == "created" {
@@ -207,7 +238,12 @@ fn experiments() {
                 let experiment = Experiment {
                     id: id.to_owned(),
                     description: operation["description"].as_str().unwrap().to_owned(),
-                    weights: Weights(weights.iter().map(|(k, v)| (k.clone(), v.as_number().unwrap().clone())).collect()),
+                    weights: Weights(
+                        weights
+                            .iter()
+                            .map(|(k, v)| (k.clone(), v.as_number().unwrap().clone()))
+                            .collect(),
+                    ),
                     share,
                     tier: operation["tier"].as_str().unwrap().to_owned(),
                     enabled: operation.get("enabled").is_none_or(|e| e == true),
@@ -225,7 +261,9 @@ fn experiments() {
         assert_eq!(json!(order), vector["expected"]["order"], "{line}");
         let state = State { experiments: registry, ..State::default() };
         let queries = vector["input"]["queries"].as_array().unwrap();
-        for (query, expected) in queries.iter().zip(vector["expected"]["resolved"].as_array().unwrap()) {
+        for (query, expected) in
+            queries.iter().zip(vector["expected"]["resolved"].as_array().unwrap())
+        {
             let tier = query["tier"].as_str().unwrap();
             let base = &catalog.scheduler().tier(tier).unwrap().weights;
             let weights = TierWeights::new(tier, base, &state);
@@ -235,5 +273,8 @@ fn experiments() {
             assert_eq!(resolved.to_string(), expected.to_string(), "{query} in {line}");
         }
     }
-    println!("experiments: {} vectors ({skipped} with weights that would be refused when applied)", vectors.len());
+    println!(
+        "experiments: {} vectors ({skipped} with weights that would be refused when applied)",
+        vectors.len()
+    );
 }

@@ -18,7 +18,8 @@ use proptest::sample::Index;
 use prost::Message as _;
 use serde_json::{Value, json};
 
-static ANSWERER: LazyLock<Answerer> = LazyLock::new(|| Answerer::of(Catalog::strict(embedded().unwrap()).unwrap().scheduler()));
+static ANSWERER: LazyLock<Answerer> =
+    LazyLock::new(|| Answerer::of(Catalog::strict(embedded().unwrap()).unwrap().scheduler()));
 
 /// A whole request, to be broken.
 static REQUEST: LazyLock<Vec<u8>> = LazyLock::new(|| {
@@ -26,7 +27,8 @@ static REQUEST: LazyLock<Vec<u8>> = LazyLock::new(|| {
         "apiVersion": "sim.example.org/v1", "kind": "XDatabase", "metadata": {"name": "orders", "creationTimestamp": "2026-01-01T00:00:00Z"},
         "spec": {"parameters": {"cell": "cell-1", "tier": "low", "environment": "production", "replica": true}},
     });
-    let composite = v1::Resource { resource: Some(to_struct(&composite).unwrap()), ..v1::Resource::default() };
+    let composite =
+        v1::Resource { resource: Some(to_struct(&composite).unwrap()), ..v1::Resource::default() };
     let request = v1::RunFunctionRequest {
         observed: Some(v1::State { composite: Some(composite), ..v1::State::default() }),
         required_resources: Configuration::default().required(),
@@ -68,8 +70,11 @@ fn read_struct(bytes: Vec<u8>) {
 fn answer_lines(lines: &[u8]) {
     let mut output = Vec::new();
     let tally = ANSWERER.stream(BufReader::new(lines), &mut output).unwrap();
-    let answers: Vec<Value> =
-        output.split(|b| *b == b'\n').filter(|l| !l.is_empty()).map(|l| serde_json::from_slice(l).unwrap()).collect();
+    let answers: Vec<Value> = output
+        .split(|b| *b == b'\n')
+        .filter(|l| !l.is_empty())
+        .map(|l| serde_json::from_slice(l).unwrap())
+        .collect();
     assert_eq!(answers.len() as u64, tally.answered);
 }
 
@@ -116,8 +121,7 @@ fn expressions() -> impl Strategy<Value = String> {
         "in",
         "\u{1f980}",
     ];
-    let piece =
-        prop_oneof![9 => (0..PIECES.len()).prop_map(|at| PIECES[at].to_owned()), 1 => any::<char>().prop_map(String::from)];
+    let piece = prop_oneof![9 => (0..PIECES.len()).prop_map(|at| PIECES[at].to_owned()), 1 => any::<char>().prop_map(String::from)];
     prop::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat())
 }
 

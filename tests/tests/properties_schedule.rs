@@ -8,14 +8,15 @@ use idp_crds::record::{DecidedBy, Group, Record};
 use idp_function::catalog::{Catalog, Objects};
 use idp_function::schedule::weights::TierWeights;
 use idp_function::schedule::{
-    Candidate, Circuit, Exclusion, Experiment, FailoverRule, Provenance, ProviderHealth, Request, ScheduleError, Scheduler,
-    State, Tier, Weights, gates, health,
+    Candidate, Circuit, Exclusion, Experiment, FailoverRule, Provenance, ProviderHealth, Request,
+    ScheduleError, Scheduler, State, Tier, Weights, gates, health,
 };
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use serde_json::{Value, json};
 
-const CAPABILITIES: [&str; 4] = ["pitr", "multi_az", "private_networking", "cross_region_replication"];
+const CAPABILITIES: [&str; 4] =
+    ["pitr", "multi_az", "private_networking", "cross_region_replication"];
 const PROVIDERS: [&str; 4] = ["aws", "gcp", "oci", "azure"];
 
 /// Everything a decision is made from.
@@ -30,20 +31,27 @@ struct Question {
 
 impl Question {
     fn scheduler(&self) -> Scheduler {
-        Scheduler::new(self.candidates.clone(), BTreeMap::from([("tier".to_owned(), self.tier.clone())]), self.state.clone())
+        Scheduler::new(
+            self.candidates.clone(),
+            BTreeMap::from([("tier".to_owned(), self.tier.clone())]),
+            self.state.clone(),
+        )
     }
 
     fn decide(&self) -> Result<Record, ScheduleError> {
         let exclude = Exclusion { providers: &self.leave, places: &[] };
         let scheduler = self.scheduler();
-        let decision = scheduler.decide(&Request { name: "orders", tier: "tier", ha: self.ha, exclude })?;
+        let decision =
+            scheduler.decide(&Request { name: "orders", tier: "tier", ha: self.ha, exclude })?;
         Ok(decision.record(Provenance::first(DecidedBy::Function)))
     }
 
     /// The places that pass; none when nothing does.
     fn passing(&self) -> BTreeSet<String> {
         let all = self.candidates.iter().map(|c| format!("{}/{}", c.provider, c.region));
-        self.decide().map(|record| all.filter(|place| !record.rejected.contains_key(place)).collect()).unwrap_or_default()
+        self.decide()
+            .map(|record| all.filter(|place| !record.rejected.contains_key(place)).collect())
+            .unwrap_or_default()
     }
 
     fn find(&self, provider: &str, region: &str) -> &Candidate {
@@ -52,21 +60,28 @@ impl Question {
 }
 
 fn capabilities() -> impl Strategy<Value = Vec<String>> {
-    subsequence(CAPABILITIES.to_vec(), 0..=4).prop_map(|some| some.into_iter().map(str::to_owned).collect())
+    subsequence(CAPABILITIES.to_vec(), 0..=4)
+        .prop_map(|some| some.into_iter().map(str::to_owned).collect())
 }
 
 /// Scores on a coarse grid, so that ties are common; some are missing.
 fn scores() -> impl Strategy<Value = BTreeMap<String, f64>> {
-    let dimension = |name: &'static str| prop::option::weighted(0.9, 0..=10u32).prop_map(move |s| (name, s));
-    DIMENSIONS
-        .map(dimension)
-        .prop_map(|all| all.into_iter().filter_map(|(name, score)| Some((name.to_owned(), f64::from(score?) / 10.0))).collect())
+    let dimension =
+        |name: &'static str| prop::option::weighted(0.9, 0..=10u32).prop_map(move |s| (name, s));
+    DIMENSIONS.map(dimension).prop_map(|all| {
+        all.into_iter()
+            .filter_map(|(name, score)| Some((name.to_owned(), f64::from(score?) / 10.0)))
+            .collect()
+    })
 }
 
 fn weight_set() -> impl Strategy<Value = Weights> {
     prop::array::uniform4(0..=20u32).prop_filter_map("all zero", |parts| {
         let sum: u32 = parts.iter().sum();
-        let weights = DIMENSIONS.iter().zip(parts).map(|(name, part)| ((*name).to_owned(), f64::from(part) / f64::from(sum)));
+        let weights = DIMENSIONS
+            .iter()
+            .zip(parts)
+            .map(|(name, part)| ((*name).to_owned(), f64::from(part) / f64::from(sum)));
         (sum > 0).then(|| Weights::canonical(&weights.collect::<BTreeMap<_, _>>()))
     })
 }
@@ -101,8 +116,10 @@ fn tier() -> impl Strategy<Value = Tier> {
 }
 
 fn state() -> impl Strategy<Value = State> {
-    let health = (prop::bool::weighted(0.85), prop::bool::weighted(0.15))
-        .prop_map(|(healthy, open)| ProviderHealth { healthy, circuit: if open { Circuit::Open } else { Circuit::Closed } });
+    let health =
+        (prop::bool::weighted(0.85), prop::bool::weighted(0.15)).prop_map(|(healthy, open)| {
+            ProviderHealth { healthy, circuit: if open { Circuit::Open } else { Circuit::Closed } }
+        });
     let experiment = (weight_set(), 0..=10u32).prop_map(|(weights, tenths)| Experiment {
         id: "trial".to_owned(),
         description: String::new(),
@@ -111,28 +128,31 @@ fn state() -> impl Strategy<Value = State> {
         tier: "*".to_owned(),
         enabled: true,
     });
-    let providers = prop::collection::btree_map(select(&PROVIDERS[..]).prop_map(str::to_owned), health, 0..3);
-    (providers, prop::option::of(experiment), any::<bool>()).prop_map(|(providers, experiment, flag)| State {
-        providers,
-        experiments: experiment.into_iter().collect(),
-        flags: flag.then(|| PREFER_COST_OPTIMIZATION.to_owned()).into_iter().collect(),
-    })
+    let providers =
+        prop::collection::btree_map(select(&PROVIDERS[..]).prop_map(str::to_owned), health, 0..3);
+    (providers, prop::option::of(experiment), any::<bool>()).prop_map(
+        |(providers, experiment, flag)| State {
+            providers,
+            experiments: experiment.into_iter().collect(),
+            flags: flag.then(|| PREFER_COST_OPTIMIZATION.to_owned()).into_iter().collect(),
+        },
+    )
 }
 
 fn question() -> impl Strategy<Value = Question> {
-    let candidates = (1..16usize).prop_flat_map(|count| (0..count).map(candidate).collect::<Vec<_>>());
-    let leave = subsequence(PROVIDERS.to_vec(), 0..=1).prop_map(|some| some.into_iter().map(str::to_owned).collect());
-    (candidates, tier(), state(), any::<bool>(), leave).prop_map(|(candidates, tier, state, ha, leave)| Question {
-        candidates,
-        tier,
-        state,
-        ha,
-        leave,
-    })
+    let candidates =
+        (1..16usize).prop_flat_map(|count| (0..count).map(candidate).collect::<Vec<_>>());
+    let leave = subsequence(PROVIDERS.to_vec(), 0..=1)
+        .prop_map(|some| some.into_iter().map(str::to_owned).collect());
+    (candidates, tier(), state(), any::<bool>(), leave).prop_map(
+        |(candidates, tier, state, ha, leave)| Question { candidates, tier, state, ha, leave },
+    )
 }
 
 fn bytes(question: &Question) -> String {
-    question.decide().map_or_else(|error| format!("{error:?}"), |record| record.to_annotation().unwrap())
+    question
+        .decide()
+        .map_or_else(|error| format!("{error:?}"), |record| record.to_annotation().unwrap())
 }
 
 proptest! {

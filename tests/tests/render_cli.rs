@@ -1,5 +1,5 @@
-//! The Crossplane CLIs, of both lines, render our examples through our running function, and what they print is what
-//! `idp render` prints.
+//! The Crossplane CLIs, of both lines, render our examples through our running function, and what
+//! they print is what `idp render` prints.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
@@ -87,27 +87,34 @@ fn composite_of(claim: Value, product: &Product) -> Value {
         "metadata": {"name": name, "labels": {CLAIM_NAME: name, CLAIM_NAMESPACE: namespace}},
         "spec": claim["spec"],
     });
-    composite["spec"]["claimRef"] =
-        json!({"apiVersion": claim["apiVersion"], "kind": api.claim_kind, "name": name, "namespace": namespace});
+    composite["spec"]["claimRef"] = json!({"apiVersion": claim["apiVersion"], "kind": api.claim_kind, "name": name, "namespace": namespace});
     composite
 }
 
 /// A composed resource by its composition-resource-name.
 fn keyed(mut resource: Value) -> (String, Value) {
-    let key = resource["metadata"]["annotations"].as_object_mut().unwrap().remove(COMPOSITION_RESOURCE_NAME);
+    let key = resource["metadata"]["annotations"]
+        .as_object_mut()
+        .unwrap()
+        .remove(COMPOSITION_RESOURCE_NAME);
     (key.unwrap().as_str().unwrap().to_owned(), resource)
 }
 
-/// The resource without what Crossplane adds to a resource of ours: whose it is, its name where it has none, and in 2.x the
-/// composite's namespace.
+/// The resource without what Crossplane adds to a resource of ours: whose it is, its name where it
+/// has none, and in 2.x the composite's namespace.
 fn as_ours(mut resource: Value, ours: &Value) -> Value {
     let metadata = resource["metadata"].as_object_mut().unwrap();
     metadata.remove("ownerReferences");
     let added = ["name", "generateName", "namespace"];
-    metadata.retain(|field, _| !added.contains(&field.as_str()) || !ours["metadata"][field].is_null());
+    metadata
+        .retain(|field, _| !added.contains(&field.as_str()) || !ours["metadata"][field].is_null());
     for field in ["labels", "annotations"] {
-        let Some(entries) = metadata.get_mut(field).and_then(Value::as_object_mut) else { continue };
-        entries.retain(|name, _| !name.starts_with("crossplane.io/") || !ours["metadata"][field][name].is_null());
+        let Some(entries) = metadata.get_mut(field).and_then(Value::as_object_mut) else {
+            continue;
+        };
+        entries.retain(|name, _| {
+            !name.starts_with("crossplane.io/") || !ours["metadata"][field][name].is_null()
+        });
         if entries.is_empty() && ours["metadata"][field].is_null() {
             metadata.remove(field);
         }
@@ -125,8 +132,8 @@ impl Tools {
         Some(Tools(first.parent().unwrap().to_owned()))
     }
 
-    /// Has Crossplane render a composite resource with what `idp generate` prints. What comes back: the composite, and the
-    /// composed resources by composition-resource-name.
+    /// Has Crossplane render a composite resource with what `idp generate` prints. What comes back:
+    /// the composite, and the composed resources by composition-resource-name.
     fn render(
         &self,
         cli: Cli,
@@ -152,7 +159,9 @@ impl Tools {
         let mut command = match cli {
             Cli::V2 => {
                 let mut command = Command::new(self.0.join("crossplane-cli"));
-                command.args(["composition", "render", "--crossplane-binary"]).arg(self.0.join("crossplane"));
+                command
+                    .args(["composition", "render", "--crossplane-binary"])
+                    .arg(self.0.join("crossplane"));
                 command
             }
             Cli::V1 => {
@@ -172,8 +181,13 @@ impl Tools {
             command.arg("-e").arg(write("catalog.yaml", files.join("\n---\n")));
         }
         let output = command.output().unwrap();
-        assert!(output.status.success(), "{command:?}\n{}", String::from_utf8_lossy(&output.stderr));
-        let documents: Vec<Value> = serde_saphyr::from_multiple(&String::from_utf8(output.stdout).unwrap()).unwrap();
+        assert!(
+            output.status.success(),
+            "{command:?}\n{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let documents: Vec<Value> =
+            serde_saphyr::from_multiple(&String::from_utf8(output.stdout).unwrap()).unwrap();
         let (rendered, resources) = documents.split_first().unwrap();
         (rendered.clone(), resources.iter().cloned().map(keyed).collect())
     }

@@ -24,15 +24,21 @@ fn send(signal: &str) {
 /// before anyone listens can end up connected to itself.
 fn free_address() -> String {
     let first = 20_000 + (std::process::id() % 10_000) as u16;
-    (first..32_000).map(|port| format!("127.0.0.1:{port}")).find(|address| std::net::TcpListener::bind(address).is_ok()).unwrap()
+    (first..32_000)
+        .map(|port| format!("127.0.0.1:{port}"))
+        .find(|address| std::net::TcpListener::bind(address).is_ok())
+        .unwrap()
 }
 
 /// Serves, calls, and sends the first signal while the call is in flight.
 /// Returns the server's end, the call's, and what lets the call end.
 async fn signalled(
     signal: &str,
-) -> (tokio::task::JoinHandle<Result<(), String>>, tokio::task::JoinHandle<Result<(), tonic::Status>>, std::sync::mpsc::Sender<()>)
-{
+) -> (
+    tokio::task::JoinHandle<Result<(), String>>,
+    tokio::task::JoinHandle<Result<(), tonic::Status>>,
+    std::sync::mpsc::Sender<()>,
+) {
     let address = free_address();
     let flags = ["serve", "--insecure", "--address", &address, "--metrics-address", ""];
     let args = Program::parse_from(flags).serve;
@@ -46,14 +52,17 @@ async fn signalled(
         let _ = tokio::task::block_in_place(|| gate.lock().unwrap().recv());
         Ok(RunFunctionResponse::default())
     };
-    let server = tokio::spawn(async { serve(args, runner).await.map_err(|error| error.to_string()) });
+    let server =
+        tokio::spawn(async { serve(args, runner).await.map_err(|error| error.to_string()) });
     let mut client = loop {
         match FunctionRunnerServiceClient::connect(format!("http://{address}")).await {
             Ok(client) => break client,
             Err(_) => tokio::task::yield_now().await,
         }
     };
-    let call = tokio::spawn(async move { client.run_function(RunFunctionRequest::default()).await.map(|_| ()) });
+    let call = tokio::spawn(async move {
+        client.run_function(RunFunctionRequest::default()).await.map(|_| ())
+    });
     entered.recv().await.unwrap();
     send(signal);
     while tokio::net::TcpStream::connect(&address).await.is_ok() {
@@ -74,7 +83,10 @@ async fn the_first_signal_drains_and_the_second_aborts() {
 
     let (server, call, open) = signalled("TERM").await;
     send("TERM");
-    assert_eq!(server.await.unwrap().unwrap_err(), "stopped by a second SIGTERM before all requests were answered");
+    assert_eq!(
+        server.await.unwrap().unwrap_err(),
+        "stopped by a second SIGTERM before all requests were answered"
+    );
     drop(open);
     call.await.unwrap().unwrap_err();
 }

@@ -20,7 +20,8 @@ use serde_json::json;
 /// and however it is ordered and commented.
 fn protocol(encoded: &[u8]) -> BTreeMap<String, String> {
     let set = prost_types::FileDescriptorSet::decode(encoded).unwrap();
-    let mut file = set.file.into_iter().find(|file| file.package() == "apiextensions.fn.proto.v1").unwrap();
+    let mut file =
+        set.file.into_iter().find(|file| file.package() == "apiextensions.fn.proto.v1").unwrap();
     for message in &mut file.message_type {
         message.field.sort_by_key(|field| field.number());
     }
@@ -48,7 +49,8 @@ fn the_protocol_is_crossplanes() {
 
 #[test]
 fn a_request_of_the_sdk_passes_through_unchanged() {
-    let object = json!({"apiVersion": "v1", "kind": "Thing", "spec": {"size": 3, "tags": ["a", null]}});
+    let object =
+        json!({"apiVersion": "v1", "kind": "Thing", "spec": {"size": 3, "tags": ["a", null]}});
     let resource = |ready| sdk::v1::Resource {
         resource: Some(serde_json::from_value(object.clone()).unwrap()),
         connection_details: [("password".to_owned(), b"\xff\x00".to_vec())].into(),
@@ -66,12 +68,16 @@ fn a_request_of_the_sdk_passes_through_unchanged() {
         input: Some(Default::default()),
         context: Some(serde_json::from_value(json!({"a": 1.5})).unwrap()),
         required_resources: [("found".to_owned(), resources.clone())].into(),
-        extra_resources: [("none".to_owned(), Default::default()), ("some".to_owned(), resources)].into(),
+        extra_resources: [("none".to_owned(), Default::default()), ("some".to_owned(), resources)]
+            .into(),
         ..Default::default()
     };
 
     let ours = v1::RunFunctionRequest::decode(request.encode_to_vec().as_slice()).unwrap();
-    assert_eq!(sdk::v1::RunFunctionRequest::decode(ours.encode_to_vec().as_slice()).unwrap(), request);
+    assert_eq!(
+        sdk::v1::RunFunctionRequest::decode(ours.encode_to_vec().as_slice()).unwrap(),
+        request
+    );
     // An empty object is not the same as none.
     assert_eq!(ours.input.as_deref(), Some(&[][..]));
 
@@ -83,7 +89,10 @@ fn a_request_of_the_sdk_passes_through_unchanged() {
 #[test]
 fn a_response_of_ours_is_read_by_the_sdk() {
     let response = v1::RunFunctionResponse {
-        meta: Some(v1::ResponseMeta { tag: "tag".to_owned(), ttl: Some(prost_types::Duration { seconds: 15, nanos: 0 }) }),
+        meta: Some(v1::ResponseMeta {
+            tag: "tag".to_owned(),
+            ttl: Some(prost_types::Duration { seconds: 15, nanos: 0 }),
+        }),
         desired: Some(v1::State {
             composite: Some(v1::Resource {
                 resource: Some(to_struct(&json!({"status": {"n": 7}})).unwrap()),
@@ -124,7 +133,9 @@ fn oracle(value: &serde_json::Value) -> Value {
         serde_json::Value::Bool(bit) => Kind::BoolValue(*bit),
         serde_json::Value::Number(number) => Kind::NumberValue(number.as_f64().unwrap()),
         serde_json::Value::String(text) => Kind::StringValue(text.clone()),
-        serde_json::Value::Array(items) => Kind::ListValue(ListValue { values: items.iter().map(oracle).collect() }),
+        serde_json::Value::Array(items) => {
+            Kind::ListValue(ListValue { values: items.iter().map(oracle).collect() })
+        }
         serde_json::Value::Object(object) => Kind::StructValue(oracle_struct(object)),
     };
     Value { kind: Some(kind) }
@@ -151,14 +162,18 @@ fn any_json() -> impl Strategy<Value = serde_json::Value> {
         prop_oneof![100..200_usize, 17_000..17_010_usize].prop_map(|n| "x".repeat(n).into()),
     ];
     leaf.prop_recursive(6, 64, 8, |inner| {
-        prop_oneof![prop::collection::vec(inner.clone(), 0..8).prop_map(Into::into), any_object(inner).prop_map(Into::into),]
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..8).prop_map(Into::into),
+            any_object(inner).prop_map(Into::into),
+        ]
     })
 }
 
 fn any_object(
     values: impl Strategy<Value = serde_json::Value>,
 ) -> impl Strategy<Value = serde_json::Map<String, serde_json::Value>> {
-    prop::collection::vec((".{0,12}", values), 0..8).prop_map(|entries| entries.into_iter().collect())
+    prop::collection::vec((".{0,12}", values), 0..8)
+        .prop_map(|entries| entries.into_iter().collect())
 }
 
 proptest! {
@@ -273,7 +288,10 @@ fn a_typed_value_takes_what_it_names_and_skips_the_rest() {
                 observed_generation: Some(12),
                 share: 3.0,
                 phase: None,
-                conditions: vec![Condition { r#type: "Ready".to_owned(), status: "True".to_owned() }],
+                conditions: vec![Condition {
+                    r#type: "Ready".to_owned(),
+                    status: "True".to_owned()
+                }],
             },
         }
     );
@@ -290,7 +308,12 @@ fn a_typed_value_is_what_it_was_after_a_round_trip() {
     ] {
         let object = Object {
             api_version: "a/v1".to_owned(),
-            status: Status { observed_generation: Some(-5), share: 0.25, phase, conditions: vec![] },
+            status: Status {
+                observed_generation: Some(-5),
+                share: 0.25,
+                phase,
+                conditions: vec![],
+            },
         };
         let bytes = to_struct(&object).unwrap();
         assert_eq!(from_struct::<Object>(&bytes).unwrap(), object);
@@ -331,16 +354,25 @@ fn errors_name_the_place() {
         {"type": "Synced", "status": 3},
     ]}}))
     .unwrap_err();
-    assert_eq!(error.to_string(), "status.conditions[1].status: invalid type: integer `3`, expected a string");
+    assert_eq!(
+        error.to_string(),
+        "status.conditions[1].status: invalid type: integer `3`, expected a string"
+    );
 
     type Labels = BTreeMap<String, BTreeMap<String, String>>;
     let error = read::<Labels>(json!({"labels": {"example.org/a": null}})).unwrap_err();
-    assert_eq!(error.to_string(), "labels[example.org/a]: invalid type: unit value, expected a string");
+    assert_eq!(
+        error.to_string(),
+        "labels[example.org/a]: invalid type: unit value, expected a string"
+    );
 
     let error = to_struct(&json!({"spec": {"n": [1, 2]}})).map(|_| ());
     assert!(error.is_ok());
     let nan = BTreeMap::from([("spec", BTreeMap::from([("n", [1.0, f64::NAN])]))]);
-    assert_eq!(to_struct(&nan).unwrap_err().to_string(), "spec.n: NaN is not a number that JSON knows");
+    assert_eq!(
+        to_struct(&nan).unwrap_err().to_string(),
+        "spec.n: NaN is not a number that JSON knows"
+    );
 }
 
 #[test]
@@ -390,7 +422,10 @@ fn entry(key: &[u8], value: &[u8]) -> Vec<u8> {
 fn of_equal_keys_a_map_keeps_the_last_and_a_struct_refuses_the_second() {
     let bytes = [entry(b"n", b"\x1a\x01a"), entry(b"n", b"\x1a\x01b")].concat();
     assert_eq!(from_struct::<serde_json::Value>(&bytes).unwrap(), json!({"n": "b"}));
-    assert_eq!(Struct::decode(bytes.as_slice()).unwrap(), oracle_struct(json!({"n": "b"}).as_object().unwrap()));
+    assert_eq!(
+        Struct::decode(bytes.as_slice()).unwrap(),
+        oracle_struct(json!({"n": "b"}).as_object().unwrap())
+    );
 
     #[derive(Debug, Deserialize)]
     struct N {
@@ -410,18 +445,30 @@ fn of_equal_keys_a_map_keeps_the_last_and_a_struct_refuses_the_second() {
 )]
 #[case::no_key_no_value(b"\x0a\x00".to_vec(), json!({"": null}))]
 #[case::value_before_key(b"\x0a\x07\x12\x02\x20\x01\x0a\x01a".to_vec(), json!({"a": true}))]
-fn unusual_bytes_are_read_as_protobuf_says(#[case] bytes: Vec<u8>, #[case] expected: serde_json::Value) {
+fn unusual_bytes_are_read_as_protobuf_says(
+    #[case] bytes: Vec<u8>,
+    #[case] expected: serde_json::Value,
+) {
     assert_eq!(from_struct::<serde_json::Value>(&bytes).unwrap(), expected);
     assert!(Struct::decode(bytes.as_slice()).is_ok());
 }
 
 #[rstest::rstest]
 #[case::truncated_length(b"\x0a\x05abc".to_vec(), "malformed protobuf: truncated, 5 bytes expected, 3 left")]
-#[case::truncated_number(entry(b"a", b"\x11\x00"), "a: malformed protobuf: truncated, 8 bytes expected, 1 left")]
+#[case::truncated_number(
+    entry(b"a", b"\x11\x00"),
+    "a: malformed protobuf: truncated, 8 bytes expected, 1 left"
+)]
 #[case::length_over_64_bits(b"\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01".to_vec(), "malformed protobuf: varint over 64 bits")]
 #[case::huge_length(b"\x0a\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01".to_vec(), "malformed protobuf: truncated, 18446744073709551615 bytes expected, 0 left")]
-#[case::key_not_utf8(entry(b"\xff", b"\x08\x00"), "not UTF-8: invalid utf-8 sequence of 1 bytes from index 0")]
-#[case::text_not_utf8(entry(b"a", b"\x1a\x02x\xff"), "a: not UTF-8: invalid utf-8 sequence of 1 bytes from index 1")]
+#[case::key_not_utf8(
+    entry(b"\xff", b"\x08\x00"),
+    "not UTF-8: invalid utf-8 sequence of 1 bytes from index 0"
+)]
+#[case::text_not_utf8(
+    entry(b"a", b"\x1a\x02x\xff"),
+    "a: not UTF-8: invalid utf-8 sequence of 1 bytes from index 1"
+)]
 #[case::entry_is_no_message(b"\x08\x01".to_vec(), "malformed protobuf: a field of google.protobuf.Struct has the wrong wire type")]
 #[case::number_is_a_varint(
     entry(b"a", b"\x10\x01"),

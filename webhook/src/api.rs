@@ -31,7 +31,9 @@ pub fn router(snapshot: SharedSnapshot, placements: Arc<Placements>) -> Router {
 
 impl Sources {
     fn snapshot(&self) -> Result<Arc<Snapshot>, (StatusCode, &'static str)> {
-        self.snapshot.get().ok_or((StatusCode::SERVICE_UNAVAILABLE, "the catalog is not read yet\n"))
+        self.snapshot
+            .get()
+            .ok_or((StatusCode::SERVICE_UNAVAILABLE, "the catalog is not read yet\n"))
     }
 }
 
@@ -59,16 +61,22 @@ async fn products(State(sources): State<Sources>) -> Answer {
 async fn health(State(sources): State<Sources>) -> Answer {
     let snapshot = sources.snapshot()?;
     let objects = &snapshot.objects;
-    let mut names: Vec<&str> = objects.providers.iter().map(|provider| provider.name.as_str()).collect();
+    let mut names: Vec<&str> =
+        objects.providers.iter().map(|provider| provider.name.as_str()).collect();
     names.extend(objects.candidates.iter().map(|candidate| candidate.spec.provider.as_str()));
     names.sort_unstable();
     names.dedup();
-    let all: Map<String, Value> = names.into_iter().map(|name| (name.to_owned(), provider_health(objects, name))).collect();
+    let all: Map<String, Value> =
+        names.into_iter().map(|name| (name.to_owned(), provider_health(objects, name))).collect();
     Ok(Json(json!({ "providers": all })))
 }
 
 fn provider_health(objects: &Objects, name: &str) -> Value {
-    let healthy = objects.providers.iter().find(|provider| provider.name == name).is_none_or(|provider| provider.spec.healthy);
+    let healthy = objects
+        .providers
+        .iter()
+        .find(|provider| provider.name == name)
+        .is_none_or(|provider| provider.spec.healthy);
     let status = objects.statuses.get(name).cloned().unwrap_or_default();
     let circuit = match status.state {
         CircuitState::Closed => "closed",
@@ -92,7 +100,9 @@ struct Filter {
 impl Filter {
     fn wants(&self, placed: &Placed) -> bool {
         let Filter { provider, region, product, tier, namespace } = self;
-        let is = |wanted: &Option<String>, value: &str| wanted.as_deref().is_none_or(|wanted| wanted == value);
+        let is = |wanted: &Option<String>, value: &str| {
+            wanted.as_deref().is_none_or(|wanted| wanted == value)
+        };
         is(provider, &placed.provider)
             && is(region, &placed.region)
             && is(product, &placed.product)

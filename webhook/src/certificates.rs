@@ -2,8 +2,8 @@
 
 use jiff::{Span, Timestamp, tz::TimeZone};
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose, date_time_ymd,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
+    Issuer, KeyPair, KeyUsagePurpose, date_time_ymd,
 };
 
 /// Clocks differ: what is valid from now on would be refused by a clock that is behind.
@@ -45,12 +45,19 @@ impl Authority {
         Ok(Authority { certificate: certificate.pem(), key: key.serialize_pem() })
     }
 
-    /// Signs a certificate for a server that is reached by `names` (DNS names or IP addresses), valid for `days` from `now`.
+    /// Signs a certificate for a server that is reached by `names` (DNS names or IP addresses),
+    /// valid for `days` from `now`.
     ///
     /// # Errors
     /// When a name or the authority's key is not usable.
-    pub fn sign(&self, names: &[String], now: Timestamp, days: i64) -> Result<Serving, CertificateError> {
-        // What is signed names its issuer by subject and key, and both are known without reading the certificate back.
+    pub fn sign(
+        &self,
+        names: &[String],
+        now: Timestamp,
+        days: i64,
+    ) -> Result<Serving, CertificateError> {
+        // What is signed names its issuer by subject and key, and both are known without reading
+        // the certificate back.
         let issuer = Issuer::new(parameters(), KeyPair::from_pem(&self.key)?);
         let key = KeyPair::generate()?;
         let mut params = CertificateParams::new(names.to_vec())?;

@@ -1,7 +1,8 @@
 //! The admission webhook of IDP Multicloud: contract, decision, stamp.
 //!
-//! [`server`] takes the API server's reviews, [`admission`] answers them by the [`snapshot`] of the catalog, [`cluster`] keeps
-//! that snapshot current and the webhook registered, [`api`] tells what runs where; [`run`] puts them together.
+//! [`server`] takes the API server's reviews, [`admission`] answers them by the [`snapshot`] of the
+//! catalog, [`cluster`] keeps that snapshot current and the webhook registered, [`api`] tells what
+//! runs where; [`run`] puts them together.
 
 pub mod admission;
 pub mod api;

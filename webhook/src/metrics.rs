@@ -13,10 +13,13 @@ use prometheus_client::registry::Registry;
 use crate::admission::Phase;
 use crate::admission::answer::Reason;
 
-/// Seconds. An answer takes tens of microseconds; one that asks the API server for rights, milliseconds.
-const ADMISSION: [f64; 12] = [0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.05, 0.25, 1.0, 5.0];
+/// Seconds. An answer takes tens of microseconds; one that asks the API server for rights,
+/// milliseconds.
+const ADMISSION: [f64; 12] =
+    [0.000_05, 0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.05, 0.25, 1.0, 5.0];
 /// Seconds. A decision takes microseconds.
-const SCHEDULING: [f64; 9] = [0.000_001, 0.000_002_5, 0.000_005, 0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.001, 0.01];
+const SCHEDULING: [f64; 9] =
+    [0.000_001, 0.000_002_5, 0.000_005, 0.000_01, 0.000_025, 0.000_05, 0.000_1, 0.001, 0.01];
 
 /// The metrics; clones share them.
 #[derive(Debug, Clone)]
@@ -61,16 +64,33 @@ struct Provider {
 impl Metrics {
     /// Makes the metrics and registers them.
     pub fn register(registry: &mut Registry) -> Self {
-        let admission = Family::<Webhook, Histogram>::new_with_constructor(|| Histogram::new(ADMISSION));
-        registry.register("idp_admission_duration_seconds", "Time to answer an admission review", admission.clone());
+        let admission =
+            Family::<Webhook, Histogram>::new_with_constructor(|| Histogram::new(ADMISSION));
+        registry.register(
+            "idp_admission_duration_seconds",
+            "Time to answer an admission review",
+            admission.clone(),
+        );
         let scheduling = Histogram::new(SCHEDULING);
-        registry.register("idp_scheduling_duration_seconds", "Time to decide where a workload goes", scheduling.clone());
+        registry.register(
+            "idp_scheduling_duration_seconds",
+            "Time to decide where a workload goes",
+            scheduling.clone(),
+        );
         let placements = Family::default();
         registry.register("idp_placements", "Workloads placed or moved", placements.clone());
         let gate_rejections = Family::default();
-        registry.register("idp_gate_rejections", "Workloads for which no candidate passed the gates", gate_rejections.clone());
+        registry.register(
+            "idp_gate_rejections",
+            "Workloads for which no candidate passed the gates",
+            gate_rejections.clone(),
+        );
         let refusals = Family::default();
-        registry.register("idp_admission_refusals", "Reviews answered with a refusal", refusals.clone());
+        registry.register(
+            "idp_admission_refusals",
+            "Reviews answered with a refusal",
+            refusals.clone(),
+        );
         let circuits = Family::default();
         registry.register(
             "idp_circuit_breaker_state",
@@ -79,7 +99,8 @@ impl Metrics {
         );
         Metrics {
             mutating: admission.get_or_create_owned(&Webhook { webhook: Phase::Mutating.name() }),
-            validating: admission.get_or_create_owned(&Webhook { webhook: Phase::Validating.name() }),
+            validating: admission
+                .get_or_create_owned(&Webhook { webhook: Phase::Validating.name() }),
             scheduling,
             placements,
             gate_rejections,

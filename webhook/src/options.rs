@@ -8,10 +8,11 @@ use idp_function::server::telemetry::TelemetryArgs;
 
 use crate::admission::DecisionAt;
 
-/// The admission webhook of IDP Multicloud: refuses claims that break the contract, decides where the others go.
+/// The admission webhook of IDP Multicloud: refuses claims that break the contract, decides where
+/// the others go.
 ///
-/// Without --catalog it runs in (or beside) a cluster: it watches the platform's configuration, and registers itself with the
-/// API server. With --catalog it needs no cluster: for laptops and tests.
+/// Without --catalog it runs in (or beside) a cluster: it watches the platform's configuration, and
+/// registers itself with the API server. With --catalog it needs no cluster: for laptops and tests.
 #[derive(Debug, Parser)]
 #[command(name = "idp-webhook", version)]
 pub struct Options {
@@ -28,7 +29,8 @@ pub struct Options {
 pub enum Command {
     /// Remove the webhook's registration from the cluster, before the webhook itself is removed.
     Unregister,
-    /// Create or update the definitions of the configuration kinds, before anything of a new release is installed.
+    /// Create or update the definitions of the configuration kinds, before anything of a new
+    /// release is installed.
     ApplyCrds,
 }
 
@@ -47,11 +49,13 @@ pub struct ServeOptions {
     /// Serve without a cluster, by the catalog in this folder, or `embedded` for the default one.
     #[arg(long, value_name = "DIR|embedded", conflicts_with_all = ["service", "url"])]
     pub catalog: Option<String>,
-    /// Folder with tls.crt, tls.key and ca.crt, the authority that the API server is to trust, as cert-manager keeps them;
-    /// changed files are picked up. Without it the webhook makes its own certificate.
+    /// Folder with tls.crt, tls.key and ca.crt, the authority that the API server is to trust, as
+    /// cert-manager keeps them; changed files are picked up. Without it the webhook makes its own
+    /// certificate.
     #[arg(long, value_name = "DIR", env = "TLS_SERVER_CERTS_DIR")]
     pub tls_certs_dir: Option<PathBuf>,
-    /// Without a cluster and without --tls-certs-dir: where to write the certificate authority that clients are to trust.
+    /// Without a cluster and without --tls-certs-dir: where to write the certificate authority that
+    /// clients are to trust.
     #[arg(long, value_name = "FILE")]
     pub ca_file: Option<PathBuf>,
     /// Where a new workload's place is decided.
@@ -79,10 +83,12 @@ pub struct ClusterOptions {
     /// The Service by which the API server reaches the webhook.
     #[arg(long, default_value = "idp-webhook")]
     pub service: String,
-    /// The URL by which the API server reaches the webhook, for one that runs outside the cluster; instead of the Service.
+    /// The URL by which the API server reaches the webhook, for one that runs outside the cluster;
+    /// instead of the Service.
     #[arg(long, value_name = "https://HOST:PORT")]
     pub url: Option<String>,
-    /// The ClusterRole that the registration belongs to: when it is deleted, so is the registration.
+    /// The ClusterRole that the registration belongs to: when it is deleted, so is the
+    /// registration.
     #[arg(long, value_name = "CLUSTERROLE")]
     pub owner: Option<String>,
     /// Do not register with the API server; something else does.

@@ -1,4 +1,5 @@
-//! What runs where: an index of every claim and composite resource that is placed, kept by the watch caches.
+//! What runs where: an index of every claim and composite resource that is placed, kept by the
+//! watch caches.
 
 use std::collections::BTreeMap;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
@@ -53,7 +54,8 @@ impl Placed {
     }
 }
 
-/// The index. One part per kind, so that a kind can be replaced as a whole when its watch starts anew.
+/// The index. One part per kind, so that a kind can be replaced as a whole when its watch starts
+/// anew.
 #[derive(Debug, Default)]
 pub struct Placements(RwLock<BTreeMap<String, Kind>>);
 
@@ -67,19 +69,30 @@ impl Placements {
 
     /// Everything that runs, in order of kind, namespace and name, if `wanted`.
     pub fn list(&self, wanted: impl Fn(&Placed) -> bool) -> Vec<Placed> {
-        self.read().values().flat_map(BTreeMap::values).filter(|placed| wanted(placed)).cloned().collect()
+        self.read()
+            .values()
+            .flat_map(BTreeMap::values)
+            .filter(|placed| wanted(placed))
+            .cloned()
+            .collect()
     }
 
     /// Replaces all of a kind.
     pub fn replace(&self, kind: &str, all: impl IntoIterator<Item = Placed>) {
-        let all = all.into_iter().map(|placed| ((placed.namespace.clone(), placed.name.clone()), placed)).collect();
+        let all = all
+            .into_iter()
+            .map(|placed| ((placed.namespace.clone(), placed.name.clone()), placed))
+            .collect();
         self.0.write().unwrap_or_else(PoisonError::into_inner).insert(kind.to_owned(), all);
     }
 
     /// Adds or replaces one.
     pub fn put(&self, kind: &str, placed: Placed) {
         let mut kinds = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        kinds.entry(kind.to_owned()).or_default().insert((placed.namespace.clone(), placed.name.clone()), placed);
+        kinds
+            .entry(kind.to_owned())
+            .or_default()
+            .insert((placed.namespace.clone(), placed.name.clone()), placed);
     }
 
     /// Removes one.

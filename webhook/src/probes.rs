@@ -1,5 +1,5 @@
-//! The one placement that may try a cloud whose circuit is half-open: its slot is taken by compare-and-swap, so that there is
-//! one in the whole cluster.
+//! The one placement that may try a cloud whose circuit is half-open: its slot is taken by
+//! compare-and-swap, so that there is one in the whole cluster.
 
 use idp_crds::cloud_provider::{CircuitState, CloudProvider, Probe};
 use jiff::Timestamp;
@@ -33,8 +33,8 @@ impl Probes {
         Probes::Cluster(Box::new(Api::all(client)))
     }
 
-    /// Takes `provider`'s probe for `holder`. False where somebody else has it, or that cannot be found out: then the circuit
-    /// counts as open.
+    /// Takes `provider`'s probe for `holder`. False where somebody else has it, or that cannot be
+    /// found out: then the circuit counts as open.
     pub async fn take(&self, provider: &str, holder: &str) -> bool {
         let Probes::Cluster(providers) = self else {
             return false;
@@ -49,7 +49,11 @@ impl Probes {
     }
 }
 
-async fn take(providers: &Api<CloudProvider>, provider: &str, holder: &str) -> Result<bool, kube::Error> {
+async fn take(
+    providers: &Api<CloudProvider>,
+    provider: &str,
+    holder: &str,
+) -> Result<bool, kube::Error> {
     let mut object = providers.get(provider).await?;
     let status = object.status.get_or_insert_default();
     if status.state != CircuitState::HalfOpen {

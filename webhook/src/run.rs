@@ -33,7 +33,8 @@ use crate::{api, cluster, server};
 /// A laptop's certificate lives as long as nobody will keep a process running.
 const LAPTOP_DAYS: i64 = 90;
 
-/// How long a pod's last clients take to learn that it goes: endpoints spread through the cluster in about a second.
+/// How long a pod's last clients take to learn that it goes: endpoints spread through the cluster
+/// in about a second.
 const LINGER: Duration = Duration::from_secs(3);
 
 /// Why the program ended.
@@ -130,7 +131,12 @@ async fn serve(options: ServeOptions, shutdown: CancellationToken) -> Result<(),
     let placements = Arc::new(Placements::default());
     let readiness = Readiness::default();
 
-    let wanted = cluster::Wanted { options: &options, placements: &placements, metrics: &metrics, readiness: &readiness };
+    let wanted = cluster::Wanted {
+        options: &options,
+        placements: &placements,
+        metrics: &metrics,
+        readiness: &readiness,
+    };
     let world = match &options.catalog {
         Some(catalog) => laptop(catalog, &options)?,
         // An API server that does not answer must not keep us from stopping.
@@ -157,7 +163,8 @@ async fn serve(options: ServeOptions, shutdown: CancellationToken) -> Result<(),
     let webhooks = http::Options { tls: Some(tls), linger: LINGER, ..http::Options::default() };
     let routes = server::routes::router(admission, readiness.clone());
     let ops = ops::router(registry, readiness.clone()).merge(api::router(snapshot, placements));
-    // Serving ends after the registration has been removed, where that is wanted: until then reviews come in.
+    // Serving ends after the registration has been removed, where that is wanted: until then
+    // reviews come in.
     let stopping = CancellationToken::new();
     // The operator can watch the draining.
     let drained = CancellationToken::new();
@@ -199,7 +206,8 @@ fn laptop(catalog: &str, options: &ServeOptions) -> Result<World, RunError> {
         "embedded" => embedded(),
         folder => Objects::from_folder(Path::new(folder)),
     };
-    let snapshot = Snapshot::strict(objects.map_err(RunError::Unreadable)?).map_err(RunError::Rejected)?;
+    let snapshot =
+        Snapshot::strict(objects.map_err(RunError::Unreadable)?).map_err(RunError::Rejected)?;
     let mut background = cluster::Background::default();
     let tls = match &options.tls_certs_dir {
         Some(directory) => {
@@ -210,7 +218,13 @@ fn laptop(catalog: &str, options: &ServeOptions) -> Result<World, RunError> {
         }
         None => own_certificate(options.ca_file.as_deref())?,
     };
-    Ok(World { snapshot: snapshot.shared(), rights: Rights::NoCluster, probes: Probes::NoCluster, tls, background })
+    Ok(World {
+        snapshot: snapshot.shared(),
+        rights: Rights::NoCluster,
+        probes: Probes::NoCluster,
+        tls,
+        background,
+    })
 }
 
 fn own_certificate(ca_file: Option<&Path>) -> Result<ReloadingTls, RunError> {
@@ -218,7 +232,11 @@ fn own_certificate(ca_file: Option<&Path>) -> Result<ReloadingTls, RunError> {
     let authority = Authority::new(now, LAPTOP_DAYS)?;
     let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
     let serving = authority.sign(&names, now, LAPTOP_DAYS)?;
-    let tls = ReloadingTls::new(&Pem { certificate: serving.certificate.into(), key: serving.key.into(), client_ca: None })?;
+    let tls = ReloadingTls::new(&Pem {
+        certificate: serving.certificate.into(),
+        key: serving.key.into(),
+        client_ca: None,
+    })?;
     if let Some(path) = ca_file {
         std::fs::write(path, &authority.certificate)
             .map_err(|source| RunError::File { path: path.display().to_string(), source })?;

@@ -1,4 +1,5 @@
-//! The catalog of this moment: what admission decides by. Made anew whenever an object changes, swapped in as a whole.
+//! The catalog of this moment: what admission decides by. Made anew whenever an object changes,
+//! swapped in as a whole.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -8,7 +9,8 @@ use idp_crds::cloud_provider::CircuitState;
 use idp_function::catalog::{Catalog, Objects, Rejected};
 use idp_function::compose::product::Product;
 
-/// The catalog of this moment, shared by everything that reads it; none before it has been read, which is not an empty one.
+/// The catalog of this moment, shared by everything that reads it; none before it has been read,
+/// which is not an empty one.
 #[derive(Debug, Clone, Default)]
 pub struct SharedSnapshot(Arc<ArcSwapOption<Snapshot>>);
 
@@ -81,6 +83,10 @@ impl Snapshot {
 
 /// The providers whose circuit is half-open and whose probe nobody holds.
 fn free_probes(objects: &Objects) -> BTreeSet<String> {
-    let half_open = objects.statuses.iter().filter(|(_, status)| status.state == CircuitState::HalfOpen);
-    half_open.filter(|(_, status)| status.probe.is_none()).map(|(provider, _)| provider.clone()).collect()
+    let half_open =
+        objects.statuses.iter().filter(|(_, status)| status.state == CircuitState::HalfOpen);
+    half_open
+        .filter(|(_, status)| status.probe.is_none())
+        .map(|(provider, _)| provider.clone())
+        .collect()
 }

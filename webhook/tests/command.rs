@@ -7,7 +7,13 @@ use std::process::Command;
 fn webhook(arguments: &[&str]) -> (Option<i32>, String) {
     let nowhere = ["--address=127.0.0.1:0", "--metrics-address=127.0.0.1:0"];
     let mut command = Command::new(env!("CARGO_BIN_EXE_idp-webhook"));
-    let output = command.args(nowhere).args(arguments).env_remove("KUBECONFIG").env("HOME", "/nowhere").output().unwrap();
+    let output = command
+        .args(nowhere)
+        .args(arguments)
+        .env_remove("KUBECONFIG")
+        .env("HOME", "/nowhere")
+        .output()
+        .unwrap();
     (output.status.code(), String::from_utf8(output.stderr).unwrap())
 }
 
@@ -17,8 +23,14 @@ fn a_wrong_flag_is_2_and_what_cannot_be_used_is_3() {
     assert_eq!(code, Some(2), "{said}");
     for (arguments, message) in [
         (&["--catalog=/nowhere"][..], "error: the catalog cannot be read:\n  cannot read /nowhere"),
-        (&["--catalog=embedded", "--tls-certs-dir=/nowhere"], "error: cannot read /nowhere/tls.crt"),
-        (&["--catalog=embedded", "--otlp-endpoint=not an address"], "error: cannot send traces to \"not an address\""),
+        (
+            &["--catalog=embedded", "--tls-certs-dir=/nowhere"],
+            "error: cannot read /nowhere/tls.crt",
+        ),
+        (
+            &["--catalog=embedded", "--otlp-endpoint=not an address"],
+            "error: cannot send traces to \"not an address\"",
+        ),
         (&[], "error: there is no cluster to run in"),
     ] {
         let (code, said) = webhook(arguments);

@@ -4,10 +4,13 @@ use serde_json::{Map, Value};
 
 use super::{FieldError, Problem};
 
-/// Fields that the platform decides. They are declared in every XRD so that they can be refused by name.
-pub const DECIDED_BY_PLATFORM: [&str; 5] = ["provider", "region", "runtimeCluster", "runtime_cluster", "network"];
+/// Fields that the platform decides. They are declared in every XRD so that they can be refused by
+/// name.
+pub const DECIDED_BY_PLATFORM: [&str; 5] =
+    ["provider", "region", "runtimeCluster", "runtime_cluster", "network"];
 
-/// Crossplane's machinery in a claim's or composite's `spec`, which would let a developer choose what is composed, and how.
+/// Crossplane's machinery in a claim's or composite's `spec`, which would let a developer choose
+/// what is composed, and how.
 pub const MACHINERY: [&str; 9] = [
     "claimRef",
     "compositionRef",
@@ -23,7 +26,10 @@ pub const MACHINERY: [&str; 9] = [
 /// Errors for every field of `spec` and `spec.parameters` that the platform decides.
 #[must_use]
 pub fn decided_by_platform(spec: &Map<String, Value>) -> Vec<FieldError> {
-    let in_spec = DECIDED_BY_PLATFORM.iter().filter(|field| spec.contains_key(**field)).map(|field| format!("spec.{field}"));
+    let in_spec = DECIDED_BY_PLATFORM
+        .iter()
+        .filter(|field| spec.contains_key(**field))
+        .map(|field| format!("spec.{field}"));
     let parameters = spec.get("parameters").and_then(Value::as_object);
     let in_parameters = DECIDED_BY_PLATFORM
         .iter()
@@ -41,8 +47,8 @@ pub fn decided_by_platform(spec: &Map<String, Value>) -> Vec<FieldError> {
         .collect()
 }
 
-/// Errors for every machinery field of `spec` that is new or differs from `old`. (Crossplane sets them itself later, so a
-/// developer's update that carries them unchanged is fine.)
+/// Errors for every machinery field of `spec` that is new or differs from `old`. (Crossplane sets
+/// them itself later, so a developer's update that carries them unchanged is fine.)
 #[must_use]
 pub fn machinery(spec: &Map<String, Value>, old: Option<&Map<String, Value>>) -> Vec<FieldError> {
     MACHINERY

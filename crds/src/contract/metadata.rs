@@ -2,10 +2,12 @@
 
 use super::{FieldError, Problem};
 
-/// The longest name of a claim: Crossplane labels the composite resource with it, and a label's value has 63 characters.
+/// The longest name of a claim: Crossplane labels the composite resource with it, and a label's
+/// value has 63 characters.
 pub const LONGEST_NAME: usize = 63;
 
-/// What is wrong with a claim's (or composite resource's) name, empty where the API server is asked to make one.
+/// What is wrong with a claim's (or composite resource's) name, empty where the API server is asked
+/// to make one.
 #[must_use]
 pub fn name(name: &str) -> Option<FieldError> {
     let error = |problem, message: String| Some(FieldError::new("metadata.name", problem, message));
@@ -19,7 +21,10 @@ pub fn name(name: &str) -> Option<FieldError> {
     if name.len() > LONGEST_NAME {
         return error(
             Problem::Invalid,
-            format!("must have at most {LONGEST_NAME} characters, not {}: it becomes the value of a label", name.len()),
+            format!(
+                "must have at most {LONGEST_NAME} characters, not {}: it becomes the value of a label",
+                name.len()
+            ),
         );
     }
     if !name.split('.').all(is_dns_label) {

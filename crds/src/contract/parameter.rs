@@ -16,11 +16,19 @@ pub(super) enum Given {
 
 /// Checks one given value.
 pub(super) fn check(spec: &ParameterSpec, path: &str, value: &Value) -> Result<Given, FieldError> {
-    let wrong_type = |wanted: &str| FieldError::new(path, Problem::Invalid, format!("must be {wanted}, not {}", describe(value)));
+    let wrong_type = |wanted: &str| {
+        FieldError::new(
+            path,
+            Problem::Invalid,
+            format!("must be {wanted}, not {}", describe(value)),
+        )
+    };
     let value = match spec.type_ {
         ParameterType::String => match value {
             // Where there are choices, empty text is one of them or a mistake.
-            Value::String(text) if text.is_empty() && spec.choices.is_empty() => return Ok(Given::Nothing),
+            Value::String(text) if text.is_empty() && spec.choices.is_empty() => {
+                return Ok(Given::Nothing);
+            }
             Value::String(text) => {
                 check_length(spec, path, text.chars().count(), "characters")?;
                 value.clone()
@@ -54,7 +62,11 @@ pub(super) fn check(spec: &ParameterSpec, path: &str, value: &Value) -> Result<G
     Err(FieldError::new(
         path,
         Problem::NotSupported,
-        format!("must be one of {}, not {}{hint}", one_of(choices.iter().map(String::as_str)), describe(&value)),
+        format!(
+            "must be one of {}, not {}{hint}",
+            one_of(choices.iter().map(String::as_str)),
+            describe(&value)
+        ),
     ))
 }
 
@@ -70,17 +82,28 @@ pub(super) fn integer(value: &Value) -> Option<i64> {
 fn check_range(spec: &ParameterSpec, path: &str, number: i64) -> Result<(), FieldError> {
     let error = |message| Err(FieldError::new(path, Problem::Invalid, message));
     match (spec.minimum, spec.maximum) {
-        (Some(minimum), _) if number < minimum => error(format!("must be >= {minimum}, not {number}")),
-        (_, Some(maximum)) if number > maximum => error(format!("must be <= {maximum}, not {number}")),
+        (Some(minimum), _) if number < minimum => {
+            error(format!("must be >= {minimum}, not {number}"))
+        }
+        (_, Some(maximum)) if number > maximum => {
+            error(format!("must be <= {maximum}, not {number}"))
+        }
         _ => Ok(()),
     }
 }
 
-fn check_length(spec: &ParameterSpec, path: &str, length: usize, unit: &str) -> Result<(), FieldError> {
+fn check_length(
+    spec: &ParameterSpec,
+    path: &str,
+    length: usize,
+    unit: &str,
+) -> Result<(), FieldError> {
     match spec.max_length {
-        Some(most) if length > most as usize => {
-            Err(FieldError::new(path, Problem::Invalid, format!("must have at most {most} {unit}, not {length}")))
-        }
+        Some(most) if length > most as usize => Err(FieldError::new(
+            path,
+            Problem::Invalid,
+            format!("must have at most {most} {unit}, not {length}"),
+        )),
         _ => Ok(()),
     }
 }
@@ -93,14 +116,19 @@ pub(super) fn describe(value: &Value) -> String {
         Value::Object(_) => return "an object".to_owned(),
         other => other.to_string(),
     };
-    if text.chars().count() > 64 { text.chars().take(61).chain("...".chars()).collect() } else { text }
+    if text.chars().count() > 64 {
+        text.chars().take(61).chain("...".chars()).collect()
+    } else {
+        text
+    }
 }
 
 fn text_of(value: &Value) -> String {
     value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
-/// Errors of a specification itself: a default or a choice that it would refuse, a range with nothing in it.
+/// Errors of a specification itself: a default or a choice that it would refuse, a range with
+/// nothing in it.
 pub fn check_specification(spec: &ParameterSpec, path: &str) -> Vec<FieldError> {
     let mut errors = Vec::new();
     if let (Some(minimum), Some(maximum)) = (spec.minimum, spec.maximum)
@@ -118,10 +146,18 @@ pub fn check_specification(spec: &ParameterSpec, path: &str) -> Vec<FieldError> 
         errors.push(error);
     }
     if spec.default.is_some() && spec.required {
-        errors.push(FieldError::new(format!("{path}.required"), Problem::Invalid, "has no meaning beside a default: remove one"));
+        errors.push(FieldError::new(
+            format!("{path}.required"),
+            Problem::Invalid,
+            "has no meaning beside a default: remove one",
+        ));
     }
     for (at, choice) in spec.choices.iter().enumerate() {
-        if let Err(error) = check(&ParameterSpec { choices: Vec::new(), ..spec.clone() }, &format!("{path}.enum[{at}]"), choice) {
+        if let Err(error) = check(
+            &ParameterSpec { choices: Vec::new(), ..spec.clone() },
+            &format!("{path}.enum[{at}]"),
+            choice,
+        ) {
             errors.push(error);
         }
     }

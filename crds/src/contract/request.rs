@@ -19,7 +19,8 @@ pub struct Request {
     pub environment: String,
     /// Whether the workload must survive the loss of a zone.
     pub ha: bool,
-    /// The product's parameters, in the Product's order; one that is neither given nor has a default is absent.
+    /// The product's parameters, in the Product's order; one that is neither given nor has a
+    /// default is absent.
     pub params: Map<String, Value>,
 }
 
@@ -27,7 +28,8 @@ impl Request {
     /// Reads a claim's or composite resource's `spec` as a request for `product`.
     ///
     /// # Errors
-    /// Everything that is wrong, in the order of the fields: forbidden ones, the common ones, the product's, unknown ones.
+    /// Everything that is wrong, in the order of the fields: forbidden ones, the common ones, the
+    /// product's, unknown ones.
     pub fn read<'t>(
         product: &ProductSpec,
         spec: &Map<String, Value>,
@@ -78,9 +80,17 @@ impl Reader<'_> {
     fn cell(&mut self) -> String {
         match self.value("cell") {
             Some(Value::String(cell)) if is_label_value(cell) => return cell.clone(),
-            None => self.error("cell", Problem::Required, "is required: the cell this workload belongs to"),
+            None => self.error(
+                "cell",
+                Problem::Required,
+                "is required: the cell this workload belongs to",
+            ),
             Some(Value::String(cell)) if cell.is_empty() => {
-                self.error("cell", Problem::Required, "is required: the cell this workload belongs to");
+                self.error(
+                    "cell",
+                    Problem::Required,
+                    "is required: the cell this workload belongs to",
+                );
             }
             Some(other) => {
                 let message = format!(
@@ -101,7 +111,10 @@ impl Reader<'_> {
             }
             None => self.error(field, Problem::Required, format!("is required: one of {all}")),
             Some(other) => {
-                let hint = other.as_str().map(|given| did_you_mean(given, choices.iter().copied())).unwrap_or_default();
+                let hint = other
+                    .as_str()
+                    .map(|given| did_you_mean(given, choices.iter().copied()))
+                    .unwrap_or_default();
                 let message = format!("must be one of {all}, not {}{hint}", describe(other));
                 self.error(field, Problem::NotSupported, message);
             }
@@ -125,20 +138,25 @@ impl Reader<'_> {
         let mut params = Map::new();
         for spec in &product.parameters {
             let path = format!("spec.parameters.{}", spec.name);
-            let given = match self.value(&spec.name).map(|value| parameter::check(spec, &path, value)) {
-                Some(Ok(Given::Value(value))) => Some(value),
-                None | Some(Ok(Given::Nothing)) => spec.default.clone(),
-                Some(Err(error)) => {
-                    self.errors.push(error);
-                    continue;
-                }
-            };
+            let given =
+                match self.value(&spec.name).map(|value| parameter::check(spec, &path, value)) {
+                    Some(Ok(Given::Value(value))) => Some(value),
+                    None | Some(Ok(Given::Nothing)) => spec.default.clone(),
+                    Some(Err(error)) => {
+                        self.errors.push(error);
+                        continue;
+                    }
+                };
             match given {
                 Some(value) => {
                     params.insert(spec.name.clone(), value);
                 }
                 None if spec.required => {
-                    let what = if spec.description.is_empty() { String::new() } else { format!(": {}", spec.description) };
+                    let what = if spec.description.is_empty() {
+                        String::new()
+                    } else {
+                        format!(": {}", spec.description)
+                    };
                     self.error(&spec.name, Problem::Required, format!("is required{what}"));
                 }
                 None => {}
@@ -149,13 +167,15 @@ impl Reader<'_> {
 
     fn unknown(&mut self, product: &ProductSpec) {
         const COMMON: [&str; 4] = ["cell", "tier", "environment", "ha"];
-        let known: Vec<&str> = COMMON.into_iter().chain(product.parameters.iter().map(|p| p.name.as_str())).collect();
+        let known: Vec<&str> =
+            COMMON.into_iter().chain(product.parameters.iter().map(|p| p.name.as_str())).collect();
         let given = self.given;
-        for field in
-            given.keys().filter(|f| !known.contains(&f.as_str()) && !forbidden::DECIDED_BY_PLATFORM.contains(&f.as_str()))
-        {
+        for field in given.keys().filter(|f| {
+            !known.contains(&f.as_str()) && !forbidden::DECIDED_BY_PLATFORM.contains(&f.as_str())
+        }) {
             let hint = did_you_mean(field, known.iter().copied());
-            let message = format!("is not a parameter of this product{hint}; it takes {}", known.join(", "));
+            let message =
+                format!("is not a parameter of this product{hint}; it takes {}", known.join(", "));
             self.error(field, Problem::Unknown, message);
         }
     }

@@ -8,7 +8,8 @@ use crate::product::{ParameterSpec, ProductSpec, UpdateRule};
 
 /// Errors for every product parameter that changes against its update rule.
 ///
-/// Whether a raised tier or `ha` still fits the present placement is the scheduler's to say, not this function's.
+/// Whether a raised tier or `ha` still fits the present placement is the scheduler's to say, not
+/// this function's.
 #[must_use]
 pub fn check(product: &ProductSpec, old: &Request, new: &Request) -> Vec<FieldError> {
     product
@@ -17,7 +18,13 @@ pub fn check(product: &ProductSpec, old: &Request, new: &Request) -> Vec<FieldEr
         .filter_map(|spec| {
             let (before, now) = (old.params.get(&spec.name), new.params.get(&spec.name));
             let message = if before == now { None } else { refusal(spec, before, now) };
-            message.map(|message| FieldError::new(format!("spec.parameters.{}", spec.name), Problem::Forbidden, message))
+            message.map(|message| {
+                FieldError::new(
+                    format!("spec.parameters.{}", spec.name),
+                    Problem::Forbidden,
+                    message,
+                )
+            })
         })
         .collect()
 }

@@ -1,4 +1,5 @@
-//! Configuration kinds as the scheduler sees them. The API server keeps no key order, so maps take a canonical one here.
+//! Configuration kinds as the scheduler sees them. The API server keeps no key order, so maps take
+//! a canonical one here.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,10 +10,14 @@ use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::{Named, Objects, Rejected, good};
-use crate::schedule::{Candidate, Circuit, Experiment, FailoverRule, ProviderHealth, State, Tier, Weights};
+use crate::schedule::{
+    Candidate, Circuit, Experiment, FailoverRule, ProviderHealth, State, Tier, Weights,
+};
 
-/// Network keys in the reference's order: the network first, then the part of it. Others follow by name.
-const NETWORK_KEYS: [&str; 6] = ["vpc_id", "vpc_name", "vcn_id", "subnet_group", "subnet", "subnet_id"];
+/// Network keys in the reference's order: the network first, then the part of it. Others follow by
+/// name.
+const NETWORK_KEYS: [&str; 6] =
+    ["vpc_id", "vpc_name", "vcn_id", "subnet_group", "subnet", "subnet_id"];
 
 pub(super) fn candidate(spec: &CandidateSpec) -> Candidate {
     Candidate {
@@ -34,7 +39,11 @@ pub(super) fn canonical_network(network: &BTreeMap<String, Value>) -> IndexMap<S
 
 pub(super) fn tier(spec: &TierSpec) -> Tier {
     let failover = spec.failover.enabled.then(|| FailoverRule {
-        gates: spec.failover.required_capabilities.clone().unwrap_or_else(|| spec.required_capabilities.clone()),
+        gates: spec
+            .failover
+            .required_capabilities
+            .clone()
+            .unwrap_or_else(|| spec.required_capabilities.clone()),
     });
     Tier {
         rto_minutes: spec.rto_minutes,
@@ -45,17 +54,30 @@ pub(super) fn tier(spec: &TierSpec) -> Tier {
     }
 }
 
-pub(super) fn state(objects: &Objects, probes: &BTreeSet<String>, rejected: &mut Vec<Rejected>) -> State {
+pub(super) fn state(
+    objects: &Objects,
+    probes: &BTreeSet<String>,
+    rejected: &mut Vec<Rejected>,
+) -> State {
     let mut providers = BTreeMap::new();
     for provider in &objects.providers {
-        let circuit = match objects.statuses.get(&provider.name).map(|status| status.state).unwrap_or_default() {
+        let circuit = match objects
+            .statuses
+            .get(&provider.name)
+            .map(|status| status.state)
+            .unwrap_or_default()
+        {
             CircuitState::Closed => Circuit::Closed,
             CircuitState::HalfOpen if probes.contains(&provider.name) => Circuit::Closed,
             CircuitState::HalfOpen | CircuitState::Open => Circuit::Open,
         };
-        providers.insert(provider.name.clone(), ProviderHealth { healthy: provider.spec.healthy, circuit });
+        providers.insert(
+            provider.name.clone(),
+            ProviderHealth { healthy: provider.spec.healthy, circuit },
+        );
     }
-    let mut experiments: Vec<&Named<_>> = objects.experiments.iter().filter_map(|e| good("Experiment", e, rejected)).collect();
+    let mut experiments: Vec<&Named<_>> =
+        objects.experiments.iter().filter_map(|e| good("Experiment", e, rejected)).collect();
     experiments.sort_by(|a, b| (&a.created, &a.name).cmp(&(&b.created, &b.name)));
     let experiments = experiments.into_iter().map(|experiment| Experiment {
         id: experiment.name.clone(),
@@ -68,7 +90,12 @@ pub(super) fn state(objects: &Objects, probes: &BTreeSet<String>, rejected: &mut
     State {
         providers,
         experiments: experiments.collect(),
-        flags: objects.flags.iter().filter(|flag| flag.spec.enabled).map(|flag| spoken(&flag.name)).collect(),
+        flags: objects
+            .flags
+            .iter()
+            .filter(|flag| flag.spec.enabled)
+            .map(|flag| spoken(&flag.name))
+            .collect(),
     }
 }
 

@@ -22,7 +22,14 @@ pub fn embedded() -> Result<Objects, Vec<ReadError>> {
 
 /// The default catalog's files, path and text, in order of path.
 pub fn embedded_files() -> impl Iterator<Item = (String, &'static str)> {
-    let mut files: Vec<_> = CATALOG.find("**/*.yaml").into_iter().flatten().filter_map(|entry| entry.as_file()).collect();
+    let mut files: Vec<_> = CATALOG
+        .find("**/*.yaml")
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.as_file())
+        .collect();
     files.sort_by_key(|file| file.path());
-    files.into_iter().filter_map(|file| Some((file.path().display().to_string(), file.contents_utf8()?)))
+    files
+        .into_iter()
+        .filter_map(|file| Some((file.path().display().to_string(), file.contents_utf8()?)))
 }

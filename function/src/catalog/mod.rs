@@ -1,7 +1,9 @@
-//! Configuration objects, made into something that can be asked: where may workloads run, what are products made of.
+//! Configuration objects, made into something that can be asked: where may workloads run, what are
+//! products made of.
 //!
-//! One bad object never takes the others down: [`Catalog::new`] leaves it out and says so. Who reads a catalog decides what
-//! that means: the command line refuses it, a cluster goes on without the bad object.
+//! One bad object never takes the others down: [`Catalog::new`] leaves it out and says so. Who
+//! reads a catalog decides what that means: the command line refuses it, a cluster goes on without
+//! the bad object.
 
 mod convert;
 mod embedded;
@@ -65,11 +67,16 @@ impl std::fmt::Display for Rejected {
 pub type PlaceRef<'a> = (&'a str, &'a str);
 
 impl Catalog {
-    /// Makes a catalog of `objects`, with `probes` the providers whose half-open circuit lets this caller's placement through.
+    /// Makes a catalog of `objects`, with `probes` the providers whose half-open circuit lets this
+    /// caller's placement through.
     ///
     /// Objects that are wrong are left out and returned beside it.
     #[must_use]
-    pub fn new(objects: &Objects, products: Vec<Arc<Product>>, probes: &BTreeSet<String>) -> (Catalog, Vec<Rejected>) {
+    pub fn new(
+        objects: &Objects,
+        products: Vec<Arc<Product>>,
+        probes: &BTreeSet<String>,
+    ) -> (Catalog, Vec<Rejected>) {
         let mut rejected = Vec::new();
         let mut places = BTreeMap::new();
         let mut candidates = Vec::new();
@@ -80,7 +87,10 @@ impl Catalog {
             let mut errors: Vec<String> = spec.errors().iter().map(ToString::to_string).collect();
             let at = (spec.provider.clone(), spec.region.clone());
             if errors.is_empty() && places.contains_key(&at) {
-                errors.push(format!("spec: {} is already described by another Candidate: a place has one", spec.place()));
+                errors.push(format!(
+                    "spec: {} is already described by another Candidate: a place has one",
+                    spec.place()
+                ));
             }
             if !errors.is_empty() {
                 rejected.push(Rejected { kind: "Candidate", name: candidate.name.clone(), errors });
@@ -93,10 +103,14 @@ impl Catalog {
         let tiers = tiers.map(|tier| (spoken(&tier.name), convert::tier(&tier.spec))).collect();
         let state = convert::state(objects, probes, &mut rejected);
         let products = products::one_per_kind(products, &mut rejected);
-        (Catalog { scheduler: Scheduler::new(candidates, tiers, state), places, products }, rejected)
+        (
+            Catalog { scheduler: Scheduler::new(candidates, tiers, state), places, products },
+            rejected,
+        )
     }
 
-    /// Makes a catalog of `objects`, products compiled here and now, refusing it if anything is wrong: for laptops.
+    /// Makes a catalog of `objects`, products compiled here and now, refusing it if anything is
+    /// wrong: for laptops.
     ///
     /// # Errors
     /// Every object that is wrong.
@@ -138,15 +152,16 @@ impl Catalog {
         self.products.iter().find(|product| product.name == name)
     }
 
-    /// The product that an API group and kind (claim, composite or namespaced composite) belongs to.
+    /// The product that an API group and kind (claim, composite or namespaced composite) belongs
+    /// to.
     #[must_use]
     pub fn product_of(&self, group: &str, kind: &str) -> Option<&Arc<Product>> {
         self.products.iter().find(|product| product.spec.api.has(group, kind))
     }
 
-    /// Decides where a workload of `product` goes, leaving some providers, and not to some places (where it is, and where it
-    /// has left something: there is never a second copy in one place). Only providers that the product is offered on are
-    /// considered.
+    /// Decides where a workload of `product` goes, leaving some providers, and not to some places
+    /// (where it is, and where it has left something: there is never a second copy in one place).
+    /// Only providers that the product is offered on are considered.
     ///
     /// # Errors
     /// When nothing can be selected.
@@ -159,17 +174,32 @@ impl Catalog {
         not: &[PlaceRef<'_>],
     ) -> Result<Decision<'_>, ScheduleError> {
         let mut providers: Vec<String> = leave.to_vec();
-        providers.extend(self.scheduler.providers().iter().filter(|provider| product.provider(provider).is_none()).cloned());
+        providers.extend(
+            self.scheduler
+                .providers()
+                .iter()
+                .filter(|provider| product.provider(provider).is_none())
+                .cloned(),
+        );
         let exclude = Exclusion { providers: &providers, places: not };
         self.scheduler.decide(&Request { name, tier: &request.tier, ha: request.ha, exclude })
     }
 
-    /// The gates that a placement of this tier must pass and that the place at `provider` and `region` does not; none when the
-    /// place or the tier is unknown.
+    /// The gates that a placement of this tier must pass and that the place at `provider` and
+    /// `region` does not; none when the place or the tier is unknown.
     #[must_use]
-    pub fn missing_gates(&self, tier: &str, ha: bool, (provider, region): PlaceRef<'_>) -> Option<Vec<String>> {
+    pub fn missing_gates(
+        &self,
+        tier: &str,
+        ha: bool,
+        (provider, region): PlaceRef<'_>,
+    ) -> Option<Vec<String>> {
         let gates = self.scheduler.gates(tier, ha)?;
-        let candidate = self.scheduler.candidates().iter().find(|c| c.provider == provider && c.region == region)?;
+        let candidate = self
+            .scheduler
+            .candidates()
+            .iter()
+            .find(|c| c.provider == provider && c.region == region)?;
         Some(crate::schedule::gates::missing(candidate, &gates).map(str::to_owned).collect())
     }
 
@@ -192,14 +222,23 @@ impl Catalog {
     #[must_use]
     pub fn tier_facts(&self, tier: &str) -> Option<TierFacts> {
         let tier = self.scheduler.tier(tier)?;
-        Some(TierFacts { rto_minutes: tier.rto_minutes, rpo_minutes: tier.rpo_minutes, capabilities: tier.gates.clone() })
+        Some(TierFacts {
+            rto_minutes: tier.rto_minutes,
+            rpo_minutes: tier.rpo_minutes,
+            capabilities: tier.gates.clone(),
+        })
     }
 
-    /// Whether a recorded decision's place exists and passes the gates of the request: whether it can be adopted.
+    /// Whether a recorded decision's place exists and passes the gates of the request: whether it
+    /// can be adopted.
     #[must_use]
     pub fn can_adopt(&self, record: &Record, request: &ClaimRequest) -> bool {
-        self.missing_gates(&request.tier, request.ha, (&record.selected.provider, &record.selected.region))
-            .is_some_and(|missing| missing.is_empty())
+        self.missing_gates(
+            &request.tier,
+            request.ha,
+            (&record.selected.provider, &record.selected.region),
+        )
+        .is_some_and(|missing| missing.is_empty())
     }
 }
 
@@ -215,7 +254,11 @@ impl Place {
 }
 
 /// `object`, if nothing is wrong with it.
-fn good<'o, T: Validate>(kind: &'static str, object: &'o Named<T>, rejected: &mut Vec<Rejected>) -> Option<&'o Named<T>> {
+fn good<'o, T: Validate>(
+    kind: &'static str,
+    object: &'o Named<T>,
+    rejected: &mut Vec<Rejected>,
+) -> Option<&'o Named<T>> {
     let errors: Vec<String> = object.spec.errors().iter().map(ToString::to_string).collect();
     if errors.is_empty() {
         return Some(object);

@@ -1,11 +1,14 @@
-//! Configuration objects as they are read: from YAML, or from what Crossplane and the API server hand over.
+//! Configuration objects as they are read: from YAML, or from what Crossplane and the API server
+//! hand over.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use idp_crds::cloud_provider::CloudProviderStatus;
 use idp_crds::names::API_VERSION;
-use idp_crds::{CandidateSpec, CloudProviderSpec, ExperimentSpec, FeatureFlagSpec, ProductSpec, TierSpec};
+use idp_crds::{
+    CandidateSpec, CloudProviderSpec, ExperimentSpec, FeatureFlagSpec, ProductSpec, TierSpec,
+};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -35,7 +38,8 @@ pub struct Objects {
 pub struct Named<T> {
     /// `metadata.name`.
     pub name: String,
-    /// `metadata.creationTimestamp` as RFC 3339 in UTC, which sorts as text; empty where there is none.
+    /// `metadata.creationTimestamp` as RFC 3339 in UTC, which sorts as text; empty where there is
+    /// none.
     pub created: String,
     /// `spec`.
     pub spec: T,
@@ -137,7 +141,8 @@ impl Objects {
                     }
                 }
             }
-            Err(error) => errors.push(ReadError::Yaml { origin: origin.to_owned(), message: error.to_string() }),
+            Err(error) => errors
+                .push(ReadError::Yaml { origin: origin.to_owned(), message: error.to_string() }),
         }
     }
 
@@ -152,10 +157,15 @@ impl Objects {
             name: if name.is_empty() { "without a name".to_owned() } else { name.to_owned() },
             message,
         };
-        let envelope: Envelope = serde_json::from_value(object).map_err(|e| wrong("", "", e.to_string()))?;
+        let envelope: Envelope =
+            serde_json::from_value(object).map_err(|e| wrong("", "", e.to_string()))?;
         let Envelope { api_version, kind, metadata, spec, status } = envelope;
         if api_version != API_VERSION {
-            return Err(wrong(&kind, &metadata.name, format!("apiVersion must be {API_VERSION}, not {api_version:?}")));
+            return Err(wrong(
+                &kind,
+                &metadata.name,
+                format!("apiVersion must be {API_VERSION}, not {api_version:?}"),
+            ));
         }
         if metadata.name.is_empty() {
             return Err(wrong(&kind, "", "metadata.name is required".to_owned()));
@@ -169,7 +179,8 @@ impl Objects {
             "CloudProvider" => {
                 self.providers.push(named(&name, created, spec).map_err(fail)?);
                 if let Some(status) = status {
-                    let status = serde_json::from_value(status).map_err(|e| fail(format!("status: {e}")))?;
+                    let status =
+                        serde_json::from_value(status).map_err(|e| fail(format!("status: {e}")))?;
                     self.statuses.insert(name, status);
                 }
             }
@@ -187,7 +198,11 @@ impl Objects {
     }
 }
 
-fn named<T: DeserializeOwned>(name: &str, created: String, spec: Value) -> Result<Named<T>, String> {
+fn named<T: DeserializeOwned>(
+    name: &str,
+    created: String,
+    spec: Value,
+) -> Result<Named<T>, String> {
     let spec = serde_json::from_value(spec).map_err(|error| format!("spec: {error}"))?;
     Ok(Named { name: name.to_owned(), created, spec })
 }

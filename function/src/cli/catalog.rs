@@ -17,7 +17,10 @@ pub(super) fn load(folder: Option<&Path>) -> Result<(Catalog, Catalog), CliError
     let strict = |objects| Catalog::strict(objects).map_err(|errors| CliError::catalog(&errors));
     let catalog = strict(objects.clone())?;
     if catalog.is_empty() {
-        let place = folder.map_or_else(|| "the built-in catalog".to_owned(), |folder| folder.display().to_string());
+        let place = folder.map_or_else(
+            || "the built-in catalog".to_owned(),
+            |folder| folder.display().to_string(),
+        );
         return Err(CliError::Catalog(format!(
             "{place} has no Candidate: nothing tells where workloads can run; `idp generate catalog` prints the default catalog to begin with"
         )));

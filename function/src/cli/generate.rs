@@ -10,7 +10,8 @@ use super::{CliError, catalog};
 use crate::catalog::embedded_files;
 use crate::generate::{Runtime, Style, composition, function, to_yaml, xrd};
 
-/// Print what a cluster or a laptop needs: definitions, compositions, the function, the default catalog.
+/// Print what a cluster or a laptop needs: definitions, compositions, the function, the default
+/// catalog.
 #[derive(Debug, Args)]
 pub struct GenerateArgs {
     #[command(subcommand)]
@@ -38,9 +39,15 @@ enum What {
     /// The Function that Compositions refer to.
     Function {
         /// The package to install it from.
-        #[arg(long, value_name = "REF", required_unless_present = "development", conflicts_with = "development")]
+        #[arg(
+            long,
+            value_name = "REF",
+            required_unless_present = "development",
+            conflicts_with = "development"
+        )]
         package: Option<String>,
-        /// For `crossplane render`: a function started by hand (`idp serve --insecure`) at this address.
+        /// For `crossplane render`: a function started by hand (`idp serve --insecure`) at this
+        /// address.
         #[arg(long, value_name = "HOST:PORT", num_args = 0..=1, default_missing_value = "localhost:9443")]
         development: Option<String>,
     },
@@ -56,7 +63,8 @@ struct ProductArgs {
     /// A folder with the catalog that has them, instead of the built-in one.
     #[arg(long, value_name = "DIR", env = "IDP_CATALOG")]
     catalog: Option<PathBuf>,
-    /// For claims (with cluster-scoped composites), for namespaced composites (Crossplane 2.x), or both.
+    /// For claims (with cluster-scoped composites), for namespaced composites (Crossplane 2.x), or
+    /// both.
     #[arg(long, value_enum, default_value_t = Styles::Claim)]
     style: Styles,
 }
@@ -85,9 +93,8 @@ pub(super) fn run(args: GenerateArgs, out: &mut impl Write) -> Result<(), CliErr
         What::Crds { output_dir: Some(folder) } => return write_crds(&folder),
         What::Crds { output_dir: None } => crds()?,
         What::Xrd(products) => products.generate(xrd)?,
-        What::Composition { products, crossplane } => {
-            products.generate(|product, style| composition(product, style, crossplane == Crossplane::V2))?
-        }
+        What::Composition { products, crossplane } => products
+            .generate(|product, style| composition(product, style, crossplane == Crossplane::V2))?,
         What::Function { package, development } => {
             let runtime = match (package, development) {
                 (Some(package), _) => Runtime::Package(package),
@@ -111,11 +118,16 @@ fn crds() -> Result<Vec<Value>, CliError> {
 }
 
 fn write_crds(folder: &std::path::Path) -> Result<(), CliError> {
-    let failed =
-        |path: &std::path::Path, error: std::io::Error| CliError::Input(format!("cannot write {}: {error}", path.display()));
+    let failed = |path: &std::path::Path, error: std::io::Error| {
+        CliError::Input(format!("cannot write {}: {error}", path.display()))
+    };
     std::fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
     for crd in crds()? {
-        let name = crd.pointer("/spec/names/plural").and_then(Value::as_str).unwrap_or_default().to_owned();
+        let name = crd
+            .pointer("/spec/names/plural")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned();
         let path = folder.join(format!("{name}.yaml"));
         std::fs::write(&path, to_yaml(&[crd])?).map_err(|error| failed(&path, error))?;
     }
@@ -123,24 +135,43 @@ fn write_crds(folder: &std::path::Path) -> Result<(), CliError> {
 }
 
 impl ProductArgs {
-    fn generate(&self, make: impl Fn(&crate::compose::product::Product, Style) -> Value) -> Result<Vec<Value>, CliError> {
+    fn generate(
+        &self,
+        make: impl Fn(&crate::compose::product::Product, Style) -> Value,
+    ) -> Result<Vec<Value>, CliError> {
         let (catalog, _) = catalog::load(self.catalog.as_deref())?;
         let known: Vec<&str> = catalog.products().iter().map(|p| p.name.as_str()).collect();
         let wrong: Vec<String> = self
             .products
             .iter()
             .filter(|name| !known.contains(&name.as_str()))
-            .map(|name| format!("there is no product {name:?}{}", idp_crds::contract::did_you_mean(name, known.iter().copied())))
+            .map(|name| {
+                format!(
+                    "there is no product {name:?}{}",
+                    idp_crds::contract::did_you_mean(name, known.iter().copied())
+                )
+            })
             .collect();
         if !wrong.is_empty() {
-            return Err(CliError::Input(format!("{}; there are {}", wrong.join("; "), known.join(", "))));
+            return Err(CliError::Input(format!(
+                "{}; there are {}",
+                wrong.join("; "),
+                known.join(", ")
+            )));
         }
         let styles: &[Style] = match self.style {
             Styles::Claim => &[Style::Claim],
             Styles::Namespaced => &[Style::Namespaced],
             Styles::Both => &[Style::Claim, Style::Namespaced],
         };
-        let wanted = catalog.products().iter().filter(|p| self.products.is_empty() || self.products.contains(&p.name));
-        Ok(wanted.flat_map(|product| styles.iter().map(|style| make(product, *style)).collect::<Vec<_>>()).collect())
+        let wanted = catalog
+            .products()
+            .iter()
+            .filter(|p| self.products.is_empty() || self.products.contains(&p.name));
+        Ok(wanted
+            .flat_map(|product| {
+                styles.iter().map(|style| make(product, *style)).collect::<Vec<_>>()
+            })
+            .collect())
     }
 }

@@ -45,7 +45,11 @@ impl Document {
 
 /// Reads the documents of a file, or of standard input for `-`.
 pub(super) fn read(path: &Path) -> Result<Vec<Document>, CliError> {
-    let origin = if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() };
+    let origin = if path == Path::new("-") {
+        "standard input".to_owned()
+    } else {
+        path.display().to_string()
+    };
     let mut text = String::new();
     let read = if path == Path::new("-") {
         std::io::stdin().lock().take(LARGEST + 1).read_to_string(&mut text)
@@ -56,10 +60,13 @@ pub(super) fn read(path: &Path) -> Result<Vec<Document>, CliError> {
     if length as u64 > LARGEST {
         return Err(CliError::Input(format!("{origin} is larger than {LARGEST} bytes")));
     }
-    let documents =
-        serde_saphyr::from_multiple::<Option<Value>>(&text).map_err(|error| CliError::Input(format!("{origin}: {error}")))?;
-    let documents: Vec<Document> =
-        documents.into_iter().flatten().map(|object| Document { origin: origin.clone(), object }).collect();
+    let documents = serde_saphyr::from_multiple::<Option<Value>>(&text)
+        .map_err(|error| CliError::Input(format!("{origin}: {error}")))?;
+    let documents: Vec<Document> = documents
+        .into_iter()
+        .flatten()
+        .map(|object| Document { origin: origin.clone(), object })
+        .collect();
     if documents.is_empty() {
         return Err(CliError::Input(format!("{origin} holds no document")));
     }

@@ -55,10 +55,12 @@ enum Command {
     },
 }
 
-/// Each input line is `{"id":…,"kind":"schedule","input":{"request":{"name":…,"tier":…,"ha":…},…}}`, where the input may
-/// bring `candidates`, `exclude_providers`, `health`, `circuit`, `experiments` and `flags`. Each output line is
-/// `{"id":…,"placement":…,"reason":…,"failover":…}` or `{"id":…,"error":{"kind":…,"message":…}}`. A line that cannot be read
-/// is answered with an error that has its number, and the rest go on.
+/// Each input line is
+/// `{"id":…,"kind":"schedule","input":{"request":{"name":…,"tier":…,"ha":…},…}}`, where the input
+/// may bring `candidates`, `exclude_providers`, `health`, `circuit`, `experiments` and `flags`.
+/// Each output line is `{"id":…,"placement":…,"reason":…,"failover":…}` or
+/// `{"id":…,"error":{"kind":…,"message":…}}`. A line that cannot be read is answered with an error
+/// that has its number, and the rest go on.
 #[derive(Debug, Args)]
 struct ScheduleArgs {
     /// A folder with Candidates and Tiers as YAML, instead of the built-in catalog.
@@ -127,7 +129,9 @@ pub fn main() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever read our output has seen enough.
-        Err(CliError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(CliError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
+            ExitCode::SUCCESS
+        }
         Err(error) => {
             let _ = writeln!(io::stderr().lock(), "error: {error}");
             error.exit_code()
@@ -144,8 +148,12 @@ fn answer(args: &ScheduleArgs) -> Result<(), CliError> {
     let answerer = schedule::Answerer::of(catalog.scheduler());
     let tally = answerer.stream(BufReader::with_capacity(1 << 16, io::stdin().lock()), output())?;
     if tally.bad > 0 {
-        let _ =
-            writeln!(io::stderr().lock(), "{} of {} lines could not be read; their answers say why", tally.bad, tally.answered);
+        let _ = writeln!(
+            io::stderr().lock(),
+            "{} of {} lines could not be read; their answers say why",
+            tally.bad,
+            tally.answered
+        );
     }
     Ok(())
 }

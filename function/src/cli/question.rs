@@ -81,7 +81,10 @@ fn every_tier() -> String {
 
 impl Input {
     pub(super) fn state_is_empty(&self) -> bool {
-        self.health.is_empty() && self.circuit.is_empty() && self.experiments.is_empty() && self.flags.is_empty()
+        self.health.is_empty()
+            && self.circuit.is_empty()
+            && self.experiments.is_empty()
+            && self.flags.is_empty()
     }
 
     /// What the platform would refuse when applied, all of it.
@@ -90,17 +93,28 @@ impl Input {
         let mut places = BTreeSet::new();
         for candidate in self.candidates.iter().flatten() {
             if !places.insert((&candidate.provider, &candidate.region)) {
-                problems.push(format!("input.candidates: {}/{} is listed twice", candidate.provider, candidate.region));
+                problems.push(format!(
+                    "input.candidates: {}/{} is listed twice",
+                    candidate.provider, candidate.region
+                ));
             }
         }
         for (at, experiment) in self.experiments.iter().enumerate() {
-            let weights =
-                experiment.variant_weights.iter().map(|(name, weight)| (name.clone(), weight.as_f64().unwrap_or(f64::NAN)));
+            let weights = experiment
+                .variant_weights
+                .iter()
+                .map(|(name, weight)| (name.clone(), weight.as_f64().unwrap_or(f64::NAN)));
             let path = format!("input.experiments[{at}].variant_weights");
-            let errors = idp_crds::validate::weights(&path, &weights.collect(), idp_crds::validate::EXPERIMENT_WEIGHTS_TOLERANCE);
+            let errors = idp_crds::validate::weights(
+                &path,
+                &weights.collect(),
+                idp_crds::validate::EXPERIMENT_WEIGHTS_TOLERANCE,
+            );
             problems.extend(errors.iter().map(ToString::to_string));
             if !(0.0..=1.0).contains(&experiment.traffic_percentage) {
-                problems.push(format!("input.experiments[{at}].traffic_percentage: must be between 0 and 1"));
+                problems.push(format!(
+                    "input.experiments[{at}].traffic_percentage: must be between 0 and 1"
+                ));
             }
         }
         problems
@@ -112,7 +126,8 @@ impl Input {
             providers.entry(provider.clone()).or_insert(ProviderHealth::WELL).healthy = *is_healthy;
         }
         for (provider, circuit) in &self.circuit {
-            providers.entry(provider.clone()).or_insert(ProviderHealth::WELL).circuit = circuit.read();
+            providers.entry(provider.clone()).or_insert(ProviderHealth::WELL).circuit =
+                circuit.read();
         }
         State {
             providers,
@@ -137,7 +152,8 @@ impl CandidateInput {
 }
 
 impl CircuitInput {
-    /// The circuit now, after so many failures so long ago; a half-open one lets the question through as its probe.
+    /// The circuit now, after so many failures so long ago; a half-open one lets the question
+    /// through as its probe.
     fn read(&self) -> Circuit {
         const THRESHOLD: u32 = 5;
         const COOLDOWN: f64 = 60.0;
@@ -145,7 +161,11 @@ impl CircuitInput {
         for _ in 0..self.failures.min(THRESHOLD) {
             breaker.failure(0.0);
         }
-        if breaker.state(self.age_seconds) == BreakerState::Open { Circuit::Open } else { Circuit::Closed }
+        if breaker.state(self.age_seconds) == BreakerState::Open {
+            Circuit::Open
+        } else {
+            Circuit::Closed
+        }
     }
 }
 
@@ -154,7 +174,12 @@ impl ExperimentInput {
         Experiment {
             id: self.id.clone(),
             description: self.description.clone(),
-            weights: Weights(self.variant_weights.iter().map(|(name, weight)| (name.clone(), weight.clone())).collect()),
+            weights: Weights(
+                self.variant_weights
+                    .iter()
+                    .map(|(name, weight)| (name.clone(), weight.clone()))
+                    .collect(),
+            ),
             share: self.traffic_percentage,
             tier: self.tier.clone(),
             enabled: self.enabled.unwrap_or(true),

@@ -11,22 +11,27 @@ use super::renderer::Renderer;
 use super::summary;
 use super::{CliError, catalog};
 
-/// Show where a claim would go, why, and the resources it would be made of. Nothing is contacted or changed.
+/// Show where a claim would go, why, and the resources it would be made of. Nothing is contacted or
+/// changed.
 #[derive(Debug, Args)]
 pub struct RenderArgs {
     /// Files with claims or composite resources (XRs), `-` for standard input.
     #[arg(required = true, value_name = "CLAIM_OR_XR")]
     files: Vec<PathBuf>,
-    /// A folder with Candidates, Tiers, CloudProviders and Products as YAML, instead of the built-in catalog.
+    /// A folder with Candidates, Tiers, CloudProviders and Products as YAML, instead of the
+    /// built-in catalog.
     #[arg(long, value_name = "DIR", env = "IDP_CATALOG")]
     catalog: Option<PathBuf>,
-    /// Providers to leave out: where would it go if these were gone? For a placed XR this is a failover.
+    /// Providers to leave out: where would it go if these were gone? For a placed XR this is a
+    /// failover.
     #[arg(long, value_delimiter = ',', value_name = "PROVIDERS")]
     exclude: Vec<String>,
-    /// Make a namespaced composite resource of a claim (Crossplane v2), with namespaced managed resources.
+    /// Make a namespaced composite resource of a claim (Crossplane v2), with namespaced managed
+    /// resources.
     #[arg(long)]
     namespaced: bool,
-    /// A file with resources as they exist, each annotated `crossplane.io/composition-resource-name`; may be given again.
+    /// A file with resources as they exist, each annotated
+    /// `crossplane.io/composition-resource-name`; may be given again.
     #[arg(long, value_name = "FILE")]
     observed: Vec<PathBuf>,
     /// How resources are written to standard output.
@@ -57,10 +62,15 @@ pub enum When {
     Never,
 }
 
-pub(super) fn run(args: RenderArgs, out: &mut impl Write, err: &mut impl Write) -> Result<(), CliError> {
+pub(super) fn run(
+    args: RenderArgs,
+    out: &mut impl Write,
+    err: &mut impl Write,
+) -> Result<(), CliError> {
     let RenderArgs { files, catalog, exclude, namespaced, observed, output, summary } = args;
     let catalog = catalog::load(catalog.as_deref())?;
-    let observed = observed.iter().map(|path| input::read(path)).collect::<Result<Vec<_>, _>>()?.concat();
+    let observed =
+        observed.iter().map(|path| input::read(path)).collect::<Result<Vec<_>, _>>()?.concat();
     let mut documents = Vec::new();
     for path in &files {
         documents.extend(input::read(path)?);
@@ -77,7 +87,10 @@ pub(super) fn run(args: RenderArgs, out: &mut impl Write, err: &mut impl Write) 
     match output {
         Output::Yaml => out.write_all(crate::generate::to_yaml(&items)?.as_bytes())?,
         Output::Json => {
-            serde_json::to_writer_pretty(&mut *out, &json!({"apiVersion": "v1", "kind": "List", "items": items}))?;
+            serde_json::to_writer_pretty(
+                &mut *out,
+                &json!({"apiVersion": "v1", "kind": "List", "items": items}),
+            )?;
             out.write_all(b"\n")?;
         }
     }

@@ -21,7 +21,8 @@ use crate::wire::{from_struct, to_struct, v1};
 pub struct Rendered {
     /// The composite resource: name, status with conditions.
     pub composite: Value,
-    /// The composed resources, in order of composition-resource-name, which is an annotation of each.
+    /// The composed resources, in order of composition-resource-name, which is an annotation of
+    /// each.
     pub resources: Vec<Value>,
     /// The decision, where one was made or given.
     pub record: Option<Record>,
@@ -57,7 +58,8 @@ impl Renderer {
         let subject = document.title();
         let (group, kind) = (document.group(), document.text("/kind"));
         let Some(product) = self.catalog.product_of(group, kind) else {
-            let kinds: Vec<&str> = self.catalog.products().iter().map(|p| p.spec.api.claim_kind.as_str()).collect();
+            let kinds: Vec<&str> =
+                self.catalog.products().iter().map(|p| p.spec.api.claim_kind.as_str()).collect();
             let hint = idp_crds::contract::did_you_mean(kind, kinds.iter().copied());
             return Err(CliError::refused(
                 &subject,
@@ -65,19 +67,21 @@ impl Renderer {
             ));
         };
         let mut composite = composite_of(document, product, namespaced);
-        let spec = document.object.get("spec").and_then(Value::as_object).cloned().unwrap_or_default();
+        let spec =
+            document.object.get("spec").and_then(Value::as_object).cloned().unwrap_or_default();
         let mut errors: Vec<FieldError> = Vec::new();
         if kind == product.spec.api.claim_kind {
             errors.extend(forbidden::machinery(&spec, None));
         }
-        let request = match Request::read(&product.spec, &spec, self.catalog.scheduler().tier_names()) {
-            Ok(request) if errors.is_empty() => request,
-            Ok(_) => return Err(CliError::refused(&subject, lines(&errors))),
-            Err(more) => {
-                errors.extend(more);
-                return Err(CliError::refused(&subject, lines(&errors)));
-            }
-        };
+        let request =
+            match Request::read(&product.spec, &spec, self.catalog.scheduler().tier_names()) {
+                Ok(request) if errors.is_empty() => request,
+                Ok(_) => return Err(CliError::refused(&subject, lines(&errors))),
+                Err(more) => {
+                    errors.extend(more);
+                    return Err(CliError::refused(&subject, lines(&errors)));
+                }
+            };
         if !exclude.is_empty() {
             self.without(exclude, &subject, product, &request, &mut composite)?;
         }
@@ -86,7 +90,8 @@ impl Renderer {
         read_response(&subject, &composite, &response)
     }
 
-    /// Decides without some providers, as admission does for a failover, and writes the decision into the annotation.
+    /// Decides without some providers, as admission does for a failover, and writes the decision
+    /// into the annotation.
     fn without(
         &self,
         exclude: &[String],
@@ -105,14 +110,22 @@ impl Renderer {
             .or_else(|| composite.pointer("/metadata/name"));
         let name = name.and_then(Value::as_str).unwrap_or_default().to_owned();
         let occupied = status.as_ref().map(PlacementStatus::occupied).unwrap_or_default();
-        let decision = self.catalog.decide(product, &name, request, exclude, &occupied).map_err(|error| {
-            let reasons = error.reasons().into_iter();
-            CliError::refused(subject, std::iter::once(error.to_string()).chain(reasons).collect())
-        })?;
-        let previous =
-            status.as_ref().map(|s| Previous { provider: s.provider.clone(), region: s.region.clone(), sequence: s.sequence });
+        let decision =
+            self.catalog.decide(product, &name, request, exclude, &occupied).map_err(|error| {
+                let reasons = error.reasons().into_iter();
+                CliError::refused(
+                    subject,
+                    std::iter::once(error.to_string()).chain(reasons).collect(),
+                )
+            })?;
+        let previous = status.as_ref().map(|s| Previous {
+            provider: s.provider.clone(),
+            region: s.region.clone(),
+            sequence: s.sequence,
+        });
         let sequence = status.as_ref().map_or(1, |status| status.sequence + 1);
-        let record = decision.record(Provenance { sequence, previous, decided_by: DecidedBy::Admission });
+        let record =
+            decision.record(Provenance { sequence, previous, decided_by: DecidedBy::Admission });
         let annotations = object_at(object_at(composite, "metadata"), "annotations");
         if let Some(annotations) = annotations.as_object_mut() {
             annotations.insert(PLACEMENT_REASON.to_owned(), json!(record.to_annotation()?));
@@ -125,14 +138,16 @@ fn lines(errors: &[FieldError]) -> Vec<String> {
     errors.iter().map(ToString::to_string).collect()
 }
 
-/// The composite resource that Crossplane would make of a claim, named like the claim; anything else as it is.
+/// The composite resource that Crossplane would make of a claim, named like the claim; anything
+/// else as it is.
 fn composite_of(document: &Document, product: &Product, namespaced: bool) -> Value {
     let api = &product.spec.api;
     let mut composite = document.object.clone();
     if document.text("/kind") != api.claim_kind {
         return composite;
     }
-    let (name, namespace) = (document.text("/metadata/name").to_owned(), document.namespace().to_owned());
+    let (name, namespace) =
+        (document.text("/metadata/name").to_owned(), document.namespace().to_owned());
     let kind = if namespaced { &api.namespaced_kind } else { &api.composite_kind };
     if let Some(fields) = composite.as_object_mut() {
         fields.insert("kind".to_owned(), json!(kind));
@@ -165,7 +180,10 @@ fn object_at<'v>(value: &'v mut Value, field: &str) -> &'v mut Value {
     }
 }
 
-fn function_request(composite: &Value, observed: &[Document]) -> Result<v1::RunFunctionRequest, CliError> {
+fn function_request(
+    composite: &Value,
+    observed: &[Document],
+) -> Result<v1::RunFunctionRequest, CliError> {
     let resource = |object: &Value| -> Result<v1::Resource, CliError> {
         let resource = to_struct(object).map_err(|error| CliError::Input(error.to_string()))?;
         Ok(v1::Resource { resource: Some(resource), ..v1::Resource::default() })
@@ -189,15 +207,26 @@ fn function_request(composite: &Value, observed: &[Document]) -> Result<v1::RunF
     Ok(v1::RunFunctionRequest { observed: Some(state), ..v1::RunFunctionRequest::default() })
 }
 
-fn read_response(subject: &str, composite: &Value, response: &v1::RunFunctionResponse) -> Result<Rendered, CliError> {
-    let fatal: Vec<String> =
-        response.results.iter().filter(|r| r.severity() == v1::Severity::Fatal).map(|r| r.message.clone()).collect();
+fn read_response(
+    subject: &str,
+    composite: &Value,
+    response: &v1::RunFunctionResponse,
+) -> Result<Rendered, CliError> {
+    let fatal: Vec<String> = response
+        .results
+        .iter()
+        .filter(|r| r.severity() == v1::Severity::Fatal)
+        .map(|r| r.message.clone())
+        .collect();
     if !fatal.is_empty() {
         return Err(CliError::refused(subject, fatal));
     }
-    let read = |bytes: &bytes::Bytes| from_struct::<Value>(bytes).map_err(|error| CliError::Input(error.to_string()));
+    let read = |bytes: &bytes::Bytes| {
+        from_struct::<Value>(bytes).map_err(|error| CliError::Input(error.to_string()))
+    };
     let desired = response.desired.as_ref();
-    let status = match desired.and_then(|d| d.composite.as_ref()).and_then(|c| c.resource.as_ref()) {
+    let status = match desired.and_then(|d| d.composite.as_ref()).and_then(|c| c.resource.as_ref())
+    {
         Some(bytes) => read(bytes)?.get("status").cloned().unwrap_or_else(|| json!({})),
         None => json!({}),
     };
@@ -211,13 +240,21 @@ fn read_response(subject: &str, composite: &Value, response: &v1::RunFunctionRes
         }
         resources.push(object);
     }
-    let record = status.pointer("/placement/reason").and_then(Value::as_str).and_then(|reason| Record::parse(reason).ok());
+    let record = status
+        .pointer("/placement/reason")
+        .and_then(Value::as_str)
+        .and_then(|reason| Record::parse(reason).ok());
     if record.is_none() && status.get("placement").is_none() {
-        let why = response.conditions.iter().filter_map(|condition| condition.message.clone()).collect();
+        let why =
+            response.conditions.iter().filter_map(|condition| condition.message.clone()).collect();
         return Err(CliError::refused(subject, why));
     }
     let composite = shown(composite, status, &response.conditions);
-    let results = response.results.iter().map(|r| format!("{}: {}", severity(r.severity()), r.message)).collect();
+    let results = response
+        .results
+        .iter()
+        .map(|r| format!("{}: {}", severity(r.severity()), r.message))
+        .collect();
     Ok(Rendered { composite, resources, record, results })
 }
 

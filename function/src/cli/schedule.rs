@@ -9,7 +9,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::question::{CandidateInput, Input, Question};
-use crate::schedule::{Candidate, Exclusion, Provenance, Request, ScheduleError, Scheduler, State, Tier};
+use crate::schedule::{
+    Candidate, Exclusion, Provenance, Request, ScheduleError, Scheduler, State, Tier,
+};
 
 /// The longest line that is read, bytes. A longer one is answered with an error, unread.
 const LONGEST_LINE: usize = 16 << 20;
@@ -23,7 +25,8 @@ pub struct Answerer {
     plain: Scheduler,
 }
 
-/// How many lines were answered, and how many of them with an error in the line itself (not in the decision).
+/// How many lines were answered, and how many of them with an error in the line itself (not in the
+/// decision).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Tally {
     /// Lines answered.
@@ -43,16 +46,23 @@ impl Answerer {
     /// Over a scheduler's candidates and tiers, without its state: each question brings its own.
     #[must_use]
     pub fn of(scheduler: &Scheduler) -> Self {
-        let tiers = scheduler.tier_names().filter_map(|name| Some((name.to_owned(), scheduler.tier(name)?.clone())));
+        let tiers = scheduler
+            .tier_names()
+            .filter_map(|name| Some((name.to_owned(), scheduler.tier(name)?.clone())));
         Answerer::new(scheduler.candidates().to_vec(), tiers.collect())
     }
 
-    /// Reads questions until the end of input and writes an answer to each, in order. What has been answered is flushed
-    /// whenever the next question is not there yet, so that a program may ask one at a time.
+    /// Reads questions until the end of input and writes an answer to each, in order. What has been
+    /// answered is flushed whenever the next question is not there yet, so that a program may ask
+    /// one at a time.
     ///
     /// # Errors
     /// When reading or writing fails.
-    pub fn stream<R: Read>(&self, mut input: BufReader<R>, mut output: impl Write) -> io::Result<Tally> {
+    pub fn stream<R: Read>(
+        &self,
+        mut input: BufReader<R>,
+        mut output: impl Write,
+    ) -> io::Result<Tally> {
         let mut tally = Tally::default();
         let mut line = Vec::new();
         let mut number = 0_u64;
@@ -67,8 +77,12 @@ impl Answerer {
                 Answer::unreadable(number, format!("is longer than {LONGEST_LINE} bytes"))
             };
             tally.answered += 1;
-            tally.bad += u64::from(matches!(answer.outcome, Outcome::Error { error: Failure::InvalidInput { .. } }));
-            let mut serializer = serde_json::Serializer::with_formatter(&mut output, idp_crds::json::Ascii);
+            tally.bad += u64::from(matches!(
+                answer.outcome,
+                Outcome::Error { error: Failure::InvalidInput { .. } }
+            ));
+            let mut serializer =
+                serde_json::Serializer::with_formatter(&mut output, idp_crds::json::Ascii);
             answer.serialize(&mut serializer)?;
             output.write_all(b"\n")?;
             if input.buffer().is_empty() {
@@ -88,7 +102,11 @@ impl Answerer {
         };
         let id = question.id;
         if question.kind != "schedule" {
-            return Answer::invalid(id, number, format!("kind: must be \"schedule\", not {:?}", question.kind));
+            return Answer::invalid(
+                id,
+                number,
+                format!("kind: must be \"schedule\", not {:?}", question.kind),
+            );
         }
         let input: Input = match serde_json::from_str(question.input.get()) {
             Ok(input) => input,
@@ -113,10 +131,10 @@ impl Answerer {
             &self.plain
         } else {
             let state = input.state();
-            let candidates = input
-                .candidates
-                .as_ref()
-                .map_or_else(|| self.candidates.clone(), |all| all.iter().map(CandidateInput::read).collect());
+            let candidates = input.candidates.as_ref().map_or_else(
+                || self.candidates.clone(),
+                |all| all.iter().map(CandidateInput::read).collect(),
+            );
             own = Scheduler::new(candidates, self.tiers.clone(), state);
             &own
         };
@@ -139,8 +157,8 @@ impl Answerer {
     }
 }
 
-/// Reads one line into `line`, without its end. `None` at the end of input; `Some(false)` for a line above the limit, which
-/// is skipped.
+/// Reads one line into `line`, without its end. `None` at the end of input; `Some(false)` for a
+/// line above the limit, which is skipped.
 fn read_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<Option<bool>> {
     line.clear();
     let mut within_limit = true;

@@ -59,7 +59,9 @@ pub struct OptionalAddress(pub Option<SocketAddr>);
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// Neither certificates nor the consent to go without.
-    #[error("no TLS certificates: pass --tls-certs-dir (or set TLS_SERVER_CERTS_DIR), or --insecure to serve without TLS")]
+    #[error(
+        "no TLS certificates: pass --tls-certs-dir (or set TLS_SERVER_CERTS_DIR), or --insecure to serve without TLS"
+    )]
     NoCertificates,
     /// The certificates cannot be used.
     #[error("cannot serve with the TLS certificates in {}: {source}", .directory.display())]
@@ -96,7 +98,8 @@ pub enum ServeError {
 /// Serves the composition function: the whole of `idp serve`.
 #[must_use]
 pub fn main(args: ServeArgs) -> ExitCode {
-    let serving = || runtime().map_err(ServeError::Runtime)?.block_on(serve(args, run::Function::new()));
+    let serving =
+        || runtime().map_err(ServeError::Runtime)?.block_on(serve(args, run::Function::new()));
     match serving() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -168,7 +171,8 @@ fn parse_address(text: &str) -> Result<SocketAddr, String> {
         Some(port) => format!("0.0.0.0:{port}"),
         None => text.to_owned(),
     };
-    full.parse().map_err(|_| "expected an IP address and a port, such as 0.0.0.0:9443 or :9443".to_owned())
+    full.parse()
+        .map_err(|_| "expected an IP address and a port, such as 0.0.0.0:9443 or :9443".to_owned())
 }
 
 fn parse_optional_address(text: &str) -> Result<OptionalAddress, String> {
@@ -196,7 +200,9 @@ fn parse_size(text: &str) -> Result<usize, String> {
         .and_then(|number| number.checked_mul(unit))
         .ok_or("expected a number, such as 67108864 or 64Mi")?;
     if size < MIN {
-        return Err(format!("{size} bytes is too small for Crossplane's requests: at least 1Mi; write {text}Mi for mebibytes"));
+        return Err(format!(
+            "{size} bytes is too small for Crossplane's requests: at least 1Mi; write {text}Mi for mebibytes"
+        ));
     }
     Ok(size)
 }

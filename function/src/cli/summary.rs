@@ -18,7 +18,9 @@ pub fn text(rendered: &Rendered) -> String {
 }
 
 fn write(rendered: &Rendered, text: &mut String) -> std::fmt::Result {
-    let at = |pointer: &str| rendered.composite.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    let at = |pointer: &str| {
+        rendered.composite.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
+    };
     writeln!(text, "\n{} {}", at("/kind"), at("/metadata/name"))?;
     let place = format!("{}/{}", at("/status/placement/provider"), at("/status/placement/region"));
     match &rendered.record {
@@ -33,20 +35,36 @@ fn write(rendered: &Rendered, text: &mut String) -> std::fmt::Result {
 }
 
 fn decision(record: &Record, place: &str, text: &mut String) -> std::fmt::Result {
-    writeln!(text, "  goes to {place} ({}), score {}", record.selected.runtime_cluster, float(record.selected.total_score))?;
+    writeln!(
+        text,
+        "  goes to {place} ({}), score {}",
+        record.selected.runtime_cluster,
+        float(record.selected.total_score)
+    )?;
     if let Some(previous) = &record.previous {
         writeln!(text, "  moves from {}/{}", previous.provider, previous.region)?;
     }
-    let weights: Vec<String> = record.weights.iter().map(|(name, weight)| format!("{name} {weight}")).collect();
-    writeln!(text, "  tier {}: needs {}; weighs {}", record.tier, record.gates.join(", "), weights.join(", "))?;
+    let weights: Vec<String> =
+        record.weights.iter().map(|(name, weight)| format!("{name} {weight}")).collect();
+    writeln!(
+        text,
+        "  tier {}: needs {}; weighs {}",
+        record.tier,
+        record.gates.join(", "),
+        weights.join(", ")
+    )?;
     if let Some(experiment) = &record.experiment {
         let group = if experiment.group == Group::Variant { "variant" } else { "control" };
         writeln!(text, "  experiment {}: {group}", experiment.experiment_id)?;
     }
     match &record.failover {
-        Some(target) => {
-            writeln!(text, "  would fail over to {}/{}, score {}", target.provider, target.region, float(target.total_score))?
-        }
+        Some(target) => writeln!(
+            text,
+            "  would fail over to {}/{}, score {}",
+            target.provider,
+            target.region,
+            float(target.total_score)
+        )?,
         None => writeln!(text, "  names no failover target")?,
     }
     writeln!(
@@ -56,7 +74,8 @@ fn decision(record: &Record, place: &str, text: &mut String) -> std::fmt::Result
     )?;
     for ranked in &record.top_3_candidates {
         let scored = &ranked.scored;
-        let scores: Vec<String> = scored.subscores.iter().map(|(name, score)| format!("{name} {score}")).collect();
+        let scores: Vec<String> =
+            scored.subscores.iter().map(|(name, score)| format!("{name} {score}")).collect();
         writeln!(
             text,
             "    {}. {:<24} {:<7} {}",
@@ -75,13 +94,23 @@ fn decision(record: &Record, place: &str, text: &mut String) -> std::fmt::Result
 fn resources(rendered: &Rendered, text: &mut String) -> std::fmt::Result {
     writeln!(text, "  {} resources", rendered.resources.len())?;
     for resource in &rendered.resources {
-        let at = |pointer: &str| resource.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        let at =
+            |pointer: &str| resource.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
         writeln!(text, "    {:<28} {}", at("/kind"), at("/metadata/name"))?;
     }
-    let conditions = rendered.composite.pointer("/status/conditions").and_then(Value::as_array).into_iter().flatten();
+    let conditions = rendered
+        .composite
+        .pointer("/status/conditions")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
     for condition in conditions.filter(|c| c.get("type").is_some_and(|t| t == "ResourcesReady")) {
-        for waiting in
-            condition.get("message").and_then(Value::as_str).unwrap_or_default().split("; ").filter(|m| m.contains(" waits "))
+        for waiting in condition
+            .get("message")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .split("; ")
+            .filter(|m| m.contains(" waits "))
         {
             writeln!(text, "    later: {waiting}")?;
         }

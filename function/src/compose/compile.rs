@@ -1,4 +1,5 @@
-//! Compiling a Product: every expression parsed and checked, every reference resolved, once per generation.
+//! Compiling a Product: every expression parsed and checked, every reference resolved, once per
+//! generation.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -11,8 +12,8 @@ use super::expression::{Expression, Interner, References};
 use super::product::{Needs, NoticePlan, ProductError, ProviderPlan, ResourcePlan};
 use super::template::{Template, TemplateError};
 
-/// Compiles what a product is made of on one provider. `path` is where that stands, `known` the variables its expressions may
-/// use; what is wrong is pushed to `errors`.
+/// Compiles what a product is made of on one provider. `path` is where that stands, `known` the
+/// variables its expressions may use; what is wrong is pushed to `errors`.
 pub(super) fn provider(
     templates: &ProviderTemplates,
     path: &str,
@@ -51,13 +52,26 @@ impl Compiler<'_> {
             .connection
             .iter()
             .map(|(key, text)| {
-                (key.clone(), self.checked(&Value::String(text.clone()), &format!("connection.{key}"), &needs_of_vars, templates))
+                (
+                    key.clone(),
+                    self.checked(
+                        &Value::String(text.clone()),
+                        &format!("connection.{key}"),
+                        &needs_of_vars,
+                        templates,
+                    ),
+                )
             })
             .collect();
         let effective = templates
             .effective
             .iter()
-            .map(|(key, value)| (key.clone(), self.checked(value, &format!("effective.{key}"), &needs_of_vars, templates)))
+            .map(|(key, value)| {
+                (
+                    key.clone(),
+                    self.checked(value, &format!("effective.{key}"), &needs_of_vars, templates),
+                )
+            })
             .collect();
         let notices = templates
             .notices
@@ -65,14 +79,30 @@ impl Compiler<'_> {
             .enumerate()
             .filter_map(|(at, notice)| {
                 let path = format!("notices[{at}]({})", notice.name);
-                let message =
-                    self.checked(&Value::String(notice.message.clone()), &format!("{path}.message"), &needs_of_vars, templates);
-                let when = self.expression(&notice.when, &format!("{}.{path}.when", self.path), self.known)?;
+                let message = self.checked(
+                    &Value::String(notice.message.clone()),
+                    &format!("{path}.message"),
+                    &needs_of_vars,
+                    templates,
+                );
+                let when = self.expression(
+                    &notice.when,
+                    &format!("{}.{path}.when", self.path),
+                    self.known,
+                )?;
                 Some(NoticePlan { name: notice.name.clone(), when, message })
             })
             .collect();
         let (slots, observed_read) = (self.expressions.slots(), BTreeMap::new());
-        let mut plan = ProviderPlan { variables, resources, connection, effective, notices, observed_read, slots };
+        let mut plan = ProviderPlan {
+            variables,
+            resources,
+            connection,
+            effective,
+            notices,
+            observed_read,
+            slots,
+        };
         plan.observed_read = plan.observed_references();
         plan
     }
@@ -92,20 +122,26 @@ impl Compiler<'_> {
         let template = self.template(&resource.template, &format!("{path}.template"), &known);
         let plain = self.known;
         let mut optional = |source: &Option<String>, field: &str, known: &BTreeSet<&str>| {
-            source.as_ref().and_then(|source| self.expression(source, &format!("{path}.{field}"), known))
+            source
+                .as_ref()
+                .and_then(|source| self.expression(source, &format!("{path}.{field}"), known))
         };
         let include_when = optional(&resource.include_when, "includeWhen", plain);
         let for_each = optional(&resource.for_each, "forEach", plain);
         let ready_when = optional(&resource.ready_when, "readyWhen", &known);
-        let conditions: Vec<&Expression> = include_when.iter().chain(&for_each).map(AsRef::as_ref).collect();
+        let conditions: Vec<&Expression> =
+            include_when.iter().chain(&for_each).map(AsRef::as_ref).collect();
         let needs = self.needs(&path, &template, &conditions, vars, templates);
-        let earlier: BTreeSet<&str> = templates.resources.iter().take(at).map(|r| r.name.as_str()).collect();
+        let earlier: BTreeSet<&str> =
+            templates.resources.iter().take(at).map(|r| r.name.as_str()).collect();
         self.names(&path, &template, &earlier, templates);
 
         let mut refers_to = needs.observed.clone();
         template.references(&mut |references| refers_to.extend(references.names.iter().cloned()));
 
-        let text = |field: &str| resource.template.get(field).and_then(Value::as_str).filter(|text| !text.contains("${"));
+        let text = |field: &str| {
+            resource.template.get(field).and_then(Value::as_str).filter(|text| !text.contains("${"))
+        };
         let (Some(api_version), Some(kind)) = (text("apiVersion"), text("kind")) else {
             self.error(
                 &format!("{path}.template"),
@@ -119,7 +155,10 @@ impl Compiler<'_> {
         Some(ResourcePlan {
             name: resource.name.clone(),
             api_version: api_version.to_owned(),
-            namespaced_api_version: resource.namespaced_api_version.clone().unwrap_or_else(|| api_version.to_owned()),
+            namespaced_api_version: resource
+                .namespaced_api_version
+                .clone()
+                .unwrap_or_else(|| api_version.to_owned()),
             kind: kind.to_owned(),
             managed: resource.template.pointer("/spec/forProvider").is_some(),
             stateful: resource.stateful,
@@ -135,7 +174,13 @@ impl Compiler<'_> {
     }
 
     /// A template whose references are checked, but which nothing waits for.
-    fn checked(&mut self, value: &Value, field: &str, vars: &BTreeMap<String, Needs>, templates: &ProviderTemplates) -> Template {
+    fn checked(
+        &mut self,
+        value: &Value,
+        field: &str,
+        vars: &BTreeMap<String, Needs>,
+        templates: &ProviderTemplates,
+    ) -> Template {
         let path = format!("{}.{field}", self.path);
         let template = self.template(value, &path, self.known);
         self.needs(&path, &template, &[], vars, templates);
@@ -145,17 +190,24 @@ impl Compiler<'_> {
     fn template(&mut self, value: &Value, path: &str, known: &BTreeSet<&str>) -> Template {
         let mut errors = Vec::new();
         let template = Template::compile(value, path, known, &mut self.expressions, &mut errors);
-        self.errors.extend(errors.into_iter().map(|TemplateError { path, expression, message }| ProductError {
-            path,
-            expression: Some(expression),
-            message,
-            problem: Problem::Invalid,
-        }));
+        self.errors.extend(errors.into_iter().map(
+            |TemplateError { path, expression, message }| ProductError {
+                path,
+                expression: Some(expression),
+                message,
+                problem: Problem::Invalid,
+            },
+        ));
         template
     }
 
     /// A field that is one expression, with or without its `${}`.
-    fn expression(&mut self, source: &str, path: &str, known: &BTreeSet<&str>) -> Option<Arc<Expression>> {
+    fn expression(
+        &mut self,
+        source: &str,
+        path: &str,
+        known: &BTreeSet<&str>,
+    ) -> Option<Arc<Expression>> {
         let trimmed = source.trim();
         let bare = trimmed.strip_prefix("${").and_then(|s| s.strip_suffix('}')).unwrap_or(trimmed);
         match self.expressions.compile(bare, known) {
@@ -172,7 +224,8 @@ impl Compiler<'_> {
         }
     }
 
-    /// What must have been observed, also by way of computed variables. Unknown resources and variables are errors.
+    /// What must have been observed, also by way of computed variables. Unknown resources and
+    /// variables are errors.
     fn needs(
         &mut self,
         path: &str,
@@ -192,7 +245,9 @@ impl Compiler<'_> {
         conditions.iter().for_each(|condition| collect(&condition.references));
 
         let resources: Vec<&str> = templates.resources.iter().map(|r| r.name.as_str()).collect();
-        for name in all.observed.union(&all.names).filter(|name| !resources.contains(&name.as_str())) {
+        for name in
+            all.observed.union(&all.names).filter(|name| !resources.contains(&name.as_str()))
+        {
             let hint = did_you_mean(name, resources.iter().copied());
             self.error(
                 path,
@@ -210,7 +265,10 @@ impl Compiler<'_> {
                 }
                 None => {
                     let hint = did_you_mean(name, vars.keys().map(String::as_str));
-                    self.error(path, &format!("refers to vars.{name}, which is not defined before it{hint}"));
+                    self.error(
+                        path,
+                        &format!("refers to vars.{name}, which is not defined before it{hint}"),
+                    );
                 }
             }
         }
@@ -218,7 +276,13 @@ impl Compiler<'_> {
     }
 
     /// A name can be referred to when it is known by then.
-    fn names(&mut self, path: &str, template: &Template, earlier: &BTreeSet<&str>, templates: &ProviderTemplates) {
+    fn names(
+        &mut self,
+        path: &str,
+        template: &Template,
+        earlier: &BTreeSet<&str>,
+        templates: &ProviderTemplates,
+    ) {
         let mut names = BTreeSet::new();
         template.references(&mut |references| names.extend(references.names.iter().cloned()));
         for name in names {
@@ -238,7 +302,8 @@ impl Compiler<'_> {
 
     /// Resources that wait for each other would wait for ever.
     fn cycles(&mut self, resources: &[ResourcePlan]) {
-        let needs: BTreeMap<&str, &BTreeSet<String>> = resources.iter().map(|r| (r.name.as_str(), &r.needs.observed)).collect();
+        let needs: BTreeMap<&str, &BTreeSet<String>> =
+            resources.iter().map(|r| (r.name.as_str(), &r.needs.observed)).collect();
         for resource in resources {
             let mut reached: BTreeSet<&str> = BTreeSet::new();
             let mut frontier: Vec<&str> = vec![resource.name.as_str()];

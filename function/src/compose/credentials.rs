@@ -1,10 +1,12 @@
 //! A workload's credentials: made once, kept in a Secret, read back ever after.
 //!
-//! A function has no randomness of its own: two calls must answer alike. The randomness comes from the API server, which
-//! gives every object a random uid (122 bits, UUID version 4). So the Secret is composed twice: first without data; once it
-//! has been observed, with a password derived from the Secret's own uid, which only those who may read the Secret can see.
-//! From then on the Secret is `immutable` and its data is copied from what is observed. A stale read therefore derives the
-//! same password again, and even an apply without it cannot change one that is in use: the API server refuses.
+//! A function has no randomness of its own: two calls must answer alike. The randomness comes from
+//! the API server, which gives every object a random uid (122 bits, UUID version 4). So the Secret
+//! is composed twice: first without data; once it has been observed, with a password derived from
+//! the Secret's own uid, which only those who may read the Secret can see. From then on the Secret
+//! is `immutable` and its data is copied from what is observed. A stale read therefore derives the
+//! same password again, and even an apply without it cannot change one that is in use: the API
+//! server refuses.
 
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
@@ -48,16 +50,21 @@ pub struct Plan {
 pub fn plan(identity: &Identity, product: &str, username: &str, observed: Option<&Value>) -> Plan {
     let name = shortened(&format!("{}-{product}-credentials", identity.name), 63);
     let metadata = json!({"name": name, "namespace": identity.namespace});
-    let mut secret = json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "Opaque"});
-    let held =
-        observed.and_then(|secret| secret.pointer("/data/password")).and_then(Value::as_str).filter(|held| !held.is_empty());
+    let mut secret =
+        json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "Opaque"});
+    let held = observed
+        .and_then(|secret| secret.pointer("/data/password"))
+        .and_then(Value::as_str)
+        .filter(|held| !held.is_empty());
     let uid = observed.and_then(|secret| secret.pointer("/metadata/uid")).and_then(Value::as_str);
     let data = match (held, uid) {
         // In use: whatever it is, it stays.
         (Some(_), _) => observed.and_then(|secret| secret.get("data")).cloned(),
         (None, Some(uid)) => {
             let password = derive(uid, &identity.name);
-            Some(json!({USERNAME_KEY: STANDARD.encode(username), PASSWORD_KEY: STANDARD.encode(password)}))
+            Some(
+                json!({USERNAME_KEY: STANDARD.encode(username), PASSWORD_KEY: STANDARD.encode(password)}),
+            )
         }
         (None, None) => None,
     };
@@ -65,8 +72,11 @@ pub fn plan(identity: &Identity, product: &str, username: &str, observed: Option
         fields.insert("data".to_owned(), data);
         fields.insert("immutable".to_owned(), Value::Bool(true));
     }
-    let decoded = held.and_then(|held| STANDARD.decode(held).ok()).and_then(|bytes| String::from_utf8(bytes).ok());
-    let credentials = Credentials { secret_name: name, username: username.to_owned(), password: decoded };
+    let decoded = held
+        .and_then(|held| STANDARD.decode(held).ok())
+        .and_then(|bytes| String::from_utf8(bytes).ok());
+    let credentials =
+        Credentials { secret_name: name, username: username.to_owned(), password: decoded };
     Plan { credentials, secret }
 }
 
@@ -81,8 +91,9 @@ impl Credentials {
     }
 }
 
-/// 28 characters: 24 letters and digits from the key (over 140 bits of alphabet for 122 of entropy), and one of each class
-/// that Oracle asks for. The special characters are taken by all three clouds and need no quoting in shells and URLs.
+/// 28 characters: 24 letters and digits from the key (over 140 bits of alphabet for 122 of
+/// entropy), and one of each class that Oracle asks for. The special characters are taken by all
+/// three clouds and need no quoting in shells and URLs.
 fn derive(secret_uid: &str, workload: &str) -> String {
     const ALPHABET: &[u8; 62] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
     const CLASSES: &str = "aA7-";
@@ -93,8 +104,11 @@ fn derive(secret_uid: &str, workload: &str) -> String {
     mac.update(b"idp-multicloud credentials v1\0");
     mac.update(workload.as_bytes());
     let key = mac.finalize().into_bytes();
-    let letters =
-        key.iter().take(24).filter_map(|byte| ALPHABET.get(usize::from(*byte) % ALPHABET.len())).map(|byte| char::from(*byte));
+    let letters = key
+        .iter()
+        .take(24)
+        .filter_map(|byte| ALPHABET.get(usize::from(*byte) % ALPHABET.len()))
+        .map(|byte| char::from(*byte));
     letters.chain(CLASSES.chars()).collect()
 }
 
@@ -124,7 +138,11 @@ mod tests {
         assert_eq!(second.secret["immutable"], true);
         // Not yet observed: whoever needs it goes on waiting.
         assert_eq!(second.credentials.password, None);
-        assert_eq!(plan(&identity(), "mysql", "dbadmin", Some(&observed)), second, "a second call answers alike");
+        assert_eq!(
+            plan(&identity(), "mysql", "dbadmin", Some(&observed)),
+            second,
+            "a second call answers alike"
+        );
 
         let mut stored = observed.clone();
         stored["data"] = second.secret["data"].clone();
@@ -132,11 +150,20 @@ mod tests {
         assert_eq!(third.secret["data"], second.secret["data"]);
         let password = third.credentials.password.unwrap();
         assert_eq!(password.len(), 28);
-        for class in [char::is_lowercase as fn(char) -> bool, char::is_uppercase, |c| c.is_ascii_digit(), |c| c == '-'] {
+        for class in [
+            char::is_lowercase as fn(char) -> bool,
+            char::is_uppercase,
+            |c| c.is_ascii_digit(),
+            |c| c == '-',
+        ] {
             assert!(password.chars().any(class), "{password}");
         }
-        let other =
-            plan(&identity(), "mysql", "dbadmin", Some(&json!({"metadata": {"uid": "7b1f3d9e-2f6e-4a39-9d1c-0a4e1f0c9b11"}})));
+        let other = plan(
+            &identity(),
+            "mysql",
+            "dbadmin",
+            Some(&json!({"metadata": {"uid": "7b1f3d9e-2f6e-4a39-9d1c-0a4e1f0c9b11"}})),
+        );
         assert_ne!(other.secret["data"], second.secret["data"], "another Secret, another password");
     }
 }

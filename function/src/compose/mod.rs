@@ -1,7 +1,7 @@
 //! From a placement to its resources: products are data, their templates hold CEL expressions.
 //!
-//! A [`product`] is compiled once per generation. [`render`] evaluates it for one placement over a [`scope`], and
-//! [`object`] makes Kubernetes objects of the results: names, labels, flavour.
+//! A [`product`] is compiled once per generation. [`render`] evaluates it for one placement over a
+//! [`scope`], and [`object`] makes Kubernetes objects of the results: names, labels, flavour.
 
 mod compile;
 pub mod credentials;

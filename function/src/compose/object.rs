@@ -1,4 +1,5 @@
-//! Kubernetes objects of rendered templates: names, labels, flavour, and what every managed resource needs.
+//! Kubernetes objects of rendered templates: names, labels, flavour, and what every managed
+//! resource needs.
 
 use std::sync::Arc;
 
@@ -14,15 +15,15 @@ use super::scope::{Flavour, Identity, Placement};
 use super::tree::{Fields, Tree};
 use crate::wire::{StructError, rewrite};
 
-/// Policies of a managed resource that is fully ours. Late initialisation is left out: it would pin the provider's defaults
-/// into the spec, and then fight the template.
+/// Policies of a managed resource that is fully ours. Late initialisation is left out: it would pin
+/// the provider's defaults into the spec, and then fight the template.
 const MANAGED: [&str; 4] = ["Observe", "Create", "Update", "Delete"];
 
 /// The longest object name that is also a label value.
 const LONGEST_NAME: usize = 63;
 
-/// `<provider>-<region>/<resource>[-<index>][-<hash>]`: the composition-resource-name. It carries the placement, so that two
-/// placements of one workload never collide.
+/// `<provider>-<region>/<resource>[-<index>][-<hash>]`: the composition-resource-name. It carries
+/// the placement, so that two placements of one workload never collide.
 #[must_use]
 pub fn resource_key(placement_id: &str, resource: &str, suffix: &str) -> String {
     [placement_id, "/", resource, suffix].concat()
@@ -34,11 +35,21 @@ pub fn place_prefix(placement_id: &str) -> String {
     format!("{placement_id}/")
 }
 
-/// The name of a composed object, the same for ever for the same workload, place and resource: an object whose reference was
-/// lost is found again instead of made twice. It carries the product, since workloads of two products may have one name.
+/// The name of a composed object, the same for ever for the same workload, place and resource: an
+/// object whose reference was lost is found again instead of made twice. It carries the product,
+/// since workloads of two products may have one name.
 #[must_use]
-pub fn object_name(identity: &Identity, product: &str, placement: &Placement, resource: &str, suffix: &str) -> String {
-    shortened(&format!("{}-{product}-{}-{resource}{suffix}", identity.name, placement.id()), LONGEST_NAME)
+pub fn object_name(
+    identity: &Identity,
+    product: &str,
+    placement: &Placement,
+    resource: &str,
+    suffix: &str,
+) -> String {
+    shortened(
+        &format!("{}-{product}-{}-{resource}{suffix}", identity.name, placement.id()),
+        LONGEST_NAME,
+    )
 }
 
 /// How many labels every object gets, and how many fields its metadata has.
@@ -76,7 +87,8 @@ impl<'a> Labels<'a> {
     }
 }
 
-/// Makes a rendered template of `plan` fit its flavour, and fills in what the template leaves to the platform.
+/// Makes a rendered template of `plan` fit its flavour, and fills in what the template leaves to
+/// the platform.
 pub(super) fn finish<'a>(
     rendered: Fields<'a>,
     plan: &'a ResourcePlan,
@@ -90,10 +102,14 @@ pub(super) fn finish<'a>(
     }
     let core = plan.api_version == "v1";
     if core && identity.flavour == Flavour::Cluster {
-        object.child("metadata", |metadata| metadata.insert_default("namespace", || Tree::Text(&identity.namespace)));
+        object.child("metadata", |metadata| {
+            metadata.insert_default("namespace", || Tree::Text(&identity.namespace))
+        });
     }
     if plan.managed {
-        object.child("spec", |spec| managed_spec(spec, identity.flavour, &labels.placement.provider_config));
+        object.child("spec", |spec| {
+            managed_spec(spec, identity.flavour, &labels.placement.provider_config)
+        });
     }
     labels.set(&mut object, &plan.name, plan.stateful);
     object
@@ -124,7 +140,9 @@ fn metadata_first<'a>(rendered: Fields<'a>, name: &'a str) -> Fields<'a> {
     for (field, value) in rendered {
         match field.as_ref() {
             "apiVersion" | "kind" => object.push(field, value),
-            "metadata" => metadata.extend(value.into_fields().into_iter().flatten().filter(|(name, _)| name != "name")),
+            "metadata" => metadata.extend(
+                value.into_fields().into_iter().flatten().filter(|(name, _)| name != "name"),
+            ),
             _ => rest.push(field, value),
         }
     }
@@ -133,7 +151,8 @@ fn metadata_first<'a>(rendered: Fields<'a>, name: &'a str) -> Fields<'a> {
     object
 }
 
-/// Namespaced managed resources refer to Secrets in their own namespace only, and have no field to say so.
+/// Namespaced managed resources refer to Secrets in their own namespace only, and have no field to
+/// say so.
 fn local_secret_references(fields: &mut Fields<'_>) {
     for (name, tree) in fields.iter_mut() {
         localise(tree, is_secret_reference(name));
@@ -141,7 +160,9 @@ fn local_secret_references(fields: &mut Fields<'_>) {
 }
 
 fn is_secret_reference(field: &str) -> bool {
-    field.ends_with("SecretRef") || field.ends_with("SecretKeyRef") || field == "writeConnectionSecretToRef"
+    field.ends_with("SecretRef")
+        || field.ends_with("SecretKeyRef")
+        || field == "writeConnectionSecretToRef"
 }
 
 fn localise(tree: &mut Tree<'_>, reference: bool) {
@@ -169,7 +190,9 @@ fn localise_value(value: &mut Value, reference: bool) {
             if reference {
                 fields.shift_remove("namespace");
             }
-            fields.iter_mut().for_each(|(name, value)| localise_value(value, is_secret_reference(name)));
+            fields
+                .iter_mut()
+                .for_each(|(name, value)| localise_value(value, is_secret_reference(name)));
         }
         Value::Array(items) => items.iter_mut().for_each(|item| localise_value(item, false)),
         _ => {}
@@ -180,7 +203,9 @@ fn names_a_namespace(value: &Value, reference: bool) -> bool {
     match value {
         Value::Object(fields) => {
             reference && fields.contains_key("namespace")
-                || fields.iter().any(|(name, value)| names_a_namespace(value, is_secret_reference(name)))
+                || fields
+                    .iter()
+                    .any(|(name, value)| names_a_namespace(value, is_secret_reference(name)))
         }
         Value::Array(items) => items.iter().any(|item| names_a_namespace(item, false)),
         _ => false,
@@ -189,7 +214,8 @@ fn names_a_namespace(value: &Value, reference: bool) -> bool {
 
 /// An observed object as a desired one: without what the API server owns.
 ///
-/// Server-side apply removes fields that an applier stops sending: a kept object is sent with everything it has.
+/// Server-side apply removes fields that an applier stops sending: a kept object is sent with
+/// everything it has.
 ///
 /// # Errors
 /// The object is no Struct after all.

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::de::value::SeqAccessDeserializer;
-use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{
+    Deserialize, DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor,
+};
 use serde_json::{Map, Value};
 
 /// Parts of an object, by field.
@@ -31,12 +33,17 @@ impl Parts {
     }
 }
 
-/// Reads the parts, of whatever they are parts of. What is no object is read whole: what expressions make of it they say.
+/// Reads the parts, of whatever they are parts of. What is no object is read whole: what
+/// expressions make of it they say.
 impl<'de> DeserializeSeed<'de> for &Parts {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        if self.whole { Value::deserialize(deserializer) } else { deserializer.deserialize_any(self) }
+        if self.whole {
+            Value::deserialize(deserializer)
+        } else {
+            deserializer.deserialize_any(self)
+        }
     }
 }
 
@@ -97,7 +104,14 @@ mod tests {
     #[test]
     fn only_what_is_read_is_there() {
         let mut parts = Parts::default();
-        for path in ["status.atProvider.address", "status.atProvider.ports", "metadata.name", "metadata", "spec.a.b", "kind"] {
+        for path in [
+            "status.atProvider.address",
+            "status.atProvider.ports",
+            "metadata.name",
+            "metadata",
+            "spec.a.b",
+            "kind",
+        ] {
             parts.add(&path.split('.').map(str::to_owned).collect::<Vec<_>>());
         }
         let object = json!({
@@ -112,6 +126,9 @@ mod tests {
                 "status": {"atProvider": {"address": "x", "ports": [1, -2]}},
             })
         );
-        assert_eq!(from_struct_seed(&to_struct(&object).unwrap(), &Parts::whole()).unwrap(), object);
+        assert_eq!(
+            from_struct_seed(&to_struct(&object).unwrap(), &Parts::whole()).unwrap(),
+            object
+        );
     }
 }

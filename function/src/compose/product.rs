@@ -140,9 +140,17 @@ impl Product {
         let mut errors: Vec<ProductError> = spec
             .errors()
             .into_iter()
-            .map(|e| ProductError { path: e.path, expression: None, message: e.message, problem: e.problem })
+            .map(|e| ProductError {
+                path: e.path,
+                expression: None,
+                message: e.message,
+                problem: e.problem,
+            })
             .collect();
-        let known: BTreeSet<&str> = VARIABLES.into_iter().filter(|v| *v != "credentials" || spec.credentials.is_some()).collect();
+        let known: BTreeSet<&str> = VARIABLES
+            .into_iter()
+            .filter(|v| *v != "credentials" || spec.credentials.is_some())
+            .collect();
         let providers = spec
             .providers
             .iter()
@@ -174,15 +182,29 @@ impl ProviderPlan {
     pub(super) fn observed_references(&self) -> BTreeMap<String, Parts> {
         let mut read: BTreeMap<String, Parts> = BTreeMap::new();
         let mut collect = |references: &References| {
-            for (resource, path) in references.observed_paths.iter().filter_map(|path| path.split_first()) {
+            for (resource, path) in
+                references.observed_paths.iter().filter_map(|path| path.split_first())
+            {
                 read.entry(resource.clone()).or_default().add(path);
             }
         };
-        let keyed = self.variables.iter().chain(&self.connection).chain(&self.effective).map(|(_, template)| template);
-        let templates = keyed.chain(self.resources.iter().map(|r| &r.template)).chain(self.notices.iter().map(|n| &n.message));
+        let keyed = self
+            .variables
+            .iter()
+            .chain(&self.connection)
+            .chain(&self.effective)
+            .map(|(_, template)| template);
+        let templates = keyed
+            .chain(self.resources.iter().map(|r| &r.template))
+            .chain(self.notices.iter().map(|n| &n.message));
         templates.for_each(|template| template.references(&mut collect));
-        let conditions = self.resources.iter().flat_map(|r| r.include_when.iter().chain(&r.for_each).chain(&r.ready_when));
-        conditions.chain(self.notices.iter().map(|n| &n.when)).for_each(|condition| collect(&condition.references));
+        let conditions = self
+            .resources
+            .iter()
+            .flat_map(|r| r.include_when.iter().chain(&r.for_each).chain(&r.ready_when));
+        conditions
+            .chain(self.notices.iter().map(|n| &n.when))
+            .for_each(|condition| collect(&condition.references));
         read
     }
 }

@@ -17,8 +17,20 @@ use crate::wire::to_struct;
 
 /// Renders `plan` of `product`.
 #[must_use]
-pub fn render(product: &Product, plan: &ProviderPlan, inputs: Inputs<'_>, observed: &dyn Observed) -> Rendering {
-    let scope = Scope::new(inputs.request, inputs.tier, inputs.placement, inputs.identity, &product.name, inputs.credentials);
+pub fn render(
+    product: &Product,
+    plan: &ProviderPlan,
+    inputs: Inputs<'_>,
+    observed: &dyn Observed,
+) -> Rendering {
+    let scope = Scope::new(
+        inputs.request,
+        inputs.tier,
+        inputs.placement,
+        inputs.identity,
+        &product.name,
+        inputs.credentials,
+    );
     let mut renderer = Renderer {
         product,
         plan,
@@ -75,19 +87,29 @@ impl<'a> Renderer<'a> {
 
     fn known_names(&mut self) {
         for resource in self.plan.resources.iter().filter(|r| !r.immutable && !r.repeated) {
-            let name = object_name(self.inputs.identity, &self.product.name, self.inputs.placement, &resource.name, "");
+            let name = object_name(
+                self.inputs.identity,
+                &self.product.name,
+                self.inputs.placement,
+                &resource.name,
+                "",
+            );
             set(&mut self.names, &resource.name, json!(name));
         }
     }
 
-    /// Decodes the observed objects that some expression reads, of the resources that `which` picks.
+    /// Decodes the observed objects that some expression reads, of the resources that `which`
+    /// picks.
     fn look(&mut self, which: impl Fn(&ResourcePlan) -> bool) {
         for resource in self.plan.resources.iter().filter(|r| which(r)) {
             let Some(parts) = self.plan.observed_read.get(&resource.name) else { continue };
             if resource.repeated {
                 let all: Vec<Value> = (0..)
                     .map(|index| {
-                        self.observed.object(&resource_key(&self.placement_id, &resource.name, &format!("-{index}")), parts)
+                        self.observed.object(
+                            &resource_key(&self.placement_id, &resource.name, &format!("-{index}")),
+                            parts,
+                        )
                     })
                     .take_while(Option::is_some)
                     .flatten()
@@ -95,7 +117,9 @@ impl<'a> Renderer<'a> {
                 if !all.is_empty() {
                     set(&mut self.seen, &resource.name, Value::Array(all));
                 }
-            } else if let Some(object) = self.observed.object(&resource_key(&self.placement_id, &resource.name, ""), parts) {
+            } else if let Some(object) =
+                self.observed.object(&resource_key(&self.placement_id, &resource.name, ""), parts)
+            {
                 set(&mut self.seen, &resource.name, object);
             }
         }
@@ -118,19 +142,29 @@ impl<'a> Renderer<'a> {
             && self.inputs.identity.persisted
             && self.inputs.credentials.is_none_or(|credentials| credentials.password.is_none())
         {
-            return self.withhold(plan, true, "waits for the workload's credentials to be observed".to_owned());
+            return self.withhold(
+                plan,
+                true,
+                "waits for the workload's credentials to be observed".to_owned(),
+            );
         }
         match self.try_resource(plan) {
             Ok(()) => {}
             Err(error) => {
                 let error = self.cause(plan, &error);
-                let missing: Vec<&str> =
-                    plan.needs.observed.iter().filter(|name| !self.is_complete(name)).map(String::as_str).collect();
+                let missing: Vec<&str> = plan
+                    .needs
+                    .observed
+                    .iter()
+                    .filter(|name| !self.is_complete(name))
+                    .map(String::as_str)
+                    .collect();
                 let waiting = !plan.needs.observed.is_empty();
                 let reason = match (waiting, missing.is_empty()) {
                     (true, false) => format!("waits for {} to be observed", missing.join(", ")),
                     (true, true) => {
-                        let of: Vec<&str> = plan.needs.observed.iter().map(String::as_str).collect();
+                        let of: Vec<&str> =
+                            plan.needs.observed.iter().map(String::as_str).collect();
                         format!("waits for what {} will report: {error}", of.join(", "))
                     }
                     (false, _) => error.to_string(),
@@ -142,9 +176,14 @@ impl<'a> Renderer<'a> {
 
     /// That a variable is not there says less than why: the first of them that failed.
     fn cause<'e>(&'e self, plan: &ResourcePlan, error: &'e EvalError) -> &'e EvalError {
-        let of_a_variable = self.failed.keys().any(|name| error.reason == format!("there is no {name:?}"));
-        let mut failed = self.plan.variables.iter().filter(|(name, _)| plan.needs.vars.contains(name));
-        failed.find_map(|(name, _)| self.failed.get(name.as_str())).filter(|_| of_a_variable).unwrap_or(error)
+        let of_a_variable =
+            self.failed.keys().any(|name| error.reason == format!("there is no {name:?}"));
+        let mut failed =
+            self.plan.variables.iter().filter(|(name, _)| plan.needs.vars.contains(name));
+        failed
+            .find_map(|(name, _)| self.failed.get(name.as_str()))
+            .filter(|_| of_a_variable)
+            .unwrap_or(error)
     }
 
     fn is_complete(&self, resource: &str) -> bool {
@@ -178,7 +217,10 @@ impl<'a> Renderer<'a> {
                 set(&mut self.names, &plan.name, json!(only.name));
             }
             if let Some(parts) = self.plan.observed_read.get(&plan.name) {
-                let all: Vec<Value> = composed.iter().map(|c| self.observed.object(&c.key, parts).unwrap_or_default()).collect();
+                let all: Vec<Value> = composed
+                    .iter()
+                    .map(|c| self.observed.object(&c.key, parts).unwrap_or_default())
+                    .collect();
                 match (plan.repeated, all.into_iter()) {
                     (true, all) if all.clone().any(|o| !o.is_null()) => {
                         set(&mut self.seen, &plan.name, Value::Array(all.collect()))
@@ -196,7 +238,11 @@ impl<'a> Renderer<'a> {
         Ok(())
     }
 
-    fn object(&self, plan: &ResourcePlan, each: Option<(usize, &Value)>) -> Result<Composed, EvalError> {
+    fn object(
+        &self,
+        plan: &ResourcePlan,
+        each: Option<(usize, &Value)>,
+    ) -> Result<Composed, EvalError> {
         let base = self.resolver();
         let index = json!(each.map(|(index, _)| index));
         let resolver = match each {
@@ -216,12 +262,26 @@ impl<'a> Renderer<'a> {
         let key = resource_key(&self.placement_id, &plan.name, &suffix);
         let name = match self.names.get(&plan.name).and_then(Value::as_str) {
             Some(known) if suffix.is_empty() => Cow::Borrowed(known),
-            _ => Cow::Owned(object_name(identity, &self.product.name, placement, &plan.name, &suffix)),
+            _ => Cow::Owned(object_name(
+                identity,
+                &self.product.name,
+                placement,
+                &plan.name,
+                &suffix,
+            )),
         };
         let labels = Labels { request, product: &self.product.name, placement };
-        let object = object::finish(rendered.into_fields().unwrap_or_default(), plan, identity, labels, &name);
-        let object = to_struct(&object)
-            .map_err(|error| EvalError { expression: format!("the template of {}", plan.name), reason: error.to_string() })?;
+        let object = object::finish(
+            rendered.into_fields().unwrap_or_default(),
+            plan,
+            identity,
+            labels,
+            &name,
+        );
+        let object = to_struct(&object).map_err(|error| EvalError {
+            expression: format!("the template of {}", plan.name),
+            reason: error.to_string(),
+        })?;
         let ready = match &plan.ready_when {
             None => self.observed.ready(&key),
             Some(condition) => {
@@ -251,14 +311,17 @@ impl<'a> Renderer<'a> {
         let known = |templates: &[(String, Template)]| -> Vec<(String, Value)> {
             templates
                 .iter()
-                .filter_map(|(key, template)| Some((key.clone(), template.evaluate(&resolver).ok()?.into())))
+                .filter_map(|(key, template)| {
+                    Some((key.clone(), template.evaluate(&resolver).ok()?.into()))
+                })
                 .collect()
         };
-        let connection = known(&self.plan.connection).into_iter().filter_map(|(key, value)| match value {
-            Value::String(text) if !text.is_empty() => Some((key, text)),
-            Value::Number(number) => Some((key, number.to_string())),
-            _ => None,
-        });
+        let connection =
+            known(&self.plan.connection).into_iter().filter_map(|(key, value)| match value {
+                Value::String(text) if !text.is_empty() => Some((key, text)),
+                Value::Number(number) => Some((key, number.to_string())),
+                _ => None,
+            });
         let connection = connection.collect();
         let effective = known(&self.plan.effective).into_iter().collect();
         let notices = self
@@ -286,9 +349,10 @@ fn set(object: &mut Value, field: &str, value: Value) {
 fn truth(condition: &Expression, resolver: &Resolver<'_>) -> Result<bool, EvalError> {
     match &*condition.evaluate(resolver)? {
         Value::Bool(truth) => Ok(*truth),
-        other => {
-            Err(EvalError { expression: condition.source().to_owned(), reason: format!("must be true or false, not {other}") })
-        }
+        other => Err(EvalError {
+            expression: condition.source().to_owned(),
+            reason: format!("must be true or false, not {other}"),
+        }),
     }
 }
 
@@ -298,9 +362,15 @@ fn items(list: &Expression, resolver: &Resolver<'_>) -> Result<Vec<Value>, EvalE
     match Arc::unwrap_or_clone(list.evaluate(resolver)?) {
         Value::Array(items) if items.len() <= MOST => Ok(items),
         Value::Array(items) => {
-            let reason = format!("yields {} items; at most {MOST} objects are made of one template", items.len());
+            let reason = format!(
+                "yields {} items; at most {MOST} objects are made of one template",
+                items.len()
+            );
             Err(EvalError { expression: list.source().to_owned(), reason })
         }
-        other => Err(EvalError { expression: list.source().to_owned(), reason: format!("must be a list, not {other}") }),
+        other => Err(EvalError {
+            expression: list.source().to_owned(),
+            reason: format!("must be a list, not {other}"),
+        }),
     }
 }

@@ -1,5 +1,5 @@
-//! A product rendered for one placement: objects, what is withheld and why, connection, effective values, notices; and what
-//! all of it depends on.
+//! A product rendered for one placement: objects, what is withheld and why, connection, effective
+//! values, notices; and what all of it depends on.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,8 @@ use super::scope::{Identity, Placement, TierFacts};
 pub trait Observed {
     /// These parts of the object.
     fn object(&self, key: &str, parts: &Parts) -> Option<Value>;
-    /// Whether a managed resource's conditions say that it is ready, or that something else is there.
+    /// Whether a managed resource's conditions say that it is ready, or that something else is
+    /// there.
     fn ready(&self, key: &str) -> bool;
 }
 
@@ -64,7 +65,8 @@ pub struct Composed {
     pub ready: bool,
     /// Whether it holds data.
     pub stateful: bool,
-    /// Whether its provider cannot update it, so that others of the same resource are its predecessors.
+    /// Whether its provider cannot update it, so that others of the same resource are its
+    /// predecessors.
     pub immutable: bool,
 }
 

@@ -55,13 +55,15 @@ pub enum Flavour {
 pub struct Identity {
     /// The composite resource's name.
     pub name: String,
-    /// The claim's name; the composite's own without a claim. Experiments and connection secrets go by it.
+    /// The claim's name; the composite's own without a claim. Experiments and connection secrets go
+    /// by it.
     pub claim_name: String,
     /// Where namespaced objects go: the claim's namespace, or the composite's own.
     pub namespace: String,
     /// Which kind of composite it is.
     pub flavour: Flavour,
-    /// Whether it is in a cluster. On a laptop nothing is ever observed, so that waiting for credentials would be for ever.
+    /// Whether it is in a cluster. On a laptop nothing is ever observed, so that waiting for
+    /// credentials would be for ever.
     pub persisted: bool,
 }
 
@@ -76,20 +78,35 @@ pub struct TierFacts {
     pub capabilities: Vec<String>,
 }
 
-/// A name for a workload at a place that every cloud takes, the same for ever, and no other workload's or placement's:
-/// begins with a letter, lower-case letters, digits and single hyphens, at most 40 characters.
+/// A name for a workload at a place that every cloud takes, the same for ever, and no other
+/// workload's or placement's: begins with a letter, lower-case letters, digits and single hyphens,
+/// at most 40 characters.
 ///
-/// The sequence is part of it: when a workload comes back to a place where a human has taken over what it left there, it must
-/// not take hold of that again. (It comes back only after a release, so the sequence never changes under something that is
-/// there.)
+/// The sequence is part of it: when a workload comes back to a place where a human has taken over
+/// what it left there, it must not take hold of that again. (It comes back only after a release, so
+/// the sequence never changes under something that is there.)
 fn provider_id(identity: &Identity, product: &str, placement: &Placement) -> String {
     const LONGEST: usize = 40;
-    let whole = [product, &identity.namespace, &identity.name, &placement.id(), &placement.sequence.to_string()].join("/");
+    let whole = [
+        product,
+        &identity.namespace,
+        &identity.name,
+        &placement.id(),
+        &placement.sequence.to_string(),
+    ]
+    .join("/");
     let hash = short_hash(&whole);
     let mut plain = String::new();
-    for c in identity.name.chars().map(|c| if c.is_ascii_lowercase() || c.is_ascii_digit() { c } else { '-' }) {
+    for c in identity
+        .name
+        .chars()
+        .map(|c| if c.is_ascii_lowercase() || c.is_ascii_digit() { c } else { '-' })
+    {
         let begins_well = !plain.is_empty() || c.is_ascii_lowercase();
-        if plain.len() < LONGEST - hash.len() - 1 && begins_well && !(c == '-' && plain.ends_with('-')) {
+        if plain.len() < LONGEST - hash.len() - 1
+            && begins_well
+            && !(c == '-' && plain.ends_with('-'))
+        {
             plain.push(c);
         }
     }

@@ -72,7 +72,9 @@ impl Template {
                 }
             }
             Template::List(items) => items.iter().for_each(|item| item.references(visit)),
-            Template::Object(fields) => fields.iter().for_each(|(_, field)| field.references(visit)),
+            Template::Object(fields) => {
+                fields.iter().for_each(|(_, field)| field.references(visit))
+            }
         }
     }
 
@@ -129,8 +131,9 @@ impl Compiler<'_> {
             Value::String(text) => self.text(text, path),
             Value::Array(items) => {
                 let each = items.iter().enumerate();
-                let compiled: Vec<Template> =
-                    each.map(|(at, item)| self.value(item, &format!("{path}[{at}]"), depth + 1)).collect();
+                let compiled: Vec<Template> = each
+                    .map(|(at, item)| self.value(item, &format!("{path}[{at}]"), depth + 1))
+                    .collect();
                 if compiled.iter().all(|item| matches!(item, Template::Literal(_))) {
                     Template::Literal(value_of(Template::List(compiled), value))
                 } else {
@@ -139,8 +142,11 @@ impl Compiler<'_> {
             }
             Value::Object(fields) => {
                 let each = fields.iter();
-                let compiled: Vec<(String, Template)> =
-                    each.map(|(name, field)| (name.clone(), self.value(field, &format!("{path}.{name}"), depth + 1))).collect();
+                let compiled: Vec<(String, Template)> = each
+                    .map(|(name, field)| {
+                        (name.clone(), self.value(field, &format!("{path}.{name}"), depth + 1))
+                    })
+                    .collect();
                 if compiled.iter().all(|(_, field)| matches!(field, Template::Literal(_))) {
                     Template::Literal(value_of(Template::Object(compiled), value))
                 } else {
@@ -158,10 +164,12 @@ impl Compiler<'_> {
                 for part in parts {
                     match part {
                         Part::Literal(literal) => pieces.push(Piece::Literal(literal)),
-                        Part::Expression(source) => match self.expressions.compile(source, self.known) {
-                            Ok(expression) => pieces.push(Piece::Expression(expression)),
-                            Err(CompileError(message)) => self.report(path, source, message),
-                        },
+                        Part::Expression(source) => {
+                            match self.expressions.compile(source, self.known) {
+                                Ok(expression) => pieces.push(Piece::Expression(expression)),
+                                Err(CompileError(message)) => self.report(path, source, message),
+                            }
+                        }
                     }
                 }
             }
@@ -172,23 +180,32 @@ impl Compiler<'_> {
             (None, _) => Template::Literal(Value::String(String::new())),
             (Some(Piece::Literal(literal)), None) => Template::Literal(Value::String(literal)),
             (Some(Piece::Expression(expression)), None) => Template::Expression(expression),
-            (Some(first), Some(second)) => Template::Text([first, second].into_iter().chain(pieces).collect()),
+            (Some(first), Some(second)) => {
+                Template::Text([first, second].into_iter().chain(pieces).collect())
+            }
         }
     }
 
     fn report(&mut self, path: &str, expression: &str, message: String) {
-        self.errors.push(TemplateError { path: path.to_owned(), expression: expression.to_owned(), message });
+        self.errors.push(TemplateError {
+            path: path.to_owned(),
+            expression: expression.to_owned(),
+            message,
+        });
     }
 }
 
-/// The value of a template all of whose parts are literal (an escaped `$${` differs from its source).
+/// The value of a template all of whose parts are literal (an escaped `$${` differs from its
+/// source).
 fn value_of(template: Template, source: &Value) -> Value {
     match template {
         Template::Literal(value) => value,
-        Template::List(items) => Value::Array(items.into_iter().map(|item| value_of(item, source)).collect()),
-        Template::Object(fields) => {
-            Value::Object(fields.into_iter().map(|(name, field)| (name, value_of(field, source))).collect())
+        Template::List(items) => {
+            Value::Array(items.into_iter().map(|item| value_of(item, source)).collect())
         }
+        Template::Object(fields) => Value::Object(
+            fields.into_iter().map(|(name, field)| (name, value_of(field, source))).collect(),
+        ),
         Template::Expression(_) | Template::Text(_) => source.clone(),
     }
 }
@@ -217,8 +234,8 @@ enum Part<'t> {
     Expression(&'t str),
 }
 
-/// Splits a string at its `${…}`; `$${` is a literal `${`. Braces within an expression's string literals, and balanced ones
-/// within it, do not end it.
+/// Splits a string at its `${…}`; `$${` is a literal `${`. Braces within an expression's string
+/// literals, and balanced ones within it, do not end it.
 fn split(text: &str) -> Result<Vec<Part<'_>>, &'static str> {
     let mut parts = Vec::new();
     let mut literal = String::new();
@@ -276,17 +293,22 @@ mod tests {
     use serde_json::json;
 
     fn evaluate(template: Value, variables: &Value) -> Value {
-        let known: BTreeSet<&str> = variables.as_object().unwrap().keys().map(String::as_str).collect();
+        let known: BTreeSet<&str> =
+            variables.as_object().unwrap().keys().map(String::as_str).collect();
         let mut errors = Vec::new();
-        let compiled = Template::compile(&template, "t", &known, &mut Interner::default(), &mut errors);
+        let compiled =
+            Template::compile(&template, "t", &known, &mut Interner::default(), &mut errors);
         assert_eq!(errors, []);
-        let resolver = Resolver::new(variables.as_object().unwrap().iter().map(|(k, v)| (k.as_str(), v)).collect());
+        let resolver = Resolver::new(
+            variables.as_object().unwrap().iter().map(|(k, v)| (k.as_str(), v)).collect(),
+        );
         compiled.evaluate(&resolver).unwrap().into()
     }
 
     #[test]
     fn expressions_keep_their_type_and_texts_interpolate() {
-        let variables = json!({"params": {"n": 3, "s": "x", "list": ["a", "b"], "map": {"z": 1, "a": [true]}}});
+        let variables =
+            json!({"params": {"n": 3, "s": "x", "list": ["a", "b"], "map": {"z": 1, "a": [true]}}});
         let template = json!({
             "typed": "${params.n + 1}", "text": "n=${params.n}, s=${params.s}!", "list": "${params.list}", "map": "${params.map}",
             "dropped": "${params.n > 5 ? 1 : null}", "items": ["${params.n > 5 ? 1 : null}", "kept", null], "escaped": "$${params.n}",
@@ -314,7 +336,8 @@ mod tests {
         let template = json!({"a": "${param.size}", "b": ["${params.}", "${sise(params)}"], "c": "${open", "d": "${observed}",
             "e": "${ {'a': 1}.map(k, k) }", "f": "${range(9).map(a, range(9).map(b, range(9).map(c, c)))}"});
         Template::compile(&template, "spec", &known, &mut Interner::default(), &mut errors);
-        let seen: Vec<(&str, bool)> = errors.iter().map(|e| (e.path.as_str(), e.message.contains("did you mean"))).collect();
+        let seen: Vec<(&str, bool)> =
+            errors.iter().map(|e| (e.path.as_str(), e.message.contains("did you mean"))).collect();
         assert_eq!(
             seen,
             [

@@ -32,12 +32,18 @@ impl<'a> Tree<'a> {
     pub(super) fn into_fields(self) -> Option<Fields<'a>> {
         match self {
             Tree::Object(fields) => Some(fields),
-            Tree::Literal(Value::Object(fields)) => {
-                Some(Fields(fields.iter().map(|(name, value)| (Cow::Borrowed(name.as_str()), Tree::Literal(value))).collect()))
-            }
+            Tree::Literal(Value::Object(fields)) => Some(Fields(
+                fields
+                    .iter()
+                    .map(|(name, value)| (Cow::Borrowed(name.as_str()), Tree::Literal(value)))
+                    .collect(),
+            )),
             Tree::Value(value) => match Arc::unwrap_or_clone(value) {
                 Value::Object(fields) => Some(Fields(
-                    fields.into_iter().map(|(name, value)| (Cow::Owned(name), Tree::Value(Arc::new(value)))).collect(),
+                    fields
+                        .into_iter()
+                        .map(|(name, value)| (Cow::Owned(name), Tree::Value(Arc::new(value))))
+                        .collect(),
                 )),
                 _ => None,
             },
@@ -94,7 +100,8 @@ impl<'a> Fields<'a> {
             self.0.len() - 1
         });
         if let Some((_, value)) = self.0.get_mut(at) {
-            let mut fields = std::mem::replace(value, Tree::Text("")).into_fields().unwrap_or_default();
+            let mut fields =
+                std::mem::replace(value, Tree::Text("")).into_fields().unwrap_or_default();
             change(&mut fields);
             *value = Tree::Object(fields);
         }
@@ -157,6 +164,8 @@ impl From<Tree<'_>> for Value {
 
 impl From<Fields<'_>> for Value {
     fn from(fields: Fields<'_>) -> Value {
-        Value::Object(fields.into_iter().map(|(name, value)| (name.into_owned(), value.into())).collect())
+        Value::Object(
+            fields.into_iter().map(|(name, value)| (name.into_owned(), value.into())).collect(),
+        )
     }
 }

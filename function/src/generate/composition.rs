@@ -9,7 +9,8 @@ use crate::run::requirements::KINDS;
 
 /// The Composition that has the function compose a product.
 ///
-/// `bootstrap` names what the function will ask for, so that its first call has it (Crossplane 2.x; 1.20 has no such field).
+/// `bootstrap` names what the function will ask for, so that its first call has it (Crossplane 2.x;
+/// 1.20 has no such field).
 #[must_use]
 pub fn composition(product: &Product, style: Style, bootstrap: bool) -> Value {
     let api = &product.spec.api;
@@ -23,7 +24,8 @@ pub fn composition(product: &Product, style: Style, bootstrap: bool) -> Value {
         "input": {"apiVersion": API_VERSION, "kind": "Input", "product": product.name},
     });
     if let (true, Some(step)) = (bootstrap, step.as_object_mut()) {
-        let required: Vec<Value> = KINDS.iter().map(|(name, kind)| required(name, kind, &product.name)).collect();
+        let required: Vec<Value> =
+            KINDS.iter().map(|(name, kind)| required(name, kind, &product.name)).collect();
         step.insert("requirements".to_owned(), json!({"requiredResources": required}));
     }
     let mut spec = json!({

@@ -1,4 +1,5 @@
-//! What a cluster or a laptop needs, generated from products: XRDs, Compositions, the Function, the configuration CRDs.
+//! What a cluster or a laptop needs, generated from products: XRDs, Compositions, the Function, the
+//! configuration CRDs.
 
 mod composition;
 mod function;

@@ -1,4 +1,5 @@
-//! The OpenAPI schema of a product's claims and composites. It holds the contract also while the webhook is down.
+//! The OpenAPI schema of a product's claims and composites. It holds the contract also while the
+//! webhook is down.
 
 use idp_crds::ProductSpec;
 use idp_crds::contract::forbidden::DECIDED_BY_PLATFORM;
@@ -34,8 +35,10 @@ fn parameters(product: &ProductSpec) -> Value {
             "description": "How soon it must be back and how much may be lost: low, medium, critical, business_critical, or what the platform offers beside them.",
         }),
     );
-    properties
-        .insert("environment".to_owned(), json!({"type": "string", "enum": ENVIRONMENTS, "description": "What it is for."}));
+    properties.insert(
+        "environment".to_owned(),
+        json!({"type": "string", "enum": ENVIRONMENTS, "description": "What it is for."}),
+    );
     properties.insert(
         "ha".to_owned(),
         json!({"type": "boolean", "default": false, "description": "Whether it must survive the loss of a zone."}),
@@ -52,7 +55,8 @@ fn parameters(product: &ProductSpec) -> Value {
         "required": required,
         "properties": properties,
         "x-kubernetes-validations": forbidden_rules("spec.parameters"),
-        // What the schema does not know would be dropped before the webhook could say that it is not known.
+        // What the schema does not know would be dropped before the webhook could say that it is
+        // not known.
         "x-kubernetes-preserve-unknown-fields": true,
     });
     declare_forbidden(&mut schema);
@@ -66,12 +70,17 @@ fn property(parameter: &ParameterSpec) -> Value {
         ParameterType::Boolean => json!({"type": "boolean"}),
         ParameterType::StringList => json!({"type": "array", "items": {"type": "string"}}),
     };
-    let length = if parameter.type_ == ParameterType::StringList { "maxItems" } else { "maxLength" };
+    let length =
+        if parameter.type_ == ParameterType::StringList { "maxItems" } else { "maxLength" };
     let rule = match parameter.update {
         UpdateRule::Any => None,
-        UpdateRule::Immutable => Some(("self == oldSelf", "cannot change once the workload exists")),
+        UpdateRule::Immutable => {
+            Some(("self == oldSelf", "cannot change once the workload exists"))
+        }
         // Growth along a list of choices is the webhook's to check.
-        UpdateRule::IncreaseOnly if parameter.type_ == ParameterType::Integer => Some(("self >= oldSelf", "can only grow")),
+        UpdateRule::IncreaseOnly if parameter.type_ == ParameterType::Integer => {
+            Some(("self >= oldSelf", "can only grow"))
+        }
         UpdateRule::IncreaseOnly => None,
     };
     let choices = Some(&parameter.choices).filter(|choices| !choices.is_empty());
@@ -82,17 +91,24 @@ fn property(parameter: &ParameterSpec) -> Value {
         ("minimum", parameter.minimum.map(|minimum| json!(minimum))),
         ("maximum", parameter.maximum.map(|maximum| json!(maximum))),
         (length, parameter.max_length.map(|most| json!(most))),
-        ("x-kubernetes-validations", rule.map(|(rule, message)| json!([{"rule": rule, "message": message}]))),
+        (
+            "x-kubernetes-validations",
+            rule.map(|(rule, message)| json!([{"rule": rule, "message": message}])),
+        ),
     ];
     if let Some(schema) = schema.as_object_mut() {
-        schema.extend(fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
+        schema
+            .extend(fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))));
     }
     schema
 }
 
-/// Declares the fields that the platform decides: what is not declared is dropped in silence, not refused.
+/// Declares the fields that the platform decides: what is not declared is dropped in silence, not
+/// refused.
 fn declare_forbidden(schema: &mut Value) {
-    let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) else { return };
+    let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) else {
+        return;
+    };
     for field in DECIDED_BY_PLATFORM {
         let mut declared = if field == "network" {
             json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true})
@@ -100,7 +116,10 @@ fn declare_forbidden(schema: &mut Value) {
             json!({"type": "string"})
         };
         if let Some(declared) = declared.as_object_mut() {
-            declared.insert("description".to_owned(), json!("Decided by the platform; must not be given."));
+            declared.insert(
+                "description".to_owned(),
+                json!("Decided by the platform; must not be given."),
+            );
         }
         properties.insert(field.to_owned(), declared);
     }
@@ -118,8 +137,7 @@ fn forbidden_rules(path: &str) -> Vec<Value> {
 
 fn status() -> Value {
     let text = |description: &str| json!({"type": "string", "description": description});
-    let free =
-        |description: &str| json!({"type": "object", "description": description, "x-kubernetes-preserve-unknown-fields": true});
+    let free = |description: &str| json!({"type": "object", "description": description, "x-kubernetes-preserve-unknown-fields": true});
     json!({
         "type": "object",
         "properties": {

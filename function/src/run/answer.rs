@@ -21,8 +21,8 @@ pub const RESOURCES_READY: &str = "ResourcesReady";
 /// Condition: whether its provider takes what it is asked; the circuit breaker counts by it.
 pub const PROVIDER_HEALTHY: &str = "ProviderHealthy";
 
-/// When to be called again at the latest, seconds, while something is on its way. A required resource that changes wakes a
-/// composite only since Crossplane 2.4.
+/// When to be called again at the latest, seconds, while something is on its way. A required
+/// resource that changes wakes a composite only since Crossplane 2.4.
 const SOON: i64 = 30;
 /// The same when nothing is.
 const LATER: i64 = 600;
@@ -53,13 +53,20 @@ impl Answer {
         let desired = self.response.desired.get_or_insert_default();
         let ours = resources.into_iter().map(|(key, Desired { object, ready })| {
             let ready = if ready { v1::Ready::True } else { v1::Ready::False };
-            (key, v1::Resource { resource: Some(object), ready: ready.into(), ..v1::Resource::default() })
+            (
+                key,
+                v1::Resource {
+                    resource: Some(object),
+                    ready: ready.into(),
+                    ..v1::Resource::default()
+                },
+            )
         });
         desired.resources.append(&mut ours.collect());
     }
 
-    /// Sets the composite's status beside what earlier steps set, its connection details, and whether it is ready if that is
-    /// known.
+    /// Sets the composite's status beside what earlier steps set, its connection details, and
+    /// whether it is ready if that is known.
     pub(super) fn composite(
         &mut self,
         composite: &Composite,
@@ -67,11 +74,12 @@ impl Answer {
         connection: Option<&BTreeMap<String, String>>,
         ready: Option<bool>,
     ) -> Result<(), Failure> {
-        let desired = self.response.desired.get_or_insert_default().composite.get_or_insert_default();
+        let desired =
+            self.response.desired.get_or_insert_default().composite.get_or_insert_default();
         let mut object: Value = match &desired.resource {
-            Some(earlier) => {
-                from_struct(earlier).map_err(|e| Failure::invalid(format!("the desired composite of an earlier step: {e}")))?
-            }
+            Some(earlier) => from_struct(earlier).map_err(|e| {
+                Failure::invalid(format!("the desired composite of an earlier step: {e}"))
+            })?,
             None => json!({}),
         };
         if let Some(fields) = object.as_object_mut() {
@@ -82,12 +90,15 @@ impl Answer {
                 other => *other = Value::Object(status),
             }
         }
-        desired.resource = Some(to_struct(&object).map_err(|error| Failure::invalid(format!("status: {error}")))?);
+        desired.resource =
+            Some(to_struct(&object).map_err(|error| Failure::invalid(format!("status: {error}")))?);
         for (key, text) in connection.into_iter().flatten() {
             desired.connection_details.insert(key.clone(), Bytes::from(text.clone().into_bytes()));
         }
         // Unspecified: Crossplane goes by the resources.
-        let ready = ready.map_or(v1::Ready::Unspecified, |ready| if ready { v1::Ready::True } else { v1::Ready::False });
+        let ready = ready.map_or(v1::Ready::Unspecified, |ready| {
+            if ready { v1::Ready::True } else { v1::Ready::False }
+        });
         desired.ready = ready.into();
         Ok(())
     }
@@ -95,13 +106,21 @@ impl Answer {
     /// Connection details as they are observed: they must be sent again, or they are gone.
     pub(super) fn keep_connection(&mut self, request: &v1::RunFunctionRequest) {
         let observed = request.observed.as_ref().and_then(|state| state.composite.as_ref());
-        let desired = self.response.desired.get_or_insert_default().composite.get_or_insert_default();
-        for (key, value) in observed.into_iter().flat_map(|composite| &composite.connection_details) {
+        let desired =
+            self.response.desired.get_or_insert_default().composite.get_or_insert_default();
+        for (key, value) in observed.into_iter().flat_map(|composite| &composite.connection_details)
+        {
             desired.connection_details.entry(key.clone()).or_insert_with(|| value.clone());
         }
     }
 
-    pub(super) fn condition(&mut self, kind: &str, status: v1::Status, reason: &str, message: String) {
+    pub(super) fn condition(
+        &mut self,
+        kind: &str,
+        status: v1::Status,
+        reason: &str,
+        message: String,
+    ) {
         self.response.conditions.push(v1::Condition {
             r#type: kind.to_owned(),
             status: status.into(),
@@ -146,10 +165,14 @@ pub(super) fn story(
     before: Option<&PlacementStatus>,
     told: Vec<(String, String)>,
 ) -> Story {
-    let already: BTreeSet<&str> = before.into_iter().flat_map(|status| status.notices.iter().map(String::as_str)).collect();
+    let already: BTreeSet<&str> =
+        before.into_iter().flat_map(|status| status.notices.iter().map(String::as_str)).collect();
     let all: BTreeMap<String, String> = plan.notices.clone().into_iter().chain(told).collect();
-    let new_notices =
-        all.iter().filter(|(name, _)| !already.contains(name.as_str())).map(|(n, m)| (n.clone(), m.clone())).collect();
+    let new_notices = all
+        .iter()
+        .filter(|(name, _)| !already.contains(name.as_str()))
+        .map(|(n, m)| (n.clone(), m.clone()))
+        .collect();
     let placement = PlacementStatus {
         provider: placement.provider.clone(),
         region: placement.region.clone(),
@@ -165,7 +188,8 @@ pub(super) fn story(
         notices: all.into_keys().collect(),
     };
     let mut status = Map::new();
-    // Serialising a status into a value cannot fail; were it to, nothing would be said rather than something wrong.
+    // Serialising a status into a value cannot fail; were it to, nothing would be said rather than
+    // something wrong.
     status.insert("placement".to_owned(), serde_json::to_value(placement).unwrap_or_default());
     if !plan.effective.is_empty() {
         status.insert("effective".to_owned(), Value::Object(plan.effective.clone()));
@@ -173,10 +197,11 @@ pub(super) fn story(
     Story { status, new_notices }
 }
 
-/// Whether the provider takes what it is asked, from the conditions of the current placement's managed resources.
+/// Whether the provider takes what it is asked, from the conditions of the current placement's
+/// managed resources.
 ///
-/// An error of a resource that refers to another which is not ready yet is no failure of the provider: a user cannot be made
-/// before its database, nor a listener before its load balancer.
+/// An error of a resource that refers to another which is not ready yet is no failure of the
+/// provider: a user cannot be made before its database, nor a listener before its load balancer.
 pub(super) fn provider_health(
     placement: &Placement,
     product: &Product,
@@ -185,9 +210,13 @@ pub(super) fn provider_health(
     let provider = &placement.provider;
     let place = placement.id();
     let managed: Vec<_> = seen.at(&place).filter(|(_, item)| item.is_managed()).collect();
-    let unready: BTreeSet<&str> =
-        managed.iter().filter(|(_, item)| !item.is_ready()).filter_map(|(_, item)| item.resource()).collect();
-    let plans = product.provider(provider).map(|plan| plan.resources.as_slice()).unwrap_or_default();
+    let unready: BTreeSet<&str> = managed
+        .iter()
+        .filter(|(_, item)| !item.is_ready())
+        .filter_map(|(_, item)| item.resource())
+        .collect();
+    let plans =
+        product.provider(provider).map(|plan| plan.resources.as_slice()).unwrap_or_default();
     let excused = |item: &Item<'_>| {
         let plan = plans.iter().find(|plan| Some(plan.name.as_str()) == item.resource());
         plan.is_some_and(|plan| plan.refers_to.iter().any(|other| unready.contains(other.as_str())))
@@ -195,10 +224,16 @@ pub(super) fn provider_health(
     let errors: Vec<String> = managed
         .iter()
         .filter(|(_, item)| !excused(item))
-        .filter_map(|(key, item)| Some(format!("{}: {}", key.rsplit('/').next().unwrap_or(key), item.sync_error()?)))
+        .filter_map(|(key, item)| {
+            Some(format!("{}: {}", key.rsplit('/').next().unwrap_or(key), item.sync_error()?))
+        })
         .collect();
     if !errors.is_empty() {
-        return (v1::Status::ConditionFalse, "ReconcileError", format!("{provider}: {}", shorten(&errors.join("; "))));
+        return (
+            v1::Status::ConditionFalse,
+            "ReconcileError",
+            format!("{provider}: {}", shorten(&errors.join("; "))),
+        );
     }
     if managed.iter().any(|(_, item)| item.is_synced()) {
         return (v1::Status::ConditionTrue, "Reconciled", provider.clone());
@@ -208,13 +243,20 @@ pub(super) fn provider_health(
 
 /// What is missing, for people.
 pub(super) fn readiness(plan: &Plan) -> (v1::Status, &'static str, String) {
-    let failed: Vec<String> =
-        plan.withheld.iter().filter(|w| !w.waiting).map(|w| format!("{}: {}", w.resource, w.reason)).collect();
+    let failed: Vec<String> = plan
+        .withheld
+        .iter()
+        .filter(|w| !w.waiting)
+        .map(|w| format!("{}: {}", w.resource, w.reason))
+        .collect();
     if !failed.is_empty() {
         return (v1::Status::ConditionFalse, "TemplateError", shorten(&failed.join("; ")));
     }
     let waiting = plan.withheld.iter().map(|w| format!("{} {}", w.resource, w.reason));
-    let unready = plan.unready.iter().map(|key| format!("{} is not ready", key.rsplit('/').next().unwrap_or(key)));
+    let unready = plan
+        .unready
+        .iter()
+        .map(|key| format!("{} is not ready", key.rsplit('/').next().unwrap_or(key)));
     let all: Vec<String> = unready.chain(waiting).collect();
     if all.is_empty() && plan.arrived {
         return (v1::Status::ConditionTrue, "Available", String::new());
@@ -225,5 +267,9 @@ pub(super) fn readiness(plan: &Plan) -> (v1::Status, &'static str, String) {
 /// Conditions and events are read in terminals, and stored many times.
 fn shorten(text: &str) -> String {
     const MOST: usize = 1024;
-    if text.chars().count() <= MOST { text.to_owned() } else { text.chars().take(MOST - 1).chain(['…']).collect() }
+    if text.chars().count() <= MOST {
+        text.to_owned()
+    } else {
+        text.chars().take(MOST - 1).chain(['…']).collect()
+    }
 }

@@ -1,7 +1,8 @@
 //! Catalogs made of required resources, made once for as long as their objects stay the same.
 //!
-//! An object's bytes are no key: Crossplane's encoder writes maps in random order. Its uid and resourceVersion are. On a
-//! laptop objects have none worth trusting, and catalogs are made anew each time.
+//! An object's bytes are no key: Crossplane's encoder writes maps in random order. Its uid and
+//! resourceVersion are. On a laptop objects have none worth trusting, and catalogs are made anew
+//! each time.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -15,8 +16,8 @@ use crate::catalog::{self, Catalog, Objects, Rejected};
 use crate::compose::product::Product;
 use crate::wire::{from_struct, v1};
 
-/// How many catalogs are kept: products have catalogs of their own when Compositions name them, and a change must not evict
-/// what the previous state's requests still use.
+/// How many catalogs are kept: products have catalogs of their own when Compositions name them, and
+/// a change must not evict what the previous state's requests still use.
 const KEPT: usize = 16;
 
 /// A catalog, and what was left out of it.
@@ -75,7 +76,9 @@ impl Catalogs {
         }
         let objects = catalog::embedded().map_err(|errors| Failure::invalid(join(&errors)))?;
         let catalog = Catalog::strict(objects).map_err(|errors| Failure::invalid(join(&errors)))?;
-        Ok(Arc::clone(self.embedded.get_or_init(|| Arc::new(Loaded { catalog, rejected: Vec::new() }))))
+        Ok(Arc::clone(
+            self.embedded.get_or_init(|| Arc::new(Loaded { catalog, rejected: Vec::new() })),
+        ))
     }
 
     /// A fixed catalog instead of the built-in one: what `idp render --catalog` uses.
@@ -86,7 +89,10 @@ impl Catalogs {
     }
 
     /// The catalog of these objects, by kind.
-    pub(super) fn of(&self, objects: &[(&'static str, &[v1::Resource])]) -> Result<Arc<Loaded>, Failure> {
+    pub(super) fn of(
+        &self,
+        objects: &[(&'static str, &[v1::Resource])],
+    ) -> Result<Arc<Loaded>, Failure> {
         let key = key(objects)?;
         if let Some(key) = &key {
             let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
@@ -120,9 +126,14 @@ impl Catalogs {
                     products.push(product);
                     continue;
                 }
-                let object: Value =
-                    from_struct(bytes).map_err(|error| Failure::invalid(format!("a required {kind} cannot be read: {error}")))?;
-                let name = object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default().to_owned();
+                let object: Value = from_struct(bytes).map_err(|error| {
+                    Failure::invalid(format!("a required {kind} cannot be read: {error}"))
+                })?;
+                let name = object
+                    .pointer("/metadata/name")
+                    .and_then(Value::as_str)
+                    .unwrap_or_default()
+                    .to_owned();
                 if let Err(error) = read.add("required resource", object) {
                     rejected.push(Rejected { kind, name, errors: vec![error.to_string()] });
                     continue;
@@ -168,15 +179,22 @@ fn key<'r>(objects: &[(&'static str, &'r [v1::Resource])]) -> Result<Option<Key<
             }
         }
         // Between kinds: nothing that an object could have.
-        key.push(Version { uid: "".into(), resource_version: "".into(), creation_timestamp: "".into() });
+        key.push(Version {
+            uid: "".into(),
+            resource_version: "".into(),
+            creation_timestamp: "".into(),
+        });
     }
     Ok(Some(key))
 }
 
 fn version(bytes: &[u8]) -> Result<Option<Version<'_>>, Failure> {
-    let Versioned { metadata } =
-        from_struct(bytes).map_err(|error| Failure::invalid(format!("a required resource cannot be read: {error}")))?;
-    let known = |v: &Version<'_>| !(v.creation_timestamp.is_empty() || v.uid.is_empty() || v.resource_version.is_empty());
+    let Versioned { metadata } = from_struct(bytes).map_err(|error| {
+        Failure::invalid(format!("a required resource cannot be read: {error}"))
+    })?;
+    let known = |v: &Version<'_>| {
+        !(v.creation_timestamp.is_empty() || v.uid.is_empty() || v.resource_version.is_empty())
+    };
     Ok(metadata.filter(known))
 }
 

@@ -1,4 +1,5 @@
-//! The desired resources: the current placement's, rendered; and whatever exists and must not go by omission, kept.
+//! The desired resources: the current placement's, rendered; and whatever exists and must not go by
+//! omission, kept.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -84,9 +85,11 @@ pub(super) fn plan(job: Job<'_>, seen: &Resources<'_>) -> Plan {
         None => Rendering::default(),
     };
     let Rendering { objects, withheld, connection, effective, notices } = rendering;
-    plan.unready = objects.iter().filter(|object| !object.ready).map(|object| object.key.clone()).collect();
+    plan.unready =
+        objects.iter().filter(|object| !object.ready).map(|object| object.key.clone()).collect();
     // Nobody can use it without them, and on a move what it replaces must stay until then.
-    let missing = job.product.spec.connection_keys.iter().filter(|key| !connection.contains_key(*key));
+    let missing =
+        job.product.spec.connection_keys.iter().filter(|key| !connection.contains_key(*key));
     plan.unready.extend(missing.map(|key| format!("connection detail {key}")));
     plan.arrived = plan.unready.is_empty() && withheld.is_empty() && !objects.is_empty();
     plan.effective = effective;
@@ -94,7 +97,8 @@ pub(super) fn plan(job: Job<'_>, seen: &Resources<'_>) -> Plan {
 
     keep_at_current(&mut plan, job, &objects, &withheld, seen);
     for composed in objects {
-        plan.desired.insert(composed.key, Desired { object: composed.object, ready: composed.ready });
+        plan.desired
+            .insert(composed.key, Desired { object: composed.object, ready: composed.ready });
     }
     plan.withheld = withheld;
     keep_elsewhere(&mut plan, job, &place, seen);
@@ -105,10 +109,15 @@ pub(super) fn plan(job: Job<'_>, seen: &Resources<'_>) -> Plan {
 
 /// Everything that exists, for when nothing can be worked out now. Nothing goes.
 ///
-/// As it is; but where what it was made from is `gone` for good (its product, its candidate), what holds data is looked at
-/// only, and listed.
-pub(super) fn keep_all(seen: &Resources<'_>, gone: bool) -> (BTreeMap<String, Desired>, Vec<Retained>) {
-    let workload = [credentials::RESOURCE_KEY, CONNECTION_KEY].into_iter().filter_map(|key| Some((key, seen.get(key)?)));
+/// As it is; but where what it was made from is `gone` for good (its product, its candidate), what
+/// holds data is looked at only, and listed.
+pub(super) fn keep_all(
+    seen: &Resources<'_>,
+    gone: bool,
+) -> (BTreeMap<String, Desired>, Vec<Retained>) {
+    let workload = [credentials::RESOURCE_KEY, CONNECTION_KEY]
+        .into_iter()
+        .filter_map(|key| Some((key, seen.get(key)?)));
     let mut kept: BTreeMap<String, Desired> =
         workload.filter_map(|(key, item)| Some((key.to_owned(), as_it_is(item)?))).collect();
     let mut retained = Vec::new();
@@ -132,7 +141,13 @@ pub(super) fn keep_all(seen: &Resources<'_>, gone: bool) -> (BTreeMap<String, De
 }
 
 fn inputs<'a>(job: Job<'a>, credentials: Option<&'a Credentials>) -> Inputs<'a> {
-    Inputs { request: job.request, tier: job.tier, placement: job.placement, identity: job.identity, credentials }
+    Inputs {
+        request: job.request,
+        tier: job.tier,
+        placement: job.placement,
+        identity: job.identity,
+        credentials,
+    }
 }
 
 fn as_it_is(item: &Item<'_>) -> Option<Desired> {
@@ -147,12 +162,20 @@ fn looked_at(item: &Item<'_>) -> Option<Desired> {
 }
 
 /// What exists at the current placement, and was not rendered.
-fn keep_at_current(plan: &mut Plan, job: Job<'_>, objects: &[Composed], withheld: &[Withheld], seen: &Resources<'_>) {
+fn keep_at_current(
+    plan: &mut Plan,
+    job: Job<'_>,
+    objects: &[Composed],
+    withheld: &[Withheld],
+    seen: &Resources<'_>,
+) {
     let place = job.placement.id();
     let rendered: BTreeSet<&str> = objects.iter().map(|object| object.key.as_str()).collect();
-    let withheld: BTreeSet<&str> = withheld.iter().map(|withheld| withheld.resource.as_str()).collect();
+    let withheld: BTreeSet<&str> =
+        withheld.iter().map(|withheld| withheld.resource.as_str()).collect();
     // A resource's earlier generations go when all of the present one is ready.
-    let renewing: BTreeSet<&str> = objects.iter().filter(|o| o.immutable && !o.ready).map(|o| o.resource.as_str()).collect();
+    let renewing: BTreeSet<&str> =
+        objects.iter().filter(|o| o.immutable && !o.ready).map(|o| o.resource.as_str()).collect();
     let mut retained = Vec::new();
     for (key, item) in seen.at(&place).filter(|(key, _)| !rendered.contains(key)) {
         let resource = item.resource().unwrap_or_default();
@@ -177,10 +200,13 @@ fn keep_at_current(plan: &mut Plan, job: Job<'_>, objects: &[Composed], withheld
 
 /// What exists at other placements.
 fn keep_elsewhere(plan: &mut Plan, job: Job<'_>, current: &str, seen: &Resources<'_>) {
-    for (place, SeenPlace { provider, region, .. }) in seen.places().into_iter().filter(|(place, _)| place != current) {
+    for (place, SeenPlace { provider, region, .. }) in
+        seen.places().into_iter().filter(|(place, _)| place != current)
+    {
         // What holds data is data also in a product that otherwise holds none.
         let stateful = |item: &Item<'_>| job.product.spec.stateful || item.is_stateful();
-        let reaches = seen.at(&place).any(|(_, item)| stateful(item) && item.deletion_reaches_provider());
+        let reaches =
+            seen.at(&place).any(|(_, item)| stateful(item) && item.deletion_reaches_provider());
         let other = Other { place: &place, deletion_reaches_provider: reaches };
         let mut resources = Vec::new();
         let mut active = false;
@@ -209,8 +235,13 @@ fn keep_elsewhere(plan: &mut Plan, job: Job<'_>, current: &str, seen: &Resources
     }
 }
 
-/// The workload's Secret, composed once and kept ever after, also when the product has none any more.
-fn workload_credentials(job: Job<'_>, seen: &Resources<'_>, plan: &mut Plan) -> Option<Credentials> {
+/// The workload's Secret, composed once and kept ever after, also when the product has none any
+/// more.
+fn workload_credentials(
+    job: Job<'_>,
+    seen: &Resources<'_>,
+    plan: &mut Plan,
+) -> Option<Credentials> {
     let observed = seen.get(credentials::RESOURCE_KEY);
     let Some(spec) = &job.product.spec.credentials else {
         if let Some(kept) = observed.and_then(as_it_is) {
@@ -229,8 +260,14 @@ fn workload_credentials(job: Job<'_>, seen: &Resources<'_>, plan: &mut Plan) -> 
     Some(credentials)
 }
 
-/// The connection, complete or not at all; during a move the old one stays until the new placement is ready.
-fn connect(plan: &mut Plan, job: Job<'_>, connection: BTreeMap<String, String>, seen: &Resources<'_>) {
+/// The connection, complete or not at all; during a move the old one stays until the new placement
+/// is ready.
+fn connect(
+    plan: &mut Plan,
+    job: Job<'_>,
+    connection: BTreeMap<String, String>,
+    seen: &Resources<'_>,
+) {
     let keys = &job.product.spec.connection_keys;
     let complete = !keys.is_empty() && keys.iter().all(|key| connection.contains_key(key));
     let current = complete && (plan.arrived || !plan.is_moving());
@@ -260,7 +297,11 @@ fn connect(plan: &mut Plan, job: Job<'_>, connection: BTreeMap<String, String>, 
 fn encode(connection: &BTreeMap<String, String>) -> Value {
     use base64::Engine as _;
     let encode = |text: &String| base64::engine::general_purpose::STANDARD.encode(text);
-    connection.iter().map(|(key, text)| (key.clone(), json!(encode(text)))).collect::<serde_json::Map<_, _>>().into()
+    connection
+        .iter()
+        .map(|(key, text)| (key.clone(), json!(encode(text))))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
 }
 
 /// The name of a workload's connection secret.
@@ -269,7 +310,8 @@ pub fn connection_secret_name(claim_name: &str) -> String {
     format!("{claim_name}-conn")
 }
 
-/// Labels of what belongs to the workload: like those of composed objects, but without a decision's sequence.
+/// Labels of what belongs to the workload: like those of composed objects, but without a decision's
+/// sequence.
 fn label_workload(secret: &mut Value, job: Job<'_>, resource: &str, stateful: bool) {
     let Job { request, product, placement, .. } = job;
     let mut labels = json!({

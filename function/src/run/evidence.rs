@@ -42,11 +42,12 @@ pub(super) enum Evidence {
     },
 }
 
-/// Weighs the evidence. The highest sequence counts; between equal ones what is observed goes before what is written down, and
-/// the status before the annotation.
+/// Weighs the evidence. The highest sequence counts; between equal ones what is observed goes
+/// before what is written down, and the status before the annotation.
 ///
-/// Two places with one sequence come from a cache that did not show the first when the second was decided. The workload is where
-/// it was first, whatever the status has said since then, unless that says that it is being left.
+/// Two places with one sequence come from a cache that did not show the first when the second was
+/// decided. The workload is where it was first, whatever the status has said since then, unless
+/// that says that it is being left.
 pub(super) fn weigh(
     composite: &Composite,
     seen: &BTreeMap<String, SeenPlace>,
@@ -56,16 +57,29 @@ pub(super) fn weigh(
     catalog: &Catalog,
 ) -> Evidence {
     let annotation = annotated(composite);
-    let stated = |place: &SeenPlace| status.is_some_and(|s| (&s.provider, &s.region) == (&place.provider, &place.region));
-    let left = |place: &SeenPlace| {
-        !stated(place) && status.is_some_and(|s| s.occupied().contains(&(place.provider.as_str(), place.region.as_str())))
+    let stated = |place: &SeenPlace| {
+        status.is_some_and(|s| (&s.provider, &s.region) == (&place.provider, &place.region))
     };
-    let observed = seen
-        .values()
-        .max_by_key(|place| (place.sequence, !left(place), Reverse(&place.created), stated(place), Reverse(&place.provider)));
+    let left = |place: &SeenPlace| {
+        !stated(place)
+            && status.is_some_and(|s| {
+                s.occupied().contains(&(place.provider.as_str(), place.region.as_str()))
+            })
+    };
+    let observed = seen.values().max_by_key(|place| {
+        (
+            place.sequence,
+            !left(place),
+            Reverse(&place.created),
+            stated(place),
+            Reverse(&place.provider),
+        )
+    });
     let stands = match (observed, status) {
         (Some(seen), Some(status)) if status.sequence > seen.sequence => Some(from_status(status)),
-        (Some(seen), status) => Some(from_seen(seen, status, annotation.as_ref().ok().and_then(Option::as_ref))),
+        (Some(seen), status) => {
+            Some(from_seen(seen, status, annotation.as_ref().ok().and_then(Option::as_ref)))
+        }
         (None, Some(status)) => Some(from_status(status)),
         (None, None) => None,
     };
@@ -100,15 +114,25 @@ pub(super) fn weigh(
 /// The annotation's text and record.
 fn annotated(composite: &Composite) -> Result<Option<(String, Record)>, String> {
     let Some(text) = composite.metadata.annotations.get(PLACEMENT_REASON) else { return Ok(None) };
-    let record =
-        Record::parse(text).map_err(|error| format!("the annotation {PLACEMENT_REASON} is no decision record: {error}"))?;
+    let record = Record::parse(text).map_err(|error| {
+        format!("the annotation {PLACEMENT_REASON} is no decision record: {error}")
+    })?;
     Ok(Some((text.clone(), record)))
 }
 
 /// Why a recorded decision cannot be followed; none when it can.
-fn refusal(record: &Record, product: &Product, request: &Request, catalog: &Catalog) -> Option<String> {
+fn refusal(
+    record: &Record,
+    product: &Product,
+    request: &Request,
+    catalog: &Catalog,
+) -> Option<String> {
     let (provider, region) = (&record.selected.provider, &record.selected.region);
-    let ignored = |why: String| Some(format!("the annotation {PLACEMENT_REASON} is not followed: {provider}/{region} {why}"));
+    let ignored = |why: String| {
+        Some(format!(
+            "the annotation {PLACEMENT_REASON} is not followed: {provider}/{region} {why}"
+        ))
+    };
     if product.provider(provider).is_none() {
         return ignored(format!("is not a place where {} is offered", product.name));
     }
@@ -142,16 +166,23 @@ fn from_status(status: &PlacementStatus) -> Standing {
 }
 
 /// What is observed says where; status or annotation, if they speak of the same decision, say why.
-fn from_seen(seen: &SeenPlace, status: Option<&PlacementStatus>, annotation: Option<&(String, Record)>) -> Standing {
+fn from_seen(
+    seen: &SeenPlace,
+    status: Option<&PlacementStatus>,
+    annotation: Option<&(String, Record)>,
+) -> Standing {
     let here = |provider: &str, region: &str, sequence: u64| {
-        place_id(provider, region) == place_id(&seen.provider, &seen.region) && sequence == seen.sequence
+        place_id(provider, region) == place_id(&seen.provider, &seen.region)
+            && sequence == seen.sequence
     };
-    if let Some(status) = status.filter(|status| here(&status.provider, &status.region, status.sequence)) {
+    if let Some(status) =
+        status.filter(|status| here(&status.provider, &status.region, status.sequence))
+    {
         return from_status(status);
     }
-    if let Some((text, record)) =
-        annotation.filter(|(_, record)| here(&record.selected.provider, &record.selected.region, record.sequence.max(1)))
-    {
+    if let Some((text, record)) = annotation.filter(|(_, record)| {
+        here(&record.selected.provider, &record.selected.region, record.sequence.max(1))
+    }) {
         return from_record(text.clone(), record.clone());
     }
     Standing {

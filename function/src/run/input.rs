@@ -47,7 +47,8 @@ impl Input {
                 "the function's input is wrong: {error}; it takes `product` (a name) and `catalog` (cluster or embedded)"
             ))
         })?;
-        let kind_is_right = input.kind.is_empty() || (input.kind == "Input" && input.api_version == API_VERSION);
+        let kind_is_right =
+            input.kind.is_empty() || (input.kind == "Input" && input.api_version == API_VERSION);
         if !kind_is_right {
             let (version, kind) = (&input.api_version, &input.kind);
             return Err(Failure::invalid(format!(

@@ -1,9 +1,10 @@
 //! RunFunction: one request, one answer, nothing remembered in between but compiled catalogs.
 //!
-//! read the request → [`requirements`] → [`evidence`] → decide → [`phase`] → [`compose`] → keep → [`answer`].
+//! read the request → [`requirements`] → [`evidence`] → decide → [`phase`] → [`compose`] → keep →
+//! [`answer`].
 //!
-//! Whatever is left out of the answer is deleted by Crossplane. So every path that cannot work something out gives back what
-//! exists, as it is.
+//! Whatever is left out of the answer is deleted by Crossplane. So every path that cannot work
+//! something out gives back what exists, as it is.
 
 pub mod answer;
 mod case;
@@ -59,13 +60,18 @@ impl Function {
         Function { catalogs: Catalogs::with_embedded(catalog), offline: true }
     }
 
-    /// Answers one request. Errors are part of the answer: a fatal result where nothing exists yet, a condition where
-    /// something does.
+    /// Answers one request. Errors are part of the answer: a fatal result where nothing exists yet,
+    /// a condition where something does.
     #[must_use]
     pub fn answer(&self, request: &v1::RunFunctionRequest) -> v1::RunFunctionResponse {
         let mut answer = Answer::new(request);
         if let Err(failure) = self.run(request, &mut answer) {
-            answer.condition(PLACED, v1::Status::ConditionFalse, failure.reason, failure.message.clone());
+            answer.condition(
+                PLACED,
+                v1::Status::ConditionFalse,
+                failure.reason,
+                failure.message.clone(),
+            );
             answer.result(v1::Severity::Fatal, failure.reason, failure.message);
         }
         answer.finish(request)
@@ -73,11 +79,15 @@ impl Function {
 
     fn run(&self, request: &v1::RunFunctionRequest, answer: &mut Answer) -> Result<(), Failure> {
         let input = Input::read(request.input.as_ref())?;
-        let state = request.observed.as_ref().ok_or_else(|| Failure::invalid("the request has no observed state"))?;
+        let state = request
+            .observed
+            .as_ref()
+            .ok_or_else(|| Failure::invalid("the request has no observed state"))?;
         let composite = state.composite.as_ref().and_then(|composite| composite.resource.as_ref());
-        let composite = composite.ok_or_else(|| Failure::invalid("the request has no observed composite resource"))?;
-        let composite: Composite =
-            from_struct(composite).map_err(|e| Failure::invalid(format!("the composite resource cannot be read: {e}")))?;
+        let composite = composite
+            .ok_or_else(|| Failure::invalid("the request has no observed composite resource"))?;
+        let composite: Composite = from_struct(composite)
+            .map_err(|e| Failure::invalid(format!("the composite resource cannot be read: {e}")))?;
         // For whoever traces; the span is the server's.
         let span = tracing::Span::current();
         span.record("kind", &composite.kind).record("name", &composite.metadata.name);

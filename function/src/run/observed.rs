@@ -71,7 +71,10 @@ impl Composite {
             name: name.clone(),
             claim_name: labels.get(names::CLAIM_NAME).unwrap_or(name).clone(),
             // A cluster-scoped composite without a claim has no namespace of its own.
-            namespace: namespace.clone().or(claim_namespace).unwrap_or_else(|| "default".to_owned()),
+            namespace: namespace
+                .clone()
+                .or(claim_namespace)
+                .unwrap_or_else(|| "default".to_owned()),
             flavour: if namespace.is_some() { Flavour::Namespaced } else { Flavour::Cluster },
             persisted: creation_timestamp.is_some(),
         }
@@ -88,11 +91,13 @@ impl Composite {
         serde_json::from_value(placement).ok()
     }
 
-    /// What the function has said of the workload, to be said again; with what is retained now, where that is news.
+    /// What the function has said of the workload, to be said again; with what is retained now,
+    /// where that is news.
     pub(super) fn kept_status(&self, retained: Vec<Retained>) -> Map<String, Value> {
         let mut placement = self.status.placement.clone();
         if let (false, Some(Value::Object(fields))) = (retained.is_empty(), &mut placement) {
-            fields.insert("retained".to_owned(), serde_json::to_value(retained).unwrap_or_default());
+            fields
+                .insert("retained".to_owned(), serde_json::to_value(retained).unwrap_or_default());
         }
         let fields = [("placement", placement), ("effective", self.status.effective.clone())];
         fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
@@ -183,7 +188,8 @@ pub(super) struct SeenPlace {
     pub(super) region: String,
     /// The highest sequence among its resources.
     pub(super) sequence: u64,
-    /// When the first of its resources was created: RFC 3339 in UTC, which sorts as text; empty outside of a cluster.
+    /// When the first of its resources was created: RFC 3339 in UTC, which sorts as text; empty
+    /// outside of a cluster.
     pub(super) created: String,
 }
 
@@ -199,13 +205,16 @@ impl<'r> Resources<'r> {
         Ok(Resources { by_key })
     }
 
-    /// The places that resources of ours are labelled with, by `<provider>-<region>`. What belongs to the workload rather than
-    /// to a placement has no sequence, and other steps' resources have no labels of ours.
+    /// The places that resources of ours are labelled with, by `<provider>-<region>`. What belongs
+    /// to the workload rather than to a placement has no sequence, and other steps' resources have
+    /// no labels of ours.
     pub(super) fn places(&self) -> BTreeMap<String, SeenPlace> {
         let mut places: BTreeMap<String, SeenPlace> = BTreeMap::new();
         for (key, item) in &self.by_key {
             let labels = &item.head.metadata.labels;
-            let (Some(provider), Some(region), Some(sequence)) = (labels.provider, labels.region, labels.sequence) else {
+            let (Some(provider), Some(region), Some(sequence)) =
+                (labels.provider, labels.region, labels.sequence)
+            else {
                 continue;
             };
             let id = place_id(provider, region);
@@ -229,9 +238,15 @@ impl<'r> Resources<'r> {
     }
 
     /// The resources of one place, in order of key.
-    pub(super) fn at<'s>(&'s self, place: &str) -> impl Iterator<Item = (&'r str, &'s Item<'r>)> + use<'s, 'r> {
+    pub(super) fn at<'s>(
+        &'s self,
+        place: &str,
+    ) -> impl Iterator<Item = (&'r str, &'s Item<'r>)> + use<'s, 'r> {
         let prefix = place_prefix(place);
-        self.by_key.iter().filter(move |(key, _)| key.starts_with(&prefix)).map(|(key, item)| (*key, item))
+        self.by_key
+            .iter()
+            .filter(move |(key, _)| key.starts_with(&prefix))
+            .map(|(key, item)| (*key, item))
     }
 
     pub(super) fn get(&self, key: &str) -> Option<&Item<'r>> {
@@ -266,7 +281,9 @@ impl Item<'_> {
     /// Whether deleting it would delete what it stands for.
     pub(super) fn deletion_reaches_provider(&self) -> bool {
         match &self.head.spec.management_policies {
-            Some(policies) if self.is_managed() => policies.iter().any(|policy| *policy == "*" || *policy == "Delete"),
+            Some(policies) if self.is_managed() => {
+                policies.iter().any(|policy| *policy == "*" || *policy == "Delete")
+            }
             _ => self.is_managed(),
         }
     }
@@ -275,7 +292,8 @@ impl Item<'_> {
         self.head.status.conditions.iter().find(|condition| condition.kind == kind)
     }
 
-    /// A managed resource is ready when its provider says so and has taken its present spec; anything else when it is there.
+    /// A managed resource is ready when its provider says so and has taken its present spec;
+    /// anything else when it is there.
     pub(super) fn is_ready(&self) -> bool {
         if !self.is_managed() {
             return true;

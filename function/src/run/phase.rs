@@ -1,5 +1,5 @@
-//! What becomes of placements that are not the current one. Pure: the rule above all is that no path deletes a stateful
-//! resource without an explicit human act.
+//! What becomes of placements that are not the current one. Pure: the rule above all is that no
+//! path deletes a stateful resource without an explicit human act.
 
 /// A placement that is not the current one, as it is observed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,11 +30,13 @@ pub enum Fate {
 pub fn fate(other: Other<'_>, stateful: bool, arrived: bool, release: Option<&str>) -> Fate {
     let released = release == Some(other.place);
     match (stateful, arrived) {
-        // On the way nothing goes, whatever state the old provider is in; but what is looked at only stays so.
+        // On the way nothing goes, whatever state the old provider is in; but what is looked at
+        // only stays so.
         (true, false) if !other.deletion_reaches_provider => Fate::Retained,
         (_, false) => Fate::Stays,
         (false, true) => Fate::Dropped,
-        // First the policies that would delete go; only when that has been observed does the object.
+        // First the policies that would delete go; only when that has been observed does the
+        // object.
         (true, true) if released && !other.deletion_reaches_provider => Fate::Dropped,
         (true, true) => Fate::Retained,
     }

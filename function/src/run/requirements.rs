@@ -1,4 +1,5 @@
-//! What the function needs to see: the configuration objects, asked for in both of the protocol's generations.
+//! What the function needs to see: the configuration objects, asked for in both of the protocol's
+//! generations.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +9,8 @@ use super::input::Input;
 use crate::wire::v1;
 use crate::wire::v1::resource_selector::Match;
 
-/// The configuration kinds, by the name under which they are asked for. Bootstrap requirements in Compositions use the same.
+/// The configuration kinds, by the name under which they are asked for. Bootstrap requirements in
+/// Compositions use the same.
 pub const KINDS: [(&str, &str); 6] = [
     ("candidates", "Candidate"),
     ("tiers", "Tier"),
@@ -22,7 +24,8 @@ pub const KINDS: [(&str, &str); 6] = [
 pub(super) fn requirements(input: &Input, meta: Option<&v1::RequestMeta>) -> v1::Requirements {
     let selectors: BTreeMap<String, v1::ResourceSelector> =
         KINDS.iter().map(|(name, kind)| ((*name).to_owned(), selector(kind, input))).collect();
-    // Crossplane 2.2 and later say what they can do. Older ones say nothing, and 1.x knows only `extra_resources`.
+    // Crossplane 2.2 and later say what they can do. Older ones say nothing, and 1.x knows only
+    // `extra_resources`.
     let says_what_it_can = meta.is_some_and(|meta| !meta.capabilities.is_empty());
     v1::Requirements {
         extra_resources: if says_what_it_can { BTreeMap::new() } else { selectors.clone() },
@@ -40,11 +43,20 @@ fn selector(kind: &str, input: &Input) -> v1::ResourceSelector {
         Some(product) if kind == "Product" => Match::MatchName(product.clone()),
         _ => by_label(),
     };
-    v1::ResourceSelector { api_version: API_VERSION.to_owned(), kind: kind.to_owned(), r#match: Some(by), namespace: None }
+    v1::ResourceSelector {
+        api_version: API_VERSION.to_owned(),
+        kind: kind.to_owned(),
+        r#match: Some(by),
+        namespace: None,
+    }
 }
 
 /// What has arrived, by name; none while something has not.
-pub(super) fn arrived(request: &v1::RunFunctionRequest) -> Option<Vec<(&'static str, &[v1::Resource])>> {
-    let find = |name: &str| request.required_resources.get(name).or_else(|| request.extra_resources.get(name));
+pub(super) fn arrived(
+    request: &v1::RunFunctionRequest,
+) -> Option<Vec<(&'static str, &[v1::Resource])>> {
+    let find = |name: &str| {
+        request.required_resources.get(name).or_else(|| request.extra_resources.get(name))
+    };
     KINDS.iter().map(|(name, kind)| Some((*kind, find(name)?.items.as_slice()))).collect()
 }

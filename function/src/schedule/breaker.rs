@@ -1,6 +1,7 @@
 //! The circuit breaker of a provider, as a state machine. Time comes in from outside.
 
-/// A circuit breaker: `threshold` consecutive failures open it; after the cooldown it is half-open; a success closes it.
+/// A circuit breaker: `threshold` consecutive failures open it; after the cooldown it is half-open;
+/// a success closes it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Breaker {
     /// Consecutive failures that open it.
@@ -32,7 +33,13 @@ impl Breaker {
 
     /// A breaker as it was persisted.
     #[must_use]
-    pub fn restore(threshold: u32, cooldown: f64, state: BreakerState, failures: u32, last_failure: f64) -> Self {
+    pub fn restore(
+        threshold: u32,
+        cooldown: f64,
+        state: BreakerState,
+        failures: u32,
+        last_failure: f64,
+    ) -> Self {
         Breaker { threshold, cooldown, state, failures, last_failure }
     }
 
@@ -65,8 +72,9 @@ impl Breaker {
         self.failures
     }
 
-    /// Whether a placement is let through at `now`. That only one is while half-open is the caller's to ensure, by
-    /// compare-and-swap on the provider's status: a state machine in one process cannot.
+    /// Whether a placement is let through at `now`. That only one is while half-open is the
+    /// caller's to ensure, by compare-and-swap on the provider's status: a state machine in one
+    /// process cannot.
     pub fn allows(&mut self, now: f64) -> bool {
         self.state(now) != BreakerState::Open
     }

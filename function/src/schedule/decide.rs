@@ -14,8 +14,8 @@ use super::{Candidate, Request, ScheduleError, State, Tier, digest, gates, reaso
 /// How many candidates a record ranks.
 const RANKED: usize = 3;
 
-/// Makes decisions from one catalog. What does not depend on the request is worked out once: with the scheduler, or at the
-/// first request that needs it.
+/// Makes decisions from one catalog. What does not depend on the request is worked out once: with
+/// the scheduler, or at the first request that needs it.
 #[derive(Debug)]
 pub struct Scheduler {
     pub(super) pool: Pool,
@@ -74,12 +74,24 @@ impl Scheduler {
     /// Prepares decisions over `candidates` (their order breaks ties) for `tiers`.
     #[must_use]
     pub fn new(candidates: Vec<Candidate>, tiers: BTreeMap<String, Tier>, state: State) -> Self {
-        let digest = digest::digest(&candidates, tiers.iter().map(|(name, tier)| (name.as_str(), tier)), &state);
+        let digest = digest::digest(
+            &candidates,
+            tiers.iter().map(|(name, tier)| (name.as_str(), tier)),
+            &state,
+        );
         let tiers = tiers
             .into_iter()
             .map(|(name, tier)| {
                 let weights = TierWeights::new(&name, &tier.weights, &state);
-                (name, TierPlan { tier, weights, control: Rankings::default(), variant: Rankings::default() })
+                (
+                    name,
+                    TierPlan {
+                        tier,
+                        weights,
+                        control: Rankings::default(),
+                        variant: Rankings::default(),
+                    },
+                )
             })
             .collect();
         let pool = Pool::new(candidates, &state);
@@ -124,7 +136,8 @@ impl Scheduler {
     /// Decides where a workload goes.
     ///
     /// # Errors
-    /// In this order: the tier is unknown; there are no candidates; none is healthy; none passes the gates.
+    /// In this order: the tier is unknown; there are no candidates; none is healthy; none passes
+    /// the gates.
     pub fn decide(&self, request: &Request<'_>) -> Result<Decision<'_>, ScheduleError> {
         let Some((tier_name, plan)) = self.tiers.get_key_value(request.tier) else {
             return Err(ScheduleError::unknown_tier(request.tier));
@@ -135,19 +148,25 @@ impl Scheduler {
         let excluded = self.pool.excluded(request.exclude);
 
         let evaluated = excluded.left_of(&self.pool.all_of, |_| true);
-        let healthy = excluded.left_of(&self.pool.healthy_of, |position| self.pool.is_healthy(position));
+        let healthy =
+            excluded.left_of(&self.pool.healthy_of, |position| self.pool.is_healthy(position));
         if evaluated == 0 {
             return Err(ScheduleError::empty_pool());
         }
-        let passing = || ranking.passing.iter().filter(|entry| !excluded.contains(entry.position, entry.provider));
-        let top: Vec<Contender<'_>> = passing().take(RANKED).filter_map(|entry| self.contender(entry)).collect();
+        let passing = || {
+            ranking
+                .passing
+                .iter()
+                .filter(|entry| !excluded.contains(entry.position, entry.provider))
+        };
+        let top: Vec<Contender<'_>> =
+            passing().take(RANKED).filter_map(|entry| self.contender(entry)).collect();
         let (Some(best), Some(selected)) = (passing().next(), top.first().copied()) else {
             return Err(self.nothing_passes(tier_name, &ranking.gates, &excluded, healthy));
         };
-        let failover = ranking
-            .failover
-            .iter()
-            .find(|entry| entry.provider != best.provider && !excluded.contains(entry.position, entry.provider));
+        let failover = ranking.failover.iter().find(|entry| {
+            entry.provider != best.provider && !excluded.contains(entry.position, entry.provider)
+        });
         let passes = |position| self.pool.passes(position, &ranking.gates);
         Ok(Decision {
             scheduler: self,
@@ -173,7 +192,13 @@ impl Scheduler {
         Some(Contender { candidate, total: entry.total })
     }
 
-    fn nothing_passes(&self, tier: &str, gates: &[String], excluded: &Excluded, healthy: u64) -> ScheduleError {
+    fn nothing_passes(
+        &self,
+        tier: &str,
+        gates: &[String],
+        excluded: &Excluded,
+        healthy: u64,
+    ) -> ScheduleError {
         let skipped = reason::skipped(self, excluded);
         if healthy == 0 {
             return ScheduleError::no_healthy(skipped);
@@ -183,7 +208,8 @@ impl Scheduler {
             .rows(excluded)
             .filter(|(_, healthy)| *healthy)
             .map(|(candidate, _)| {
-                let mut failures: Vec<String> = gates::missing(candidate, gates).map(reason::missing_capability).collect();
+                let mut failures: Vec<String> =
+                    gates::missing(candidate, gates).map(reason::missing_capability).collect();
                 failures.sort();
                 (reason::place(candidate), failures)
             })

@@ -47,16 +47,21 @@ impl ScheduleError {
     #[must_use]
     pub fn reasons(&self) -> Vec<String> {
         let skipped = |skipped: &[Skipped]| -> Vec<String> {
-            skipped.iter().map(|s| format!("{}/{}: {}", s.provider, s.region, s.reasons.join(", "))).collect()
+            skipped
+                .iter()
+                .map(|s| format!("{}/{}: {}", s.provider, s.region, s.reasons.join(", ")))
+                .collect()
         };
         match self {
             ScheduleError::UnknownTier { .. } | ScheduleError::EmptyPool { .. } => Vec::new(),
             ScheduleError::NoHealthyCandidates { skipped: all, .. } => skipped(all),
-            ScheduleError::NoCandidatePassesGates { gate_failures, unhealthy_skipped, .. } => gate_failures
-                .iter()
-                .map(|(place, failures)| format!("{place}: {}", failures.join(", ")))
-                .chain(skipped(unhealthy_skipped))
-                .collect(),
+            ScheduleError::NoCandidatePassesGates { gate_failures, unhealthy_skipped, .. } => {
+                gate_failures
+                    .iter()
+                    .map(|(place, failures)| format!("{place}: {}", failures.join(", ")))
+                    .chain(skipped(unhealthy_skipped))
+                    .collect()
+            }
         }
     }
 
@@ -73,7 +78,11 @@ impl ScheduleError {
         ScheduleError::NoHealthyCandidates { message, skipped }
     }
 
-    pub(super) fn no_gates(tier: &str, gate_failures: IndexMap<String, Vec<String>>, unhealthy_skipped: Vec<Skipped>) -> Self {
+    pub(super) fn no_gates(
+        tier: &str,
+        gate_failures: IndexMap<String, Vec<String>>,
+        unhealthy_skipped: Vec<Skipped>,
+    ) -> Self {
         let message = format!("No candidates pass the gate requirements for tier '{tier}'.");
         ScheduleError::NoCandidatePassesGates { message, gate_failures, unhealthy_skipped }
     }

@@ -1,11 +1,11 @@
 //! The decision: which candidate a workload goes to, and why.
 //!
-//! Pure: no I/O, no clock, no randomness, no Kubernetes. The same inputs give the same bytes, at admission, in the
-//! composition pipeline, on the command line and in tests.
+//! Pure: no I/O, no clock, no randomness, no Kubernetes. The same inputs give the same bytes, at
+//! admission, in the composition pipeline, on the command line and in tests.
 //!
-//! A [`Scheduler`] is made once per catalog. A decision walks through [`health`] → [`weights`] → [`gates`] → [`score`] →
-//! selection and failover ([`decide`]) → [`reason`]; the first four depend on little of the request, and are worked out once
-//! for all requests alike ([`ranking`]).
+//! A [`Scheduler`] is made once per catalog. A decision walks through [`health`] → [`weights`] →
+//! [`gates`] → [`score`] → selection and failover ([`decide`]) → [`reason`]; the first four depend
+//! on little of the request, and are worked out once for all requests alike ([`ranking`]).
 
 pub mod breaker;
 pub mod decide;
@@ -22,6 +22,8 @@ pub mod weights;
 
 pub use decide::{Decision, Scheduler};
 pub use error::ScheduleError;
-pub use model::{Candidate, Circuit, Exclusion, Experiment, FailoverRule, ProviderHealth, Request, State, Tier};
+pub use model::{
+    Candidate, Circuit, Exclusion, Experiment, FailoverRule, ProviderHealth, Request, State, Tier,
+};
 pub use reason::{Provenance, Stamp};
 pub use weights::Weights;

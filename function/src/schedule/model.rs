@@ -63,8 +63,12 @@ impl ProviderHealth {
     pub const WELL: Self = ProviderHealth { healthy: true, circuit: Circuit::Closed };
 }
 
-/// Decisions are the same whether a provider that is well is mentioned or not, and so is what is said of them.
-fn unwell<S: Serializer>(providers: &BTreeMap<String, ProviderHealth>, serializer: S) -> Result<S::Ok, S::Error> {
+/// Decisions are the same whether a provider that is well is mentioned or not, and so is what is
+/// said of them.
+fn unwell<S: Serializer>(
+    providers: &BTreeMap<String, ProviderHealth>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
     serializer.collect_map(providers.iter().filter(|(_, health)| **health != ProviderHealth::WELL))
 }
 

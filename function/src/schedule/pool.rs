@@ -37,10 +37,15 @@ impl Pool {
                 }
             }
         }
-        let healthy: Vec<bool> = candidates.iter().map(|c| health::unhealthy_reasons(c, state).is_empty()).collect();
+        let healthy: Vec<bool> =
+            candidates.iter().map(|c| health::unhealthy_reasons(c, state).is_empty()).collect();
         let (mut all_of, mut healthy_of) = (vec![0; providers.len()], vec![0; providers.len()]);
-        for (provider, healthy) in provider_of.iter().map(|provider| *provider as usize).zip(&healthy) {
-            if let (Some(all), Some(considered)) = (all_of.get_mut(provider), healthy_of.get_mut(provider)) {
+        for (provider, healthy) in
+            provider_of.iter().map(|provider| *provider as usize).zip(&healthy)
+        {
+            if let (Some(all), Some(considered)) =
+                (all_of.get_mut(provider), healthy_of.get_mut(provider))
+            {
                 *all += 1;
                 *considered += u64::from(*healthy);
             }
@@ -48,7 +53,10 @@ impl Pool {
         let columns = dimensions
             .into_iter()
             .map(|dimension| {
-                let column = candidates.iter().map(|c| c.scores.get(&dimension).copied().unwrap_or(0.0)).collect();
+                let column = candidates
+                    .iter()
+                    .map(|c| c.scores.get(&dimension).copied().unwrap_or(0.0))
+                    .collect();
                 (dimension, column)
             })
             .collect();
@@ -66,7 +74,11 @@ impl Pool {
 
     /// Whether a candidate is considered, and passes `gates`.
     pub(super) fn passes(&self, position: usize, gates: &[String]) -> bool {
-        self.is_healthy(position) && self.candidates.get(position).is_some_and(|candidate| gates::passes(candidate, gates))
+        self.is_healthy(position)
+            && self
+                .candidates
+                .get(position)
+                .is_some_and(|candidate| gates::passes(candidate, gates))
     }
 
     /// What `exclude` means here.
@@ -76,19 +88,25 @@ impl Pool {
         } else {
             self.providers.iter().map(|provider| exclude.providers.contains(provider)).collect()
         };
-        let is_excluded =
-            |candidate: &Candidate| exclude.places.iter().any(|(p, r)| *p == candidate.provider && *r == candidate.region);
+        let is_excluded = |candidate: &Candidate| {
+            exclude.places.iter().any(|(p, r)| *p == candidate.provider && *r == candidate.region)
+        };
         let positions = if exclude.places.is_empty() {
             Vec::new()
         } else {
             let rows = self.candidates.iter().zip(&self.provider_of).enumerate();
-            rows.filter(|(_, (candidate, _))| is_excluded(candidate)).map(|(at, (_, provider))| (at, *provider)).collect()
+            rows.filter(|(_, (candidate, _))| is_excluded(candidate))
+                .map(|(at, (_, provider))| (at, *provider))
+                .collect()
         };
         Excluded { providers, positions }
     }
 
     /// The candidates that are not excluded, in order, each with whether it is considered.
-    pub(super) fn rows<'a>(&'a self, excluded: &'a Excluded) -> impl Iterator<Item = (&'a Candidate, bool)> {
+    pub(super) fn rows<'a>(
+        &'a self,
+        excluded: &'a Excluded,
+    ) -> impl Iterator<Item = (&'a Candidate, bool)> {
         let rows = self.candidates.iter().zip(&self.provider_of).zip(&self.healthy).enumerate();
         rows.filter(|(position, ((_, provider), _))| !excluded.contains(*position, **provider))
             .map(|(_, ((candidate, _), healthy))| (candidate, *healthy))
@@ -110,17 +128,26 @@ impl Excluded {
     }
 
     pub(super) fn contains(&self, position: usize, provider: u32) -> bool {
-        self.has_provider(provider) || self.positions.iter().any(|(excluded, _)| *excluded == position)
+        self.has_provider(provider)
+            || self.positions.iter().any(|(excluded, _)| *excluded == position)
     }
 
     fn has_provider(&self, provider: u32) -> bool {
         self.providers.get(provider as usize).copied().unwrap_or(false)
     }
 
-    /// How many are left of those that `counts` counts per provider; `counted` says whether a single one is among them.
+    /// How many are left of those that `counts` counts per provider; `counted` says whether a
+    /// single one is among them.
     pub(super) fn left_of(&self, counts: &[u64], counted: impl Fn(usize) -> bool) -> u64 {
-        let left: u64 = (0u32..).zip(counts).filter(|(provider, _)| !self.has_provider(*provider)).map(|(_, count)| count).sum();
-        let single = self.positions.iter().filter(|(position, provider)| !self.has_provider(*provider) && counted(*position));
+        let left: u64 = (0u32..)
+            .zip(counts)
+            .filter(|(provider, _)| !self.has_provider(*provider))
+            .map(|(_, count)| count)
+            .sum();
+        let single = self
+            .positions
+            .iter()
+            .filter(|(position, provider)| !self.has_provider(*provider) && counted(*position));
         left - single.count() as u64
     }
 }

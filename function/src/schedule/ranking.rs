@@ -1,4 +1,5 @@
-//! The candidates as one kind of request prefers them, worked out at the first such request and kept.
+//! The candidates as one kind of request prefers them, worked out at the first such request and
+//! kept.
 
 use std::cmp::Ordering;
 
@@ -13,8 +14,8 @@ pub(super) struct Ranking {
     pub(super) gates: Vec<String>,
     /// The healthy candidates that pass them, best first.
     pub(super) passing: Vec<Entry>,
-    /// Where a workload can go when its place fails, best first. One that passes all of the tier's own gates goes before one
-    /// that passes only those of a failover target.
+    /// Where a workload can go when its place fails, best first. One that passes all of the tier's
+    /// own gates goes before one that passes only those of a failover target.
     pub(super) failover: Vec<Entry>,
     /// Per provider, how many pass.
     pub(super) passing_of: Vec<u64>,
@@ -38,14 +39,25 @@ impl Ranking {
         let gates = gates::effective(&tier.gates, ha);
         let columns = weights.iter().map(|(dimension, weight)| (weight, pool.column(dimension)));
         let totals = score::totals(pool.candidates.len(), columns);
-        let rows = pool.candidates.iter().zip(&pool.provider_of).zip(&pool.healthy).zip(totals).enumerate();
+        let rows = pool
+            .candidates
+            .iter()
+            .zip(&pool.provider_of)
+            .zip(&pool.healthy)
+            .zip(totals)
+            .enumerate();
         let healthy: Vec<(&Candidate, Entry)> = rows
             .filter(|(_, ((_, healthy), _))| **healthy)
-            .map(|(position, (((candidate, provider), _), total))| (candidate, Entry { position, provider: *provider, total }))
+            .map(|(position, (((candidate, provider), _), total))| {
+                (candidate, Entry { position, provider: *provider, total })
+            })
             .collect();
 
-        let mut passing: Vec<Entry> =
-            healthy.iter().filter(|(candidate, _)| gates::passes(candidate, &gates)).map(|(_, entry)| *entry).collect();
+        let mut passing: Vec<Entry> = healthy
+            .iter()
+            .filter(|(candidate, _)| gates::passes(candidate, &gates))
+            .map(|(_, entry)| *entry)
+            .collect();
         passing.sort_by(Entry::compare);
         let mut passing_of = vec![0; pool.providers.len()];
         for entry in &passing {
@@ -58,8 +70,11 @@ impl Ranking {
             None => Vec::new(),
             Some(rule) => {
                 let wanted = gates::effective(&rule.gates, ha);
-                let targets = healthy.iter().filter(|(candidate, _)| gates::passes(candidate, &wanted));
-                targets.map(|(candidate, entry)| (gates::passes(candidate, &gates), *entry)).collect()
+                let targets =
+                    healthy.iter().filter(|(candidate, _)| gates::passes(candidate, &wanted));
+                targets
+                    .map(|(candidate, entry)| (gates::passes(candidate, &gates), *entry))
+                    .collect()
             }
         };
         failover.sort_by(|(a_full, a), (b_full, b)| b_full.cmp(a_full).then_with(|| a.compare(b)));
@@ -71,6 +86,10 @@ impl Ranking {
 impl Entry {
     /// The better one first; between equals the candidates' order decides.
     fn compare(&self, other: &Entry) -> Ordering {
-        other.total.partial_cmp(&self.total).unwrap_or(Ordering::Equal).then_with(|| self.position.cmp(&other.position))
+        other
+            .total
+            .partial_cmp(&self.total)
+            .unwrap_or(Ordering::Equal)
+            .then_with(|| self.position.cmp(&other.position))
     }
 }

@@ -70,7 +70,8 @@ impl Stamp {
     }
 }
 
-/// The stamps of a ranking's first decisions. Where nothing is excluded these are alike for all workloads.
+/// The stamps of a ranking's first decisions. Where nothing is excluded these are alike for all
+/// workloads.
 #[derive(Debug, Default)]
 pub(super) struct FirstStamps {
     admission: OnceLock<Arc<Stamp>>,
@@ -96,7 +97,10 @@ impl Decision<'_> {
     #[must_use]
     pub fn record(&self, provenance: Provenance) -> Record {
         let selected = self.selected.candidate;
-        let ranked = |(at, contender): (usize, &Contender<'_>)| Ranked { rank: at as u64 + 1, scored: self.scored(contender) };
+        let ranked = |(at, contender): (usize, &Contender<'_>)| Ranked {
+            rank: at as u64 + 1,
+            scored: self.scored(contender),
+        };
         let top: Vec<Ranked> = self.top.iter().enumerate().map(ranked).collect();
         Record {
             tier: self.tier_name.to_owned(),
@@ -111,7 +115,9 @@ impl Decision<'_> {
             candidates_healthy: self.healthy,
             candidates_passed_gates: self.passed,
             unhealthy_skipped: skipped(self.scheduler, &self.excluded),
-            failover: self.failover.map(|contender| failover_target(&contender, &selected.provider)),
+            failover: self
+                .failover
+                .map(|contender| failover_target(&contender, &selected.provider)),
             experiment: self.experiment.clone(),
             network: selected.network.clone(),
             rejected: self.rejected(),
@@ -185,7 +191,10 @@ pub(super) fn skipped(scheduler: &Scheduler, excluded: &Excluded) -> Vec<Skipped
         .map(|(candidate, _)| Skipped {
             provider: candidate.provider.clone(),
             region: candidate.region.clone(),
-            reasons: health::unhealthy_reasons(candidate, &scheduler.state).into_iter().map(str::to_owned).collect(),
+            reasons: health::unhealthy_reasons(candidate, &scheduler.state)
+                .into_iter()
+                .map(str::to_owned)
+                .collect(),
         })
         .collect()
 }

@@ -1,10 +1,11 @@
 //! Scores: weighted sums, and their rounding.
 
-/// Rounds to 4 decimals, correctly: the decimal rounding of the exact binary value, as `format!("{:.4}")` does it.
+/// Rounds to 4 decimals, correctly: the decimal rounding of the exact binary value, as
+/// `format!("{:.4}")` does it.
 ///
-/// Multiplying, rounding and dividing would be wrong only where the product falls next to a half, so there, and for what is
-/// negative or large, the exact way is taken. Elsewhere the quotient of two exact numbers is the double nearest to the
-/// decimal, which is what parsing the decimal gives.
+/// Multiplying, rounding and dividing would be wrong only where the product falls next to a half,
+/// so there, and for what is negative or large, the exact way is taken. Elsewhere the quotient of
+/// two exact numbers is the double nearest to the decimal, which is what parsing the decimal gives.
 #[must_use]
 pub fn round4(value: f64) -> f64 {
     let scaled = value * 1e4;
@@ -20,10 +21,15 @@ pub fn round4(value: f64) -> f64 {
     format!("{value:.4}").parse().unwrap_or(value)
 }
 
-/// The weighted sums of all candidates: from 0.0, in the weights' order, a missing score counting as 0.
+/// The weighted sums of all candidates: from 0.0, in the weights' order, a missing score counting
+/// as 0.
 ///
-/// `columns` yields for each weighted dimension its weight and the candidates' scores, or none where no candidate has one.
-pub(super) fn totals<'c>(candidates: usize, columns: impl Iterator<Item = (f64, Option<&'c [f64]>)>) -> Vec<f64> {
+/// `columns` yields for each weighted dimension its weight and the candidates' scores, or none
+/// where no candidate has one.
+pub(super) fn totals<'c>(
+    candidates: usize,
+    columns: impl Iterator<Item = (f64, Option<&'c [f64]>)>,
+) -> Vec<f64> {
     let mut totals = vec![0.0; candidates];
     for (weight, column) in columns {
         for (total, score) in totals.iter_mut().zip(column.unwrap_or_default()) {

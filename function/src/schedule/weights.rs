@@ -14,12 +14,16 @@ use super::{Experiment, State};
 pub struct Weights(pub Vec<(String, Number)>);
 
 impl Weights {
-    /// From a source without order (the API server keeps none): latency, dr, maturity, cost, then others by name.
+    /// From a source without order (the API server keeps none): latency, dr, maturity, cost, then
+    /// others by name.
     #[must_use]
     pub fn canonical<'a>(weights: impl IntoIterator<Item = (&'a String, &'a f64)>) -> Self {
-        let place = |name: &str| DIMENSIONS.iter().position(|d| *d == name).unwrap_or(DIMENSIONS.len());
-        let mut all: Vec<(String, Number)> =
-            weights.into_iter().filter_map(|(name, weight)| Some((name.clone(), Number::from_f64(*weight)?))).collect();
+        let place =
+            |name: &str| DIMENSIONS.iter().position(|d| *d == name).unwrap_or(DIMENSIONS.len());
+        let mut all: Vec<(String, Number)> = weights
+            .into_iter()
+            .filter_map(|(name, weight)| Some((name.clone(), Number::from_f64(*weight)?)))
+            .collect();
         all.sort_by(|(a, _), (b, _)| place(a).cmp(&place(b)).then_with(|| a.cmp(b)));
         Weights(all)
     }
@@ -35,8 +39,9 @@ impl Serialize for Weights {
     }
 }
 
-/// The side of `experiment` that a workload named `name` is on: the first 32 bits of `md5("<id>:<name>")` as a fraction of
-/// their maximum, against the share. Stable for as long as both names are.
+/// The side of `experiment` that a workload named `name` is on: the first 32 bits of
+/// `md5("<id>:<name>")` as a fraction of their maximum, against the share. Stable for as long as
+/// both names are.
 #[must_use]
 pub fn group(experiment: &Experiment, name: &str) -> Group {
     if bucket(&experiment.id, name) < experiment.share { Group::Variant } else { Group::Control }
@@ -73,8 +78,10 @@ impl TierWeights {
     #[must_use]
     pub fn new(tier: &str, base: &Weights, state: &State) -> Self {
         let prefers_cost = state.flags.contains(PREFER_COST_OPTIMIZATION);
-        let effective = |weights: &Weights| if prefers_cost { prefer_cost(weights) } else { weights.clone() };
-        let in_force = state.experiments.iter().find(|e| e.enabled && (e.tier == "*" || e.tier == tier));
+        let effective =
+            |weights: &Weights| if prefers_cost { prefer_cost(weights) } else { weights.clone() };
+        let in_force =
+            state.experiments.iter().find(|e| e.enabled && (e.tier == "*" || e.tier == tier));
         let trial = in_force.map(|experiment| (experiment.clone(), effective(&experiment.weights)));
         TierWeights { control: effective(base), trial }
     }
@@ -97,7 +104,8 @@ impl TierWeights {
     }
 }
 
-/// Cost counts a fifth more, up to 0.60; the others share the rest in proportion. Never lowers cost.
+/// Cost counts a fifth more, up to 0.60; the others share the rest in proportion. Never lowers
+/// cost.
 ///
 /// Weights without a cost are taken to have one of 0.25, as the reference takes them.
 fn prefer_cost(weights: &Weights) -> Weights {
@@ -106,12 +114,14 @@ fn prefer_cost(weights: &Weights) -> Weights {
     const FACTOR: f64 = 1.2;
     const DEFAULT_COST: f64 = 0.25;
 
-    let old = weights.iter().find(|(name, _)| *name == COST).map_or(DEFAULT_COST, |(_, weight)| weight);
+    let old =
+        weights.iter().find(|(name, _)| *name == COST).map_or(DEFAULT_COST, |(_, weight)| weight);
     if old > CAP {
         return weights.clone();
     }
     let cost = (old * FACTOR).min(CAP);
-    let others: f64 = weights.iter().filter(|(name, _)| *name != COST).map(|(_, weight)| weight).sum();
+    let others: f64 =
+        weights.iter().filter(|(name, _)| *name != COST).map(|(_, weight)| weight).sum();
     let scale = if others > 0.0 { (1.0 - cost) / others } else { 0.0 };
     let rounded = |weight: f64| Number::from_f64(round4(weight)).unwrap_or_else(|| Number::from(0));
     let mut scaled: Vec<(String, Number)> = weights

@@ -39,7 +39,8 @@ impl FunctionRunner for run::Function {
 
 /// The worst that an answer says.
 fn verdict(answer: &RunFunctionResponse) -> &'static str {
-    let says = |severity: Severity| answer.results.iter().any(|result| result.severity() == severity);
+    let says =
+        |severity: Severity| answer.results.iter().any(|result| result.severity() == severity);
     if says(Severity::Fatal) {
         "fatal"
     } else if says(Severity::Warning) {
@@ -78,7 +79,11 @@ pub async fn serve(
     let readiness = Readiness::default();
 
     let (certificates, tls) = tls.unzip();
-    let options = Options { tls: tls.clone(), max_connection_age: Some(MAX_CONNECTION_AGE), ..Options::default() };
+    let options = Options {
+        tls: tls.clone(),
+        max_connection_age: Some(MAX_CONNECTION_AGE),
+        ..Options::default()
+    };
     // The operator can watch the draining.
     let drained = CancellationToken::new();
     let grpc = async {

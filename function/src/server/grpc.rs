@@ -19,7 +19,9 @@ use tonic_reflection::server::Builder as Reflection;
 
 use super::metrics::{Call, Metrics};
 use crate::wire::FILE_DESCRIPTOR_SET;
-use crate::wire::v1::function_runner_service_server::{FunctionRunnerService, FunctionRunnerServiceServer};
+use crate::wire::v1::function_runner_service_server::{
+    FunctionRunnerService, FunctionRunnerServiceServer,
+};
 use crate::wire::v1::{RunFunctionRequest, RunFunctionResponse};
 
 /// A composition function: an answer computed from the request alone.
@@ -53,10 +55,12 @@ impl<R: FunctionRunner> FunctionRunnerService for Service<R> {
         &self,
         request: tonic::Request<RunFunctionRequest>,
     ) -> Result<tonic::Response<RunFunctionResponse>, Status> {
-        // A request that finds a bug, ours or a library's, must not end the process for all others. What calls share are
-        // caches, and those hold whole entries or none.
+        // A request that finds a bug, ours or a library's, must not end the process for all others.
+        // What calls share are caches, and those hold whole entries or none.
         let run = AssertUnwindSafe(|| self.0.run(request.into_inner()));
-        catch_unwind(run).unwrap_or_else(|_| Err(Status::internal(PANICKED))).map(tonic::Response::new)
+        catch_unwind(run)
+            .unwrap_or_else(|_| Err(Status::internal(PANICKED)))
+            .map(tonic::Response::new)
     }
 }
 
@@ -79,9 +83,11 @@ pub fn router(
         .max_decoding_message_size(message_limit)
         .max_encoding_message_size(message_limit);
     let metrics = Arc::new(Metrics::register(registry));
-    let counted = Routes::new(function).into_axum_router().route_layer(from_fn_with_state(metrics, count));
+    let counted =
+        Routes::new(function).into_axum_router().route_layer(from_fn_with_state(metrics, count));
 
-    let reflection = || Reflection::configure().register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET);
+    let reflection =
+        || Reflection::configure().register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET);
     let health = HealthService::from_health_reporter(health);
     Ok(Routes::from(counted)
         .add_service(HealthServer::new(health))

@@ -43,8 +43,9 @@ pub struct Options {
     /// replicas. Meant for HTTP/2, which tells the client which requests were
     /// taken; HTTP/1.1 may close on one that is on its way.
     pub max_connection_age: Option<Duration>,
-    /// How long to go on after the shutdown, for clients that have not heard of it: new connections are taken, and every
-    /// HTTP/1.1 connection ends with its next answer, not between two requests, where one may just be on its way.
+    /// How long to go on after the shutdown, for clients that have not heard of it: new connections
+    /// are taken, and every HTTP/1.1 connection ends with its next answer, not between two
+    /// requests, where one may just be on its way.
     pub linger: Duration,
     /// How long requests in flight may take once their connection is to end.
     pub drain_timeout: Duration,
@@ -65,8 +66,17 @@ impl Default for Options {
 /// Serves `router` on `listener` until `shutdown`, lingers, then closes the
 /// listener and returns when the requests in flight are answered. Dropping the
 /// future cuts them off.
-pub async fn serve(listener: TcpListener, options: Options, router: Router, shutdown: CancellationToken) {
-    let router = if options.linger.is_zero() { router } else { router.layer(from_fn_with_state(shutdown.clone(), say_goodbye)) };
+pub async fn serve(
+    listener: TcpListener,
+    options: Options,
+    router: Router,
+    shutdown: CancellationToken,
+) {
+    let router = if options.linger.is_zero() {
+        router
+    } else {
+        router.layer(from_fn_with_state(shutdown.clone(), say_goodbye))
+    };
     // Binds the state once instead of at every connection.
     let router = router.with_state(());
     let mut connections = JoinSet::new();
@@ -96,7 +106,11 @@ pub async fn serve(listener: TcpListener, options: Options, router: Router, shut
     while connections.join_next().await.is_some() {}
 }
 
-async fn say_goodbye(State(shutdown): State<CancellationToken>, request: Request, next: Next) -> Response {
+async fn say_goodbye(
+    State(shutdown): State<CancellationToken>,
+    request: Request,
+    next: Next,
+) -> Response {
     // HTTP/2 has a message of its own for this.
     let in_the_head = request.version() <= Version::HTTP_11;
     let mut response = next.run(request).await;
@@ -120,7 +134,12 @@ async fn accept_failed(error: &io::Error) {
 
 /// One connection's life. The handshake happens here and not in the accept
 /// loop, so a slow client delays nobody else.
-async fn connection(stream: TcpStream, options: Options, router: Router, shutdown: CancellationToken) {
+async fn connection(
+    stream: TcpStream,
+    options: Options,
+    router: Router,
+    shutdown: CancellationToken,
+) {
     // Answers are written whole; waiting for more to send only delays them.
     if let Err(error) = stream.set_nodelay(true) {
         debug!(%error, "cannot set TCP_NODELAY");

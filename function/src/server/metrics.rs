@@ -14,7 +14,8 @@ use tonic::Code;
 use crate::wire::v1::function_runner_service_server::SERVICE_NAME;
 
 /// Seconds; most calls take well under a millisecond.
-const BUCKETS: [f64; 13] = [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0];
+const BUCKETS: [f64; 13] =
+    [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0];
 
 /// The status codes as gRPC for Go spells them, by number.
 const CODES: [&str; 17] = [
@@ -44,7 +45,8 @@ struct Method {
     grpc_method: &'static str,
 }
 
-const RUN_FUNCTION: Method = Method { grpc_type: "unary", grpc_service: SERVICE_NAME, grpc_method: "RunFunction" };
+const RUN_FUNCTION: Method =
+    Method { grpc_type: "unary", grpc_service: SERVICE_NAME, grpc_method: "RunFunction" };
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Handled {
@@ -71,8 +73,14 @@ impl Metrics {
             family.get_or_create_owned(&RUN_FUNCTION)
         };
         let started = counter("grpc_server_started", "Total number of RPCs started on the server");
-        let received = counter("grpc_server_msg_received", "Total number of RPC stream messages received on the server");
-        let sent = counter("grpc_server_msg_sent", "Total number of gRPC stream messages sent by the server");
+        let received = counter(
+            "grpc_server_msg_received",
+            "Total number of RPC stream messages received on the server",
+        );
+        let sent = counter(
+            "grpc_server_msg_sent",
+            "Total number of gRPC stream messages sent by the server",
+        );
         let handled = Family::<Handled, Counter>::default();
         registry.register(
             "grpc_server_handled",
@@ -90,8 +98,14 @@ impl Metrics {
             started,
             received,
             sent,
-            handled: CODES
-                .map(|grpc_code| handled.get_or_create_owned(&Handled { grpc_type, grpc_service, grpc_method, grpc_code })),
+            handled: CODES.map(|grpc_code| {
+                handled.get_or_create_owned(&Handled {
+                    grpc_type,
+                    grpc_service,
+                    grpc_method,
+                    grpc_code,
+                })
+            }),
             seconds: seconds.get_or_create_owned(&RUN_FUNCTION),
         }
     }

@@ -48,5 +48,9 @@ fn metrics(registry: &Registry) -> Response {
 }
 
 fn ready(readiness: &Readiness) -> (StatusCode, &'static str) {
-    if readiness.get() { (StatusCode::OK, "ready\n") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready\n") }
+    if readiness.get() {
+        (StatusCode::OK, "ready\n")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "not ready\n")
+    }
 }

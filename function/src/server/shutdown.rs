@@ -30,7 +30,10 @@ pub enum ShutdownError {
 /// # Errors
 ///
 /// The signals cannot be handled, or there was a second one.
-pub async fn drain_on_signal<F: Future>(shutdown: CancellationToken, serving: F) -> Result<F::Output, ShutdownError> {
+pub async fn drain_on_signal<F: Future>(
+    shutdown: CancellationToken,
+    serving: F,
+) -> Result<F::Output, ShutdownError> {
     let mut signals = Signals::install()?;
     let mut serving = pin!(serving);
     tokio::select! {
@@ -51,7 +54,9 @@ struct Signals {
 
 impl Signals {
     fn install() -> Result<Self, ShutdownError> {
-        let install = |kind, name| signal(kind).map_err(|source| ShutdownError::Handler { signal: name, source });
+        let install = |kind, name| {
+            signal(kind).map_err(|source| ShutdownError::Handler { signal: name, source })
+        };
         Ok(Self {
             terminate: install(SignalKind::terminate(), "SIGTERM")?,
             interrupt: install(SignalKind::interrupt(), "SIGINT")?,

@@ -1,7 +1,8 @@
-//! What a process tells about itself: logs on standard error and, where a collector is named, traces.
+//! What a process tells about itself: logs on standard error and, where a collector is named,
+//! traces.
 //!
-//! Spans for the collector have a target of their own. Nothing else listens to it: without a collector they are never made, and
-//! what is logged does not depend on them.
+//! Spans for the collector have a target of their own. Nothing else listens to it: without a
+//! collector they are never made, and what is logged does not depend on them.
 
 use std::env;
 use std::io;
@@ -37,15 +38,18 @@ pub struct TelemetryArgs {
     #[arg(short, long, env = "DEBUG", value_parser = FalseyValueParser::new())]
     pub debug: bool,
 
-    /// Send traces to this OpenTelemetry collector (OTLP over gRPC), such as http://collector:4317; nowhere by default.
-    /// OpenTelemetry's other variables hold as well: OTEL_EXPORTER_OTLP_HEADERS, OTEL_TRACES_SAMPLER, OTEL_SERVICE_NAME.
+    /// Send traces to this OpenTelemetry collector (OTLP over gRPC), such as http://collector:4317;
+    /// nowhere by default. OpenTelemetry's other variables hold as well:
+    /// OTEL_EXPORTER_OTLP_HEADERS, OTEL_TRACES_SAMPLER, OTEL_SERVICE_NAME.
     #[arg(long, value_name = "URL", env = "OTEL_EXPORTER_OTLP_ENDPOINT", hide_env_values = true)]
     pub otlp_endpoint: Option<String>,
 }
 
 /// Traces that cannot be sent.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot send traces to {endpoint:?} (--otlp-endpoint, OTEL_EXPORTER_OTLP_ENDPOINT): {source}")]
+#[error(
+    "cannot send traces to {endpoint:?} (--otlp-endpoint, OTEL_EXPORTER_OTLP_ENDPOINT): {source}"
+)]
 pub struct TelemetryError {
     endpoint: String,
     source: ExporterBuildError,
@@ -59,10 +63,11 @@ pub struct Telemetry {
 }
 
 impl Telemetry {
-    /// Starts to log and, where a collector is named, to trace as `service`. RUST_LOG, where set, says what to log.
+    /// Starts to log and, where a collector is named, to trace as `service`. RUST_LOG, where set,
+    /// says what to log.
     ///
-    /// A collector that is slow or gone costs spans, never time: they wait in a queue of bounded length, and what does not fit
-    /// is dropped. To be called on a runtime.
+    /// A collector that is slow or gone costs spans, never time: they wait in a queue of bounded
+    /// length, and what does not fit is dropped. To be called on a runtime.
     ///
     /// # Errors
     /// When the collector's address is none.
@@ -71,17 +76,26 @@ impl Telemetry {
         let endpoint = otlp_endpoint.as_deref().filter(|endpoint| !endpoint.is_empty());
         let traces = endpoint.map(|endpoint| provider(endpoint, service)).transpose()?;
 
-        let default = if *debug { "debug,h2=info,hyper_util=info,rustls=info,tower=info" } else { "info" };
-        let mut wanted = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
+        let default =
+            if *debug { "debug,h2=info,hyper_util=info,rustls=info,tower=info" } else { "info" };
+        let mut wanted =
+            EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
         if let Ok(off) = format!("{TRACES}=off").parse() {
             wanted = wanted.add_directive(off);
         }
         let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
-        let lines = if *debug { lines.boxed() } else { lines.json().flatten_event(true).with_span_list(false).boxed() };
+        let lines = if *debug {
+            lines.boxed()
+        } else {
+            lines.json().flatten_event(true).with_span_list(false).boxed()
+        };
         let spans = traces.as_ref().map(|provider| {
             let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer(service));
-            let layer = layer.with_location(false).with_threads(false).with_target(false).with_level(false);
-            layer.with_tracked_inactivity(false).with_filter(Targets::new().with_target(TRACES, Level::INFO))
+            let layer =
+                layer.with_location(false).with_threads(false).with_target(false).with_level(false);
+            layer
+                .with_tracked_inactivity(false)
+                .with_filter(Targets::new().with_target(TRACES, Level::INFO))
         });
         // An error means that whoever embeds us logs already.
         let _ = Registry::default().with(lines.with_filter(wanted)).with(spans).try_init();
@@ -103,14 +117,19 @@ impl Telemetry {
 
 fn provider(endpoint: &str, service: &'static str) -> Result<SdkTracerProvider, TelemetryError> {
     let exporter = SpanExporter::builder().with_tonic().with_endpoint(endpoint).build();
-    let exporter = exporter.map_err(|source| TelemetryError { endpoint: endpoint.to_owned(), source })?;
+    let exporter =
+        exporter.map_err(|source| TelemetryError { endpoint: endpoint.to_owned(), source })?;
     let resource = Resource::builder();
     let named = env::var_os("OTEL_SERVICE_NAME").is_some();
     let resource = if named { resource } else { resource.with_service_name(service) };
-    Ok(SdkTracerProvider::builder().with_resource(resource.build()).with_batch_exporter(exporter).build())
+    Ok(SdkTracerProvider::builder()
+        .with_resource(resource.build())
+        .with_batch_exporter(exporter)
+        .build())
 }
 
-/// Makes `span` part of the trace that the caller names in its headers (W3C Trace Context), if it names one.
+/// Makes `span` part of the trace that the caller names in its headers (W3C Trace Context), if it
+/// names one.
 pub fn follow(span: &Span, headers: &HeaderMap) {
     if !span.is_disabled() {
         // An error means that nothing traces.

@@ -13,7 +13,9 @@
 
 mod structs;
 
-pub use structs::{FieldPath, MAX_DEPTH, StructError, from_struct, from_struct_seed, rewrite, to_struct};
+pub use structs::{
+    FieldPath, MAX_DEPTH, StructError, from_struct, from_struct_seed, rewrite, to_struct,
+};
 
 /// The messages and the service of `apiextensions.fn.proto.v1`.
 #[allow(missing_docs, unreachable_pub, clippy::all)]

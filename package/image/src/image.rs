@@ -5,8 +5,8 @@ use std::io::{self, Write as _};
 use flate2::{Compression, GzBuilder};
 use oci_spec::OciSpecError;
 use oci_spec::image::{
-    Arch, ConfigBuilder, DescriptorBuilder, ImageConfigurationBuilder, ImageManifestBuilder, MediaType, Os, RootFsBuilder,
-    Sha256Digest,
+    Arch, ConfigBuilder, DescriptorBuilder, ImageConfigurationBuilder, ImageManifestBuilder,
+    MediaType, Os, RootFsBuilder, Sha256Digest,
 };
 use pem::{EncodeConfig, LineEnding, Pem};
 use sha2::{Digest as _, Sha256};
@@ -50,7 +50,10 @@ impl Blob {
 
     pub(crate) fn descriptor(&self) -> Result<DescriptorBuilder, OciSpecError> {
         let digest: Sha256Digest = self.sum().parse()?;
-        Ok(DescriptorBuilder::default().media_type(self.kind.clone()).digest(digest).size(self.bytes.len() as u64))
+        Ok(DescriptorBuilder::default()
+            .media_type(self.kind.clone())
+            .digest(digest)
+            .size(self.bytes.len() as u64))
     }
 }
 
@@ -71,7 +74,9 @@ impl Image {
             Architecture::Amd64 => Arch::Amd64,
             Architecture::Arm64 => Arch::ARM64,
         };
-        let entrypoint = std::iter::once(format!("/{}", program.name)).chain(arguments.iter().cloned()).collect::<Vec<_>>();
+        let entrypoint = std::iter::once(format!("/{}", program.name))
+            .chain(arguments.iter().cloned())
+            .collect::<Vec<_>>();
         let process = ConfigBuilder::default()
             .user(USER)
             .entrypoint(entrypoint)
@@ -112,7 +117,10 @@ fn files(program: &Program) -> io::Result<Vec<u8>> {
 /// From a crate and not from this machine, so that the lock file says which they are.
 fn certificates() -> String {
     let encoding = EncodeConfig::new().set_line_ending(LineEnding::LF);
-    TLS_SERVER_ROOT_CERTS.iter().map(|root| pem::encode_config(&Pem::new("CERTIFICATE", root.as_ref()), encoding)).collect()
+    TLS_SERVER_ROOT_CERTS
+        .iter()
+        .map(|root| pem::encode_config(&Pem::new("CERTIFICATE", root.as_ref()), encoding))
+        .collect()
 }
 
 fn compress(plain: &[u8]) -> io::Result<Vec<u8>> {

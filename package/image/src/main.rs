@@ -1,6 +1,7 @@
-//! `idp-image`: a container image of one static binary and the certificate authorities it trusts, as a tarball that
-//! `docker load`, `skopeo`, `crane` and `crossplane xpkg build --embed-runtime-image-tarball` read. No Docker is needed, and the
-//! same binary gives the same bytes: fixed times, owners and order.
+//! `idp-image`: a container image of one static binary and the certificate authorities it trusts,
+//! as a tarball that `docker load`, `skopeo`, `crane` and `crossplane xpkg build
+//! --embed-runtime-image-tarball` read. No Docker is needed, and the same binary gives the same
+//! bytes: fixed times, owners and order.
 
 mod archive;
 mod image;

@@ -50,9 +50,10 @@ pub(crate) struct Program {
 
 impl Program {
     pub(crate) fn read(path: &Path, architecture: Architecture) -> Result<Self, ProgramError> {
-        let bytes = fs::read(path).map_err(|source| ProgramError::Read { path: path.to_owned(), source })?;
-        let (machine, asks_for_interpreter) =
-            examine(&bytes).map_err(|source| ProgramError::NotElf { path: path.to_owned(), source })?;
+        let bytes = fs::read(path)
+            .map_err(|source| ProgramError::Read { path: path.to_owned(), source })?;
+        let (machine, asks_for_interpreter) = examine(&bytes)
+            .map_err(|source| ProgramError::NotElf { path: path.to_owned(), source })?;
         if machine != architecture.machine() {
             return Err(ProgramError::OtherMachine { path: path.to_owned(), wanted: architecture });
         }
@@ -69,5 +70,8 @@ fn examine(bytes: &[u8]) -> Result<(u16, bool), object::Error> {
     let header = FileHeader64::<object::Endianness>::parse(bytes)?;
     let endian = header.endian()?;
     let segments = header.program_headers(endian, bytes)?;
-    Ok((header.e_machine(endian), segments.iter().any(|segment| segment.p_type(endian) == PT_INTERP)))
+    Ok((
+        header.e_machine(endian),
+        segments.iter().any(|segment| segment.p_type(endian) == PT_INTERP),
+    ))
 }

@@ -46,7 +46,10 @@ fn entries(tarball: impl Read) -> BTreeMap<String, Entry> {
     let entries = archive.entries().unwrap().map(|entry| {
         let mut entry = entry.unwrap();
         let header = entry.header();
-        assert_eq!((header.uid().unwrap(), header.gid().unwrap(), header.mtime().unwrap()), (0, 0, 0));
+        assert_eq!(
+            (header.uid().unwrap(), header.gid().unwrap(), header.mtime().unwrap()),
+            (0, 0, 0)
+        );
         let mode = header.mode().unwrap();
         let path = entry.path().unwrap().display().to_string();
         let mut content = Vec::new();
@@ -91,13 +94,20 @@ fn it_holds_the_program_and_certificates_and_nothing_else() {
     assert_eq!(config["config"]["Entrypoint"], json!(["/program", "serve"]));
     let mut plain = Vec::new();
     GzDecoder::new(layer).read_to_end(&mut plain).unwrap();
-    assert_eq!(config["rootfs"]["diff_ids"], json!([format!("sha256:{}", hex::encode(Sha256::digest(&plain)))]));
+    assert_eq!(
+        config["rootfs"]["diff_ids"],
+        json!([format!("sha256:{}", hex::encode(Sha256::digest(&plain)))])
+    );
 
     let inside = entries(plain.as_slice());
     let names: Vec<_> = inside.keys().map(String::as_str).collect();
-    assert_eq!(names, ["etc/", "etc/ssl/", "etc/ssl/certs/", "etc/ssl/certs/ca-certificates.crt", "program"]);
+    assert_eq!(
+        names,
+        ["etc/", "etc/ssl/", "etc/ssl/certs/", "etc/ssl/certs/ca-certificates.crt", "program"]
+    );
     assert_eq!(inside["program"], Entry { mode: 0o555, content: std::fs::read(&binary).unwrap() });
-    let certificates = pem::parse_many(&inside["etc/ssl/certs/ca-certificates.crt"].content).unwrap();
+    let certificates =
+        pem::parse_many(&inside["etc/ssl/certs/ca-certificates.crt"].content).unwrap();
     assert!(certificates.len() > 100, "{}", certificates.len());
 
     // What Docker and Crossplane's CLI read is the same image.
@@ -137,7 +147,9 @@ fn what_cannot_run_in_it_is_refused() {
     assert!(refusal(&text, &[]).contains("is not a 64-bit ELF binary"));
     assert!(refusal(&folder.path().join("absent"), &[]).contains("cannot read"));
     let binary = static_binary(folder.path());
-    assert!(refusal(&binary, &["--architecture", "arm64"]).contains("was built for another machine"));
+    assert!(
+        refusal(&binary, &["--architecture", "arm64"]).contains("was built for another machine")
+    );
 }
 
 /// This test program itself is linked dynamically where programs are by default.

@@ -1,4 +1,5 @@
-//! A product of 30 managed resources, each 8 KB as a provider leaves it, and the default catalog as required resources.
+//! A product of 30 managed resources, each 8 KB as a provider leaves it, and the default catalog as
+//! required resources.
 
 use idp_function::catalog::embedded_files;
 use idp_function::run::Function;
@@ -18,23 +19,41 @@ pub fn settled() -> v1::RunFunctionRequest {
     settled.observed.as_mut().unwrap().resources = composed
         .iter()
         .map(|(key, resource)| {
-            let object = as_a_provider_leaves_it(key, from_struct(resource.resource.as_ref().unwrap()).unwrap());
+            let object = as_a_provider_leaves_it(
+                key,
+                from_struct(resource.resource.as_ref().unwrap()).unwrap(),
+            );
             (key.clone(), wrap(&object))
         })
         .collect();
-    let average = settled.observed.as_ref().unwrap().resources.values().map(|r| r.encoded_len()).sum::<usize>() / RESOURCES;
+    let average = settled
+        .observed
+        .as_ref()
+        .unwrap()
+        .resources
+        .values()
+        .map(|r| r.encoded_len())
+        .sum::<usize>()
+        / RESOURCES;
     assert!((7_000..9_500).contains(&average), "{average} bytes");
     let answer = function.answer(&settled);
     let desired = answer.desired.unwrap();
-    assert_eq!((desired.resources.len(), desired.composite.as_ref().unwrap().ready), (RESOURCES, i32::from(v1::Ready::True)));
+    assert_eq!(
+        (desired.resources.len(), desired.composite.as_ref().unwrap().ready),
+        (RESOURCES, i32::from(v1::Ready::True))
+    );
     let status: Value = from_struct(desired.composite.unwrap().resource.as_ref().unwrap()).unwrap();
-    settled.observed.as_mut().unwrap().composite = Some(wrap(&composite(Some(status["status"].clone()))));
+    settled.observed.as_mut().unwrap().composite =
+        Some(wrap(&composite(Some(status["status"].clone()))));
     settled
 }
 
 pub fn request(composite: &Value) -> v1::RunFunctionRequest {
     v1::RunFunctionRequest {
-        meta: Some(v1::RequestMeta { tag: "tag".to_owned(), capabilities: vec![v1::Capability::RequiredResources.into()] }),
+        meta: Some(v1::RequestMeta {
+            tag: "tag".to_owned(),
+            capabilities: vec![v1::Capability::RequiredResources.into()],
+        }),
         observed: Some(v1::State { composite: Some(wrap(composite)), ..v1::State::default() }),
         required_resources: required(),
         ..v1::RunFunctionRequest::default()
@@ -61,9 +80,11 @@ pub fn composite(status: Option<Value>) -> Value {
     composite
 }
 
-/// The default catalog and the bench's product, as Crossplane hands them over: with the identities that a cache goes by.
+/// The default catalog and the bench's product, as Crossplane hands them over: with the identities
+/// that a cache goes by.
 fn required() -> std::collections::BTreeMap<String, v1::Resources> {
-    let files = embedded_files().flat_map(|(_, text)| serde_saphyr::from_multiple::<Option<Value>>(text).unwrap());
+    let files = embedded_files()
+        .flat_map(|(_, text)| serde_saphyr::from_multiple::<Option<Value>>(text).unwrap());
     let objects = files.flatten().chain([product()]).enumerate().map(|(at, mut object)| {
         object["metadata"]["uid"] = json!(format!("00000000-0000-4000-8000-{at:012}"));
         object["metadata"]["resourceVersion"] = json!(at.to_string());
@@ -71,15 +92,20 @@ fn required() -> std::collections::BTreeMap<String, v1::Resources> {
         object
     });
     let objects: Vec<Value> = objects.collect();
-    let of = |kind: &str| objects.iter().filter(|object| object["kind"] == kind).map(wrap).collect();
+    let of =
+        |kind: &str| objects.iter().filter(|object| object["kind"] == kind).map(wrap).collect();
     let kinds = idp_function::run::requirements::KINDS;
-    kinds.iter().map(|(name, kind)| ((*name).to_owned(), v1::Resources { items: of(kind) })).collect()
+    kinds
+        .iter()
+        .map(|(name, kind)| ((*name).to_owned(), v1::Resources { items: of(kind) }))
+        .collect()
 }
 
 /// 30 resources, each with a dozen expressions, some named by others, some read by others.
 fn product() -> Value {
     let resource = |at: usize| {
-        let mut fields: Map<String, Value> = (0..16).map(|i| (format!("setting{i}"), json!(format!("value-{i}")))).collect();
+        let mut fields: Map<String, Value> =
+            (0..16).map(|i| (format!("setting{i}"), json!(format!("value-{i}")))).collect();
         for (name, value) in [
             ("region", "${placement.region}"),
             ("identifier", &*format!("${{id}}-{at}")),
@@ -94,7 +120,10 @@ fn product() -> Value {
             fields.insert(name.to_owned(), json!(value));
         }
         if at > 0 {
-            fields.insert("parentRef".to_owned(), json!({"name": format!("${{names[\"part-{}\"]}}", at - 1)}));
+            fields.insert(
+                "parentRef".to_owned(),
+                json!({"name": format!("${{names[\"part-{}\"]}}", at - 1)}),
+            );
         }
         json!({
             "name": format!("part-{at}"), "stateful": at == 0,
@@ -122,7 +151,8 @@ fn product() -> Value {
     })
 }
 
-/// A composed object as it is observed: identity, field owners, what the provider filled in and reports, conditions.
+/// A composed object as it is observed: identity, field owners, what the provider filled in and
+/// reports, conditions.
 fn as_a_provider_leaves_it(key: &str, mut object: Value) -> Value {
     let details = |n: usize| -> Map<String, Value> {
         (0..n)
@@ -133,7 +163,8 @@ fn as_a_provider_leaves_it(key: &str, mut object: Value) -> Value {
             .collect()
     };
     let owner = |manager: &str| {
-        let fields: Map<String, Value> = (0..25).map(|i| (format!("f:parameterGroup{i}"), json!({}))).collect();
+        let fields: Map<String, Value> =
+            (0..25).map(|i| (format!("f:parameterGroup{i}"), json!({}))).collect();
         json!({
             "manager": manager, "operation": "Apply", "time": "2026-01-01T00:00:00Z", "apiVersion": "rds.aws.upbound.io/v1beta3",
             "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {"f:forProvider": fields}},
@@ -149,15 +180,16 @@ fn as_a_provider_leaves_it(key: &str, mut object: Value) -> Value {
     object["metadata"]["resourceVersion"] = json!("123456789");
     object["metadata"]["generation"] = json!(3);
     object["metadata"]["creationTimestamp"] = json!("2026-01-01T00:00:00Z");
-    object["metadata"]["annotations"] =
-        json!({"crossplane.io/composition-resource-name": key, "crossplane.io/external-name": "orders"});
+    object["metadata"]["annotations"] = json!({"crossplane.io/composition-resource-name": key, "crossplane.io/external-name": "orders"});
     object["metadata"]["finalizers"] = json!(["finalizer.managedresource.crossplane.io"]);
-    object["metadata"]["managedFields"] = json!([owner("apiextensions.crossplane.io/composed"), owner("provider")]);
+    object["metadata"]["managedFields"] =
+        json!([owner("apiextensions.crossplane.io/composed"), owner("provider")]);
     object["spec"]["initProvider"] = json!({});
     let mut reported = details(38);
     reported.insert("address".to_owned(), json!("orders.abc.us-east-1.rds.amazonaws.com"));
     reported.insert("port".to_owned(), json!(3306));
-    let conditions = json!([condition("Synced"), condition("Ready"), condition("LastAsyncOperation")]);
+    let conditions =
+        json!([condition("Synced"), condition("Ready"), condition("LastAsyncOperation")]);
     object["status"] = json!({"atProvider": reported, "conditions": conditions});
     object
 }

@@ -64,7 +64,10 @@ impl ControlPlane {
     pub async fn service_account(&self, namespace: &str, name: &str) -> User {
         let accounts: Api<ServiceAccount> = Api::namespaced(self.admin.client().await, namespace);
         let request = TokenRequest {
-            spec: TokenRequestSpec { expiration_seconds: Some(24 * 60 * 60), ..TokenRequestSpec::default() },
+            spec: TokenRequestSpec {
+                expiration_seconds: Some(24 * 60 * 60),
+                ..TokenRequestSpec::default()
+            },
             ..TokenRequest::default()
         };
         let answer = accounts
@@ -108,7 +111,8 @@ fn start_api_server(dir: &Path, port: u16, etcd_url: &str, credentials: &Credent
             format!("--service-account-key-file={}", path(&credentials.accounts_public_key)),
             format!("--service-account-signing-key-file={}", path(&credentials.accounts_key)),
             format!("--token-auth-file={}", path(&credentials.tokens)),
-            // A webhook's Service is reached by the addresses in its EndpointSlices: no proxy serves a cluster IP here.
+            // A webhook's Service is reached by the addresses in its EndpointSlices: no proxy
+            // serves a cluster IP here.
             "--enable-aggregator-routing=true".into(),
             "--authorization-mode=Node,RBAC".into(),
             // Beside the default ones; kubeadm sets the same.

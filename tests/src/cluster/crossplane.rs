@@ -74,7 +74,8 @@ impl Crossplane {
         let core = Program::with_hosts("crossplane", &tool(Line::in_use().program()), hosts);
         let core = in_a_pod(core, dir, &core_user)
             .args(["core", "start", "--debug"])
-            // The stand-in cloud does in a second what takes a cloud minutes: as many events, in far less time.
+            // The stand-in cloud does in a second what takes a cloud minutes: as many events, in
+            // far less time.
             .args((Line::in_use() == Line::V2).then_some("--circuit-breaker-refill-rate=100"))
             .env("TLS_CLIENT_CERTS_DIR", certificates)
             .env("HEALTH_PROBE_PORT", health_port.to_string())
@@ -94,18 +95,17 @@ fn init(dir: &Path, user: &User, hosts: &Hosts) -> Program {
         Line::V1 => {
             let root = dir.join("root");
             std::fs::create_dir_all(&root).expect("a directory for a root of its own");
-            Program::with_hosts("crossplane-init", Path::new("sh"), hosts).args(["-c", WITH_CRDS, "sh"]).args([
-                root,
-                line.source().join("cluster/crds"),
-                program,
-            ])
+            Program::with_hosts("crossplane-init", Path::new("sh"), hosts)
+                .args(["-c", WITH_CRDS, "sh"])
+                .args([root, line.source().join("cluster/crds"), program])
         }
         Line::V2 => Program::with_hosts("crossplane-init", &program, hosts),
     };
     in_a_pod(program, dir, user)
 }
 
-/// Crossplane 1.20 finds its definitions at `/crds` only: the program gets a root that is ours but for that.
+/// Crossplane 1.20 finds its definitions at `/crds` only: the program gets a root that is ours but
+/// for that.
 const WITH_CRDS: &str = r#"
 mount -t tmpfs tmpfs "$1" || exit
 for dir in /*; do
@@ -139,7 +139,12 @@ const CLIENT_SECRET: &str = "crossplane-tls-client";
 
 fn install_chart(dir: &Path, admin: &User) {
     let chart = Line::in_use().source().join("cluster/charts/crossplane");
-    helm(dir, admin, ["install", "crossplane", "--create-namespace", "--namespace", NAMESPACE], &chart);
+    helm(
+        dir,
+        admin,
+        ["install", "crossplane", "--create-namespace", "--namespace", NAMESPACE],
+        &chart,
+    );
 }
 
 /// Writes the certificate that init made for calling functions, as a pod would mount it.
@@ -155,7 +160,10 @@ async fn wait_until_ready(core: &Process, rbac_manager: &Process, health_port: u
     eventually("Crossplane", async || {
         core.assert_running();
         rbac_manager.assert_running();
-        tokio::net::TcpStream::connect(("127.0.0.1", health_port)).await.map(|_| ()).map_err(|error| error.to_string())
+        tokio::net::TcpStream::connect(("127.0.0.1", health_port))
+            .await
+            .map(|_| ())
+            .map_err(|error| error.to_string())
     })
     .await;
 }

@@ -38,7 +38,8 @@ pub(super) async fn start(dir: &Path, admin: &User, hosts: &Hosts) -> Process {
 }
 
 impl Cluster {
-    /// Gives the function the certificate of a package that was installed again, and waits until Crossplane takes it for healthy.
+    /// Gives the function the certificate of a package that was installed again, and waits until
+    /// Crossplane takes it for healthy.
     pub async fn function_again(&self) {
         let client = self.control_plane.admin.client().await;
         certificates(&self.dir, &client).await;
@@ -63,7 +64,8 @@ async fn certificates(dir: &Path, client: &Client) -> PathBuf {
         let revision = revision(client).await?;
         let (spec, status) = (&revision.data["spec"], &revision.data["status"]);
         // Crossplane 1.20 has the name in the spec, long before there is an endpoint.
-        let name = status["tlsServerSecretName"].as_str().or_else(|| spec["tlsServerSecretName"].as_str());
+        let name =
+            status["tlsServerSecretName"].as_str().or_else(|| spec["tlsServerSecretName"].as_str());
         let (Some(name), Some(endpoint)) = (name, status["endpoint"].as_str()) else {
             return Err(format!("the revision has no certificate or no endpoint: {status}"));
         };
@@ -99,7 +101,9 @@ async fn wait_until_healthy(client: &Client, process: &Process) {
         process.assert_running();
         let revision = revision(client).await?;
         let conditions = revision.data["status"]["conditions"].as_array().cloned();
-        let healthy = |kind: &str| conditions.iter().flatten().any(|one| one["type"] == kind && one["status"] == "True");
+        let healthy = |kind: &str| {
+            conditions.iter().flatten().any(|one| one["type"] == kind && one["status"] == "True")
+        };
         // One condition of Crossplane 1.20 became two.
         let all = healthy("Healthy") || healthy("RevisionHealthy") && healthy("RuntimeHealthy");
         if all { Ok(()) } else { Err(format!("{conditions:?}")) }

@@ -73,19 +73,24 @@ static SHARED: LazyLock<Option<Cluster>> = LazyLock::new(|| {
     rustls::crypto::ring::default_provider().install_default().ok();
     let (started, cluster) = mpsc::channel();
     std::thread::spawn(move || {
-        tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime for the cluster").block_on(async {
-            let (cluster, kinds) = Cluster::start(dir).await;
-            let client = cluster.control_plane.admin.client().await;
-            let providers = cluster.cloud.clone().run(client, kinds);
-            started.send(cluster).expect("a test waits for the cluster");
-            providers.await;
-        });
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime for the cluster")
+            .block_on(async {
+                let (cluster, kinds) = Cluster::start(dir).await;
+                let client = cluster.control_plane.admin.client().await;
+                let providers = cluster.cloud.clone().run(client, kinds);
+                started.send(cluster).expect("a test waits for the cluster");
+                providers.await;
+            });
     });
     let cluster = cluster.recv();
     Some(cluster.expect("the cluster did not start; the reason is above"))
 });
 
-/// What a test program's own directory is called: several run one after another, and each starts a cluster.
+/// What a test program's own directory is called: several run one after another, and each starts a
+/// cluster.
 fn test_program() -> String {
     let program = std::env::current_exe().expect("the path of the test program");
     let name = program.file_stem().expect("a name").to_string_lossy();
@@ -119,7 +124,8 @@ impl Cluster {
         let hosts = Hosts::write(&dir, &service);
         // The CRDs are many and large: the API server takes some seconds over them.
         let installer = admin.clone();
-        let install = move || providers::install(&installer, &providers::named_in(&ours::products()));
+        let install =
+            move || providers::install(&installer, &providers::named_in(&ours::products()));
         let (crossplane, registry, kinds) = tokio::join!(
             Crossplane::start(&dir, &control_plane, &hosts),
             Registry::start(&dir),
@@ -130,7 +136,16 @@ impl Cluster {
         let function = function::start(&dir, admin, &hosts).await;
         eprintln!("cluster: started in {} s", clock.elapsed().as_secs());
         let (cloud, webhook) = (Cloud::default(), OnceCell::new());
-        let cluster = Self { dir, control_plane, crossplane, function, cloud, webhook, _registry: registry, package };
+        let cluster = Self {
+            dir,
+            control_plane,
+            crossplane,
+            function,
+            cloud,
+            webhook,
+            _registry: registry,
+            package,
+        };
         (cluster, kinds.expect("the providers' CRDs are installed"))
     }
 }

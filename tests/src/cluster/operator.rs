@@ -24,7 +24,10 @@ impl Cluster {
 
     /// Runs helm as an administrator and returns what it printed; an error is what it said.
     pub fn helm(&self, arguments: &[&str]) -> Result<String, String> {
-        let output = helm_command(&self.dir, &self.control_plane.admin).args(arguments).output().expect("helm starts");
+        let output = helm_command(&self.dir, &self.control_plane.admin)
+            .args(arguments)
+            .output()
+            .expect("helm starts");
         let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
         match output.status.success() {
             true => Ok(text(&output.stdout)),

@@ -37,15 +37,18 @@ pub struct Release {
 }
 
 impl Default for Release {
-    /// The chart of this repository, for every kind of workload, without what needs a pod: the webhook, and the Job of an upgrade.
+    /// The chart of this repository, for every kind of workload, without what needs a pod: the
+    /// webhook, and the Job of an upgrade.
     fn default() -> Self {
         let namespaced = format!("products.namespaced={}", Line::in_use() == Line::V2);
-        let values = [&*namespaced, "webhook.enabled=false", "crds.upgrade=false"].map(str::to_owned).into();
+        let values =
+            [&*namespaced, "webhook.enabled=false", "crds.upgrade=false"].map(str::to_owned).into();
         Self { chart: workspace().join("package/chart"), values }
     }
 }
 
-/// Installs the chart: configuration kinds, roles, default catalog, XRDs, Compositions, and the function at `package`.
+/// Installs the chart: configuration kinds, roles, default catalog, XRDs, Compositions, and the
+/// function at `package`.
 pub(super) fn install_chart(dir: &Path, admin: &User, release: &Release, package: &str) {
     let package = format!("function.package={package}");
     let values = release.values.iter().chain([&package]).flat_map(|value| ["--set", value]);
@@ -55,12 +58,20 @@ pub(super) fn install_chart(dir: &Path, admin: &User, release: &Release, package
 
 /// Turns on what the chart was installed without: the webhook's Service, ServiceAccount and rights.
 pub(super) fn turn_on_webhook(dir: &Path, admin: &User) {
-    let upgrade = ["upgrade", RELEASE, "--namespace", RELEASE_NAMESPACE, "--reuse-values", "--set", "webhook.enabled=true"];
+    let upgrade = [
+        "upgrade",
+        RELEASE,
+        "--namespace",
+        RELEASE_NAMESPACE,
+        "--reuse-values",
+        "--set",
+        "webhook.enabled=true",
+    ];
     helm(dir, admin, upgrade, &workspace().join("package/chart"));
 }
 
-/// One of our binaries: in `IDP_PROGRAMS`, as `package/build` leaves them, or built with the same profile as the tests, whose programs
-/// are in `target/<profile>/deps`.
+/// One of our binaries: in `IDP_PROGRAMS`, as `package/build` leaves them, or built with the same
+/// profile as the tests, whose programs are in `target/<profile>/deps`.
 pub fn our_program(name: &str) -> PathBuf {
     let tests = std::env::current_exe().expect("the path of the test program");
     let profile = || tests.parent().and_then(Path::parent).expect("a target directory").to_owned();

@@ -40,7 +40,8 @@ pub struct Program {
 const DIE_WITH_PARENT: &str = r#"[ "$PPID" = "$1" ] && shift && exec "$@""#;
 
 /// Gives a program files of its own over `/etc/hosts` and `/etc/resolv.conf`.
-const MOUNT_HOSTS: &str = r#"mount --bind "$1" /etc/hosts && mount --bind "$2" /etc/resolv.conf && shift 2 && exec "$@""#;
+const MOUNT_HOSTS: &str =
+    r#"mount --bind "$1" /etc/hosts && mount --bind "$2" /etc/resolv.conf && shift 2 && exec "$@""#;
 
 impl Program {
     /// The program at `path`; `name` is what its log is called.
@@ -83,7 +84,10 @@ impl Program {
         fs::create_dir_all(&logs).expect("a directory for logs");
         let log = logs.join(format!("{}.log", self.name));
         let output = OpenOptions::new().create(true).append(true).open(&log).expect("a log file");
-        self.command.stdin(Stdio::null()).stdout(output.try_clone().expect("a second handle of the log")).stderr(output);
+        self.command
+            .stdin(Stdio::null())
+            .stdout(output.try_clone().expect("a second handle of the log"))
+            .stderr(output);
         let (command, child) = spawn(self.name, self.command);
         Process { name: self.name, log, running: Mutex::new((Some(command), child)) }
     }

@@ -12,7 +12,8 @@ use super::ours::workspace;
 use super::read_fields;
 use super::users::User;
 
-/// Group, version and kind of the managed resources that the catalog's templates name, and what the templates read of them.
+/// Group, version and kind of the managed resources that the catalog's templates name, and what the
+/// templates read of them.
 pub(super) type Named = BTreeMap<(String, String, String), Value>;
 
 /// Reads group, version and kind out of the templates of every Product under `catalog`.
@@ -23,11 +24,17 @@ pub(super) fn named_in(products: &[Value]) -> Named {
         for provider in providers.into_iter().flat_map(|providers| providers.values()) {
             for resource in provider["resources"].as_array().into_iter().flatten() {
                 let kind = resource["template"]["kind"].as_str();
-                let read = read_fields::schema(provider, resource["name"].as_str().unwrap_or_default());
-                let versions = [&resource["template"]["apiVersion"], &resource["namespacedApiVersion"]];
+                let read =
+                    read_fields::schema(provider, resource["name"].as_str().unwrap_or_default());
+                let versions =
+                    [&resource["template"]["apiVersion"], &resource["namespacedApiVersion"]];
                 for api_version in versions.into_iter().filter_map(Value::as_str) {
-                    if let (Some((group, version)), Some(kind)) = (api_version.split_once('/'), kind) {
-                        let known = named.entry((group.into(), version.into(), kind.into())).or_insert_with(|| json!({}));
+                    if let (Some((group, version)), Some(kind)) =
+                        (api_version.split_once('/'), kind)
+                    {
+                        let known = named
+                            .entry((group.into(), version.into(), kind.into()))
+                            .or_insert_with(|| json!({}));
                         merge(known, &read);
                     }
                 }
@@ -40,7 +47,9 @@ pub(super) fn named_in(products: &[Value]) -> Named {
 /// Several resources may be of one kind, and something else is read of each.
 fn merge(known: &mut Value, more: &Value) {
     match more {
-        Value::Object(fields) => fields.iter().for_each(|(field, value)| merge(&mut known[field], value)),
+        Value::Object(fields) => {
+            fields.iter().for_each(|(field, value)| merge(&mut known[field], value))
+        }
         other => *known = other.clone(),
     }
 }
@@ -69,9 +78,12 @@ pub(super) fn install(admin: &User, named: &Named) -> Vec<ManagedKind> {
 
 /// The real CRDs (IDP_PROVIDER_CRDS, else `provider-crds` beside the workspace), if there.
 fn crd_files() -> Vec<PathBuf> {
-    let dir = std::env::var_os("IDP_PROVIDER_CRDS").map_or_else(|| workspace().join("../shared/provider-crds"), PathBuf::from);
-    let providers = ["aws", "gcp", "oci"].iter().filter_map(|name| fs::read_dir(dir.join(name)).ok());
-    let files: Vec<_> = providers.flatten().map(|entry| entry.expect("a directory entry").path()).collect();
+    let dir = std::env::var_os("IDP_PROVIDER_CRDS")
+        .map_or_else(|| workspace().join("../shared/provider-crds"), PathBuf::from);
+    let providers =
+        ["aws", "gcp", "oci"].iter().filter_map(|name| fs::read_dir(dir.join(name)).ok());
+    let files: Vec<_> =
+        providers.flatten().map(|entry| entry.expect("a directory entry").path()).collect();
     if files.is_empty() {
         eprintln!("no provider CRDs in {}: kinds without a schema stand in", dir.display());
     }
@@ -90,7 +102,8 @@ fn find(files: &[PathBuf], group: &str, kind: &str) -> Option<Value> {
 
 /// All documents of a YAML file.
 pub(super) fn read_yaml(path: &Path) -> Vec<Value> {
-    let text = fs::read_to_string(path).unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()));
+    let text = fs::read_to_string(path)
+        .unwrap_or_else(|error| panic!("cannot read {}: {error}", path.display()));
     serde_saphyr::from_multiple(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
@@ -120,8 +133,9 @@ fn managed_kind(crd: &Value, version: &str) -> ManagedKind {
     let gvk = GroupVersionKind::gvk(&text(&spec["group"]), version, &text(&spec["names"]["kind"]));
     let versions = spec["versions"].as_array().into_iter().flatten();
     let mut of_version = versions.filter(|candidate| candidate["name"] == version);
-    let of_version =
-        of_version.next().unwrap_or_else(|| panic!("the catalog wants {gvk:?}, but the provider has no such version"));
+    let of_version = of_version.next().unwrap_or_else(|| {
+        panic!("the catalog wants {gvk:?}, but the provider has no such version")
+    });
     let schema = &of_version["schema"]["openAPIV3Schema"]["properties"];
     ManagedKind {
         resource: ApiResource::from_gvk_with_plural(&gvk, &text(&spec["names"]["plural"])),

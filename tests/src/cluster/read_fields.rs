@@ -1,4 +1,5 @@
-//! The fields of `status.atProvider` that templates read: all that is known of a kind whose CRD is not there.
+//! The fields of `status.atProvider` that templates read: all that is known of a kind whose CRD is
+//! not there.
 
 use serde_json::{Value, json};
 
@@ -48,7 +49,10 @@ fn add(schema: &mut Value, path: &str) {
             property["type"] = json!("object");
             add(property, rest);
         }
-        _ => property["type"] = json!(if field.to_lowercase().ends_with("port") { "integer" } else { "string" }),
+        _ => {
+            property["type"] =
+                json!(if field.to_lowercase().ends_with("port") { "integer" } else { "string" })
+        }
     }
 }
 

@@ -28,8 +28,9 @@ impl Registry {
             storage.display()
         );
         fs::write(&config, content).expect("the registry's configuration");
-        let process =
-            Program::new("docker-registry", &tool("docker-registry")).args(["serve".as_ref(), config.as_os_str()]).start(dir);
+        let process = Program::new("docker-registry", &tool("docker-registry"))
+            .args(["serve".as_ref(), config.as_os_str()])
+            .start(dir);
         let registry = Self { process, address };
         eventually("the registry", async || {
             registry.process.assert_running();
@@ -49,7 +50,10 @@ impl Registry {
             .arg(stage(dir))
             .arg("--package-file")
             .arg(&file));
-        run(Command::new(tool("crossplane-cli")).args(["xpkg", "push", "--package-files"]).arg(&file).arg(&reference));
+        run(Command::new(tool("crossplane-cli"))
+            .args(["xpkg", "push", "--package-files"])
+            .arg(&file)
+            .arg(&reference));
         reference
     }
 }
@@ -62,9 +66,12 @@ fn stage(dir: &Path) -> PathBuf {
     fs::create_dir_all(staged.join("input")).expect("a directory for the package");
     let mut files = vec![PathBuf::from("crossplane.yaml")];
     let inputs = fs::read_dir(package.join("input")).expect("package/input");
-    files.extend(inputs.map(|entry| Path::new("input").join(entry.expect("a directory entry").file_name())));
+    files.extend(
+        inputs.map(|entry| Path::new("input").join(entry.expect("a directory entry").file_name())),
+    );
     for file in files {
-        fs::copy(package.join(&file), staged.join(&file)).unwrap_or_else(|error| panic!("package/{}: {error}", file.display()));
+        fs::copy(package.join(&file), staged.join(&file))
+            .unwrap_or_else(|error| panic!("package/{}: {error}", file.display()));
     }
     staged
 }

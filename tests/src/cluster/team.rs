@@ -90,10 +90,11 @@ impl Team {
     pub(super) async fn resource(&self, api_version: &str, kind: &str) -> (ApiResource, bool) {
         let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
         let gvk = GroupVersionKind::gvk(group, version, kind);
-        let (resource, capabilities) = super::eventually(&format!("the kind {api_version} {kind}"), async || {
-            discovery::pinned_kind(&self.client, &gvk).await.map_err(|error| error.to_string())
-        })
-        .await;
+        let (resource, capabilities) =
+            super::eventually(&format!("the kind {api_version} {kind}"), async || {
+                discovery::pinned_kind(&self.client, &gvk).await.map_err(|error| error.to_string())
+            })
+            .await;
         (resource, capabilities.scope == discovery::Scope::Namespaced)
     }
 }

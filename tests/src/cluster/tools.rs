@@ -7,8 +7,10 @@ use super::users::User;
 
 /// The path of a program, or of a file that came with one.
 pub(super) fn tool(name: &str) -> PathBuf {
-    let dir = std::env::var_os("IDP_TOOLS_DIR")
-        .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("cluster/.cache/bin"), PathBuf::from);
+    let dir = std::env::var_os("IDP_TOOLS_DIR").map_or_else(
+        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("cluster/.cache/bin"),
+        PathBuf::from,
+    );
     let path = dir.join(name);
     assert!(path.exists(), "{} is not there; run tests/cluster/build", path.display());
     path
@@ -17,12 +19,22 @@ pub(super) fn tool(name: &str) -> PathBuf {
 /// Runs a command to its good end and returns what it printed.
 pub(super) fn run(command: &mut Command) -> String {
     let output = command.output().unwrap_or_else(|error| panic!("cannot run {command:?}: {error}"));
-    assert!(output.status.success(), "{command:?}: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{command:?}: {}\n{}",
+        output.status,
+        String::from_utf8_lossy(&output.stderr)
+    );
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 /// Runs helm on a chart.
-pub(super) fn helm<'a>(dir: &Path, user: &User, arguments: impl IntoIterator<Item = &'a str>, chart: &Path) {
+pub(super) fn helm<'a>(
+    dir: &Path,
+    user: &User,
+    arguments: impl IntoIterator<Item = &'a str>,
+    chart: &Path,
+) {
     run(helm_command(dir, user).args(arguments).arg(chart));
 }
 

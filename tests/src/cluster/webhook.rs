@@ -1,6 +1,7 @@
 //! The admission webhook as the chart sets it up, and our program as its pod, reached by URL.
 //!
-//! It is there when a test first asks for it ([`Cluster::with_webhook`]), and again for every test after one that took it away.
+//! It is there when a test first asks for it ([`Cluster::with_webhook`]), and again for every test
+//! after one that took it away.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -59,7 +60,8 @@ impl Webhook {
             ])
             .start(dir);
         let admin = admin.clone();
-        let webhook = Self { process, user, admin, operations, dir: dir.clone(), change: Mutex::new(()) };
+        let webhook =
+            Self { process, user, admin, operations, dir: dir.clone(), change: Mutex::new(()) };
         webhook.start().await;
         webhook
     }
@@ -87,7 +89,10 @@ impl Webhook {
     pub async fn remove(&self) {
         let _alone = self.change.lock().await;
         self.process.kill();
-        program(&self.dir, "webhook-unregister", &self.user).args(["unregister"]).finish(&self.dir).await;
+        program(&self.dir, "webhook-unregister", &self.user)
+            .args(["unregister"])
+            .finish(&self.dir)
+            .await;
         let client = self.admin.client().await;
         eventually("claims without the webhook", async || match stamp(&client).await? {
             None => Ok(()),
@@ -102,7 +107,9 @@ impl Webhook {
             let answer = self.ask("/api/providers/health").await?;
             let all = answer["providers"].as_object().ok_or_else(|| answer.to_string())?;
             let healthy = |state: &Value| state["healthy"] == true && state["circuit"] == "closed";
-            let agrees = all.iter().all(|(name, state)| healthy(state) == providers.contains(&name.as_str()));
+            let agrees = all
+                .iter()
+                .all(|(name, state)| healthy(state) == providers.contains(&name.as_str()));
             agrees.then_some(()).ok_or_else(|| answer.to_string())
         })
         .await;
@@ -124,16 +131,21 @@ impl Webhook {
 }
 
 fn program(dir: &Path, name: &'static str, user: &User) -> Program {
-    Program::new(name, &our_program("idp-webhook")).env("KUBECONFIG", &user.kubeconfig).env("HOME", dir)
+    Program::new(name, &our_program("idp-webhook"))
+        .env("KUBECONFIG", &user.kubeconfig)
+        .env("HOME", dir)
 }
 
 /// The decision that a new claim would get; none where nobody decides at admission.
 async fn stamp(client: &Client) -> Result<Option<String>, String> {
     let (group, version) = MYSQL.api_version.split_once('/').expect("a group and a version");
     let kind = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, MYSQL.kind));
-    let claim: DynamicObject = serde_json::from_value(MYSQL.manifest("where-would-it-go")).expect("a claim");
+    let claim: DynamicObject =
+        serde_json::from_value(MYSQL.manifest("where-would-it-go")).expect("a claim");
     let dry_run = PostParams { dry_run: true, ..PostParams::default() };
-    let answer = Api::<DynamicObject>::namespaced_with(client.clone(), "default", &kind).create(&dry_run, &claim).await;
+    let answer = Api::<DynamicObject>::namespaced_with(client.clone(), "default", &kind)
+        .create(&dry_run, &claim)
+        .await;
     let claim = answer.map_err(|error| error.to_string())?;
     Ok(claim.metadata.annotations.and_then(|mut all| all.remove(REASON)))
 }

@@ -24,7 +24,12 @@ pub struct Kind {
 const DB: &str = "db.platform.example.org/v1alpha1";
 const COMPUTE: &str = "compute.platform.example.org/v1alpha1";
 
-const fn claim(product: &'static str, api_version: &'static str, kind: &'static str, composite: &'static str) -> Kind {
+const fn claim(
+    product: &'static str,
+    api_version: &'static str,
+    kind: &'static str,
+    composite: &'static str,
+) -> Kind {
     Kind { product, api_version, kind, composite: Some(composite) }
 }
 
@@ -40,7 +45,8 @@ pub const WEBAPP: Kind = claim("webapp", COMPUTE, "WebAppClaim", "XWebApp");
 /// What developers can ask for on the Crossplane that is in use.
 pub fn kinds() -> impl Iterator<Item = Kind> {
     KINDS.into_iter().filter(|kind| match Line::in_use() {
-        // It has no namespaced composites, and composes no namespaced objects, such as the Secret with a database's password.
+        // It has no namespaced composites, and composes no namespaced objects, such as the Secret
+        // with a database's password.
         Line::V1 => kind.composite.is_some() && kind.product == "webapp",
         Line::V2 => true,
     })
@@ -62,7 +68,8 @@ impl Kind {
     pub fn manifest(&self, name: &str) -> Value {
         let mut manifest = self.request(name);
         if self.composite.is_some() {
-            manifest["spec"]["writeConnectionSecretToRef"] = json!({"name": format!("{name}-conn")});
+            manifest["spec"]["writeConnectionSecretToRef"] =
+                json!({"name": format!("{name}-conn")});
         }
         manifest
     }
@@ -72,7 +79,9 @@ impl Kind {
     pub fn request(&self, name: &str) -> Value {
         let mut parameters = json!({"cell": "cell-1", "environment": "dev", "tier": "medium"});
         let own = match self.product {
-            "webapp" => json!({"image": "registry.example.com/app:v1", "port": 8080, "cpu": "500m", "memory": "1Gi"}),
+            "webapp" => {
+                json!({"image": "registry.example.com/app:v1", "port": 8080, "cpu": "500m", "memory": "1Gi"})
+            }
             _ => json!({"size": "small", "storageGB": 20}),
         };
         for (key, value) in own.as_object().into_iter().flatten() {
@@ -118,7 +127,8 @@ impl Workload<'_> {
     pub async fn composite(&self) -> Result<DynamicObject, String> {
         let own = self.get().await?;
         let Some(kind) = self.kind.composite else { return Ok(own) };
-        let name = own.data["spec"]["resourceRef"]["name"].as_str().ok_or("the claim has no composite")?;
+        let name =
+            own.data["spec"]["resourceRef"]["name"].as_str().ok_or("the claim has no composite")?;
         let composites = self.team.objects(self.kind.api_version, kind).await;
         composites.get(name).await.map_err(|error| error.to_string())
     }
@@ -127,7 +137,11 @@ impl Workload<'_> {
     pub async fn placement(&self) -> Result<Value, String> {
         let own = self.get().await?;
         let placement = own.data["status"]["placement"].clone();
-        if placement.is_null() { Err(format!("no placement: {}", own.data["status"])) } else { Ok(placement) }
+        if placement.is_null() {
+            Err(format!("no placement: {}", own.data["status"]))
+        } else {
+            Ok(placement)
+        }
     }
 
     /// Waits until it has a place, and returns it.
@@ -139,8 +153,10 @@ impl Workload<'_> {
     pub async fn ready(&self) -> DynamicObject {
         eventually(&format!("{} {}", self.kind.kind, self.name), async || {
             let own = self.get().await?;
-            let conditions = own.data["status"]["conditions"].as_array().cloned().unwrap_or_default();
-            let ready = conditions.iter().any(|one| one["type"] == "Ready" && one["status"] == "True");
+            let conditions =
+                own.data["status"]["conditions"].as_array().cloned().unwrap_or_default();
+            let ready =
+                conditions.iter().any(|one| one["type"] == "Ready" && one["status"] == "True");
             if ready { Ok(own) } else { Err(self.why_not(&own).await) }
         })
         .await
@@ -149,14 +165,20 @@ impl Workload<'_> {
     /// What it and its parts say of themselves.
     async fn why_not(&self, own: &DynamicObject) -> String {
         let short = |object: &DynamicObject| {
-            let conditions = object.data["status"]["conditions"].as_array().cloned().unwrap_or_default();
-            let texts = conditions.iter().map(|c| format!("{}={} {} {}", c["type"], c["status"], c["reason"], c["message"]));
+            let conditions =
+                object.data["status"]["conditions"].as_array().cloned().unwrap_or_default();
+            let texts = conditions
+                .iter()
+                .map(|c| format!("{}={} {} {}", c["type"], c["status"], c["reason"], c["message"]));
             texts.collect::<Vec<_>>().join("; ")
         };
         let composite = self.composite().await;
         let composed = self.composed().await;
-        let mut lines = vec![short(own), composite.map_or_else(|error| error, |composite| short(&composite))];
-        lines.extend(composed.iter().map(|object| format!("{}: {}", resource_name(object), short(object))));
+        let mut lines =
+            vec![short(own), composite.map_or_else(|error| error, |composite| short(&composite))];
+        lines.extend(
+            composed.iter().map(|object| format!("{}: {}", resource_name(object), short(object))),
+        );
         lines.join("\n")
     }
 
@@ -164,7 +186,9 @@ impl Workload<'_> {
     pub async fn composed(&self) -> Vec<DynamicObject> {
         let Ok(composite) = self.composite().await else { return Vec::new() };
         let spec = &composite.data["spec"];
-        let references = spec["crossplane"]["resourceRefs"].as_array().or_else(|| spec["resourceRefs"].as_array());
+        let references = spec["crossplane"]["resourceRefs"]
+            .as_array()
+            .or_else(|| spec["resourceRefs"].as_array());
         let mut composed = Vec::new();
         for reference in references.into_iter().flatten() {
             let text = |key: &str| reference[key].as_str().unwrap_or_default();
@@ -183,7 +207,8 @@ impl Workload<'_> {
     pub async fn change(&self, patch: &Value) {
         let objects = self.team.objects(self.kind.api_version, self.kind.kind).await;
         eventually("a change of the workload", async || {
-            let patched = objects.patch(&self.name, &PatchParams::default(), &Patch::Merge(patch)).await;
+            let patched =
+                objects.patch(&self.name, &PatchParams::default(), &Patch::Merge(patch)).await;
             patched.map(|_| ()).map_err(|error| error.to_string())
         })
         .await;
@@ -196,14 +221,19 @@ impl Workload<'_> {
         let composites = self.team.objects(self.kind.api_version, kind).await;
         let name = composite.metadata.name.unwrap_or_default();
         let patch = Patch::Merge(json!({"status": null}));
-        composites.patch_status(&name, &PatchParams::default(), &patch).await.expect("an administrator may wipe the status");
+        composites
+            .patch_status(&name, &PatchParams::default(), &patch)
+            .await
+            .expect("an administrator may wipe the status");
     }
 
     /// Whether Crossplane's last look at the composite ended well.
     pub async fn synced(&self) -> Result<(), String> {
         let composite = self.composite().await?;
-        let conditions = composite.data["status"]["conditions"].as_array().cloned().unwrap_or_default();
-        let synced = conditions.iter().any(|one| one["type"] == "Synced" && one["status"] == "True");
+        let conditions =
+            composite.data["status"]["conditions"].as_array().cloned().unwrap_or_default();
+        let synced =
+            conditions.iter().any(|one| one["type"] == "Synced" && one["status"] == "True");
         synced.then_some(()).ok_or_else(|| format!("{conditions:?}"))
     }
 
@@ -211,30 +241,41 @@ impl Workload<'_> {
     pub async fn connection(&self) -> BTreeMap<String, String> {
         let secrets: Api<Secret> = Api::namespaced(self.team.client.clone(), &self.team.namespace);
         let name = format!("{}-conn", self.name);
-        let secret =
-            eventually("the connection secret", async || secrets.get(&name).await.map_err(|error| error.to_string())).await;
+        let secret = eventually("the connection secret", async || {
+            secrets.get(&name).await.map_err(|error| error.to_string())
+        })
+        .await;
         let data = secret.data.unwrap_or_default().into_iter();
         data.map(|(key, value)| (key, String::from_utf8_lossy(&value.0).into_owned())).collect()
     }
 
-    /// Deletes it as a developer and waits until it, its composite and all they were made of are gone.
+    /// Deletes it as a developer and waits until it, its composite and all they were made of are
+    /// gone.
     pub async fn delete(&self) {
         let composite = self.composite().await;
         let composed = self.composed().await;
-        self.team.kubectl(&["delete", self.kind.kind, &self.name, "--wait=false"], "").expect("a developer may delete it");
+        self.team
+            .kubectl(&["delete", self.kind.kind, &self.name, "--wait=false"], "")
+            .expect("a developer may delete it");
         let objects = composite.into_iter().chain(composed);
         for object in objects {
             let types = object.types.clone().expect("an object of some type");
             let (resource, _) = self.team.resource(&types.api_version, &types.kind).await;
             let name = object.metadata.name.unwrap_or_default();
             let api: Api<DynamicObject> = match &object.metadata.namespace {
-                Some(namespace) => Api::namespaced_with(self.team.client.clone(), namespace, &resource),
+                Some(namespace) => {
+                    Api::namespaced_with(self.team.client.clone(), namespace, &resource)
+                }
                 None => Api::all_with(self.team.client.clone(), &resource),
             };
-            eventually(&format!("the end of {} {name}", types.kind), async || match api.get_opt(&name).await {
-                Ok(None) => Ok(()),
-                Ok(Some(left)) => Err(format!("{:?} {}", left.metadata.finalizers, left.data["status"])),
-                Err(error) => Err(error.to_string()),
+            eventually(&format!("the end of {} {name}", types.kind), async || {
+                match api.get_opt(&name).await {
+                    Ok(None) => Ok(()),
+                    Ok(Some(left)) => {
+                        Err(format!("{:?} {}", left.metadata.finalizers, left.data["status"]))
+                    }
+                    Err(error) => Err(error.to_string()),
+                }
             })
             .await;
         }
@@ -249,7 +290,9 @@ impl Workload<'_> {
     pub async fn secret_exists(&self) -> bool {
         let secrets: Api<Secret> = Api::namespaced(self.team.client.clone(), &self.team.namespace);
         let list = secrets.list(&ListParams::default()).await.expect("secrets");
-        list.items.iter().any(|secret| secret.metadata.name.as_deref() == Some(&format!("{}-conn", self.name)))
+        list.items
+            .iter()
+            .any(|secret| secret.metadata.name.as_deref() == Some(&format!("{}-conn", self.name)))
     }
 }
 
@@ -257,5 +300,7 @@ impl Workload<'_> {
 #[must_use]
 pub fn resource_name(object: &DynamicObject) -> &str {
     let annotations = object.metadata.annotations.as_ref();
-    annotations.and_then(|all| all.get("crossplane.io/composition-resource-name")).map_or("?", String::as_str)
+    annotations
+        .and_then(|all| all.get("crossplane.io/composition-resource-name"))
+        .map_or("?", String::as_str)
 }

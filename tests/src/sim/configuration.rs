@@ -9,7 +9,8 @@ use idp_function::wire::{to_struct, v1};
 use serde_json::{Value, json};
 
 /// Where workloads can run: two places of one cloud, one each of two others.
-pub const PLACES: [(&str, &str); 4] = [("aws", "east"), ("gcp", "central"), ("aws", "west"), ("oci", "ashburn")];
+pub const PLACES: [(&str, &str); 4] =
+    [("aws", "east"), ("gcp", "central"), ("aws", "west"), ("oci", "ashburn")];
 
 /// Configuration objects as the API server keeps them.
 #[derive(Clone)]
@@ -26,7 +27,8 @@ impl Default for Configuration {
             configuration.put(candidate(order, provider, region));
         }
         for provider in ["aws", "gcp", "oci"] {
-            configuration.put(json!({"kind": "CloudProvider", "metadata": {"name": provider}, "spec": {}}));
+            configuration
+                .put(json!({"kind": "CloudProvider", "metadata": {"name": provider}, "spec": {}}));
         }
         configuration.put(json!({
             "kind": "Tier", "metadata": {"name": "low"},
@@ -98,9 +100,15 @@ impl Configuration {
     /// As Crossplane hands it to functions, by requirement.
     pub fn required(&self) -> BTreeMap<String, v1::Resources> {
         let of = |wanted: &str| {
-            let objects = self.objects.iter().filter(|((kind, _), _)| kind == wanted).map(|(_, object)| object);
-            let items =
-                objects.map(|object| v1::Resource { resource: Some(to_struct(object).unwrap()), ..v1::Resource::default() });
+            let objects = self
+                .objects
+                .iter()
+                .filter(|((kind, _), _)| kind == wanted)
+                .map(|(_, object)| object);
+            let items = objects.map(|object| v1::Resource {
+                resource: Some(to_struct(object).unwrap()),
+                ..v1::Resource::default()
+            });
             v1::Resources { items: items.collect() }
         };
         KINDS.iter().map(|(name, kind)| ((*name).to_owned(), of(kind))).collect()
@@ -112,7 +120,8 @@ impl Configuration {
         for object in self.objects.values() {
             objects.add("configuration", object.clone()).unwrap();
         }
-        let products = objects.products.iter().map(|product| Arc::new(compile(product).unwrap())).collect();
+        let products =
+            objects.products.iter().map(|product| Arc::new(compile(product).unwrap())).collect();
         let (catalog, rejected) = Catalog::new(&objects, products, &BTreeSet::new());
         assert_eq!(rejected, []);
         catalog

@@ -1,5 +1,6 @@
-//! What Crossplane does around a function: it calls until the requirements are stable, collects what is observed and not
-//! desired, applies what is desired, and patches the status, in this order.
+//! What Crossplane does around a function: it calls until the requirements are stable, collects
+//! what is observed and not desired, applies what is desired, and patches the status, in this
+//! order.
 
 use std::collections::BTreeMap;
 
@@ -74,7 +75,8 @@ pub struct Crossplane {
     /// The composed resources that exist, by composition-resource-name.
     pub objects: BTreeMap<String, Object>,
     connection: BTreeMap<String, Bytes>,
-    /// What could have been read, and when what was read last was so: a cache lags, but never goes back.
+    /// What could have been read, and when what was read last was so: a cache lags, but never goes
+    /// back.
     history: Vec<(Value, BTreeMap<String, Object>)>,
     read_composite: usize,
     read_objects: usize,
@@ -112,11 +114,19 @@ impl Crossplane {
         let now = self.history.len() - 1;
         self.read_composite = self.read_composite.max(now.saturating_sub(faults.stale_composite));
         self.read_objects = self.read_objects.max(now.saturating_sub(faults.stale_objects));
-        let (composite, objects) = (self.history[self.read_composite].0.clone(), self.history[self.read_objects].1.clone());
+        let (composite, objects) = (
+            self.history[self.read_composite].0.clone(),
+            self.history[self.read_objects].1.clone(),
+        );
         let answer = self.call(&composite, &objects, faults.missing);
         let desired = desired(&answer);
-        let mut reconciled =
-            Reconciled { answer, desired, removed: Vec::new(), seen_composite: composite, seen_objects: objects };
+        let mut reconciled = Reconciled {
+            answer,
+            desired,
+            removed: Vec::new(),
+            seen_composite: composite,
+            seen_objects: objects,
+        };
         if reconciled.answer.results.iter().any(|result| result.severity() == v1::Severity::Fatal) {
             self.patch_conditions(&reconciled.answer);
             return reconciled;
@@ -147,7 +157,9 @@ impl Crossplane {
     pub fn work(&mut self, clouds: &BTreeMap<String, Cloud>) {
         for object in self.objects.values_mut() {
             self.count += 1;
-            let cloud = object.label("platform.example.org/provider").and_then(|provider| clouds.get(provider));
+            let cloud = object
+                .label("platform.example.org/provider")
+                .and_then(|provider| clouds.get(provider));
             object.work(cloud.copied().unwrap_or_default(), self.count);
         }
     }
@@ -167,7 +179,12 @@ impl Crossplane {
     }
 
     /// Calls until the requirements are stable.
-    fn call(&self, composite: &Value, objects: &BTreeMap<String, Object>, missing: Option<&str>) -> v1::RunFunctionResponse {
+    fn call(
+        &self,
+        composite: &Value,
+        objects: &BTreeMap<String, Object>,
+        missing: Option<&str>,
+    ) -> v1::RunFunctionResponse {
         const MOST_CALLS: usize = 6;
         let mut request = self.request(composite, objects);
         let mut before = None;
@@ -194,33 +211,56 @@ impl Crossplane {
         panic!("the requirements are not stable after {MOST_CALLS} calls");
     }
 
-    /// One call, made twice: the same request gives the same bytes, and what others desire is untouched.
+    /// One call, made twice: the same request gives the same bytes, and what others desire is
+    /// untouched.
     fn ask(&self, request: &v1::RunFunctionRequest) -> v1::RunFunctionResponse {
         let answer = self.function.answer(request);
-        assert_eq!(answer.encode_to_vec(), self.function.answer(request).encode_to_vec(), "the same request, another answer");
+        assert_eq!(
+            answer.encode_to_vec(),
+            self.function.answer(request).encode_to_vec(),
+            "the same request, another answer"
+        );
         let (others, ours) = (request.desired.as_ref().unwrap(), answer.desired.as_ref().unwrap());
         for (key, resource) in &others.resources {
-            assert_eq!(ours.resources.get(key), Some(resource), "what another step desires was changed");
+            assert_eq!(
+                ours.resources.get(key),
+                Some(resource),
+                "what another step desires was changed"
+            );
         }
         if let Some(composite) = &ours.composite {
             let composite: Value = from_struct(composite.resource.as_ref().unwrap()).unwrap();
-            assert_eq!(composite["status"]["otherStep"], json!({"says": "hello"}), "another step's status was changed");
+            assert_eq!(
+                composite["status"]["otherStep"],
+                json!({"says": "hello"}),
+                "another step's status was changed"
+            );
         }
         answer
     }
 
-    fn request(&self, composite: &Value, objects: &BTreeMap<String, Object>) -> v1::RunFunctionRequest {
-        let resources = objects.iter().map(|(key, object)| (key.clone(), resource(&object.observed(key))));
+    fn request(
+        &self,
+        composite: &Value,
+        objects: &BTreeMap<String, Object>,
+    ) -> v1::RunFunctionRequest {
+        let resources =
+            objects.iter().map(|(key, object)| (key.clone(), resource(&object.observed(key))));
         let others = json!({"apiVersion": "other.example.org/v1", "kind": "Bucket", "metadata": {"name": "others"}, "spec": {}});
         let status = json!({"status": {"otherStep": {"says": "hello"}}});
         let capabilities = match self.generation {
             Generation::One => Vec::new(),
-            Generation::Two => vec![v1::Capability::Capabilities.into(), v1::Capability::RequiredResources.into()],
+            Generation::Two => {
+                vec![v1::Capability::Capabilities.into(), v1::Capability::RequiredResources.into()]
+            }
         };
         v1::RunFunctionRequest {
             meta: Some(v1::RequestMeta { tag: "tag".to_owned(), capabilities }),
             observed: Some(v1::State {
-                composite: Some(v1::Resource { connection_details: self.connection.clone(), ..resource(composite) }),
+                composite: Some(v1::Resource {
+                    connection_details: self.connection.clone(),
+                    ..resource(composite)
+                }),
                 resources: resources.collect(),
             }),
             desired: Some(v1::State {
@@ -233,7 +273,9 @@ impl Crossplane {
 
     /// Garbage collection: what was observed and is not desired.
     fn collect(&mut self, reconciled: &mut Reconciled) {
-        for key in reconciled.seen_objects.keys().filter(|key| !reconciled.desired.contains_key(*key)) {
+        for key in
+            reconciled.seen_objects.keys().filter(|key| !reconciled.desired.contains_key(*key))
+        {
             if let Some(object) = self.objects.remove(key) {
                 reconciled.removed.push((key.clone(), object));
             }
@@ -257,7 +299,9 @@ impl Crossplane {
             json!({"type": condition.r#type, "status": status, "reason": condition.reason, "message": condition.message()})
         });
         let mut conditions: Vec<Value> = said.collect();
-        let others = before.into_iter().filter(|old| !answer.conditions.iter().any(|new| old["type"] == new.r#type));
+        let others = before
+            .into_iter()
+            .filter(|old| !answer.conditions.iter().any(|new| old["type"] == new.r#type));
         conditions.extend(others.collect::<Vec<_>>());
         self.composite["status"]["conditions"] = json!(conditions);
     }
@@ -268,6 +312,14 @@ fn resource(object: &Value) -> v1::Resource {
 }
 
 fn desired(answer: &v1::RunFunctionResponse) -> BTreeMap<String, Value> {
-    let resources = answer.desired.iter().flat_map(|desired| &desired.resources).filter(|(key, _)| *key != OTHER_STEP);
-    resources.map(|(key, resource)| (key.clone(), from_struct(resource.resource.as_ref().unwrap()).unwrap())).collect()
+    let resources = answer
+        .desired
+        .iter()
+        .flat_map(|desired| &desired.resources)
+        .filter(|(key, _)| *key != OTHER_STEP);
+    resources
+        .map(|(key, resource)| {
+            (key.clone(), from_struct(resource.resource.as_ref().unwrap()).unwrap())
+        })
+        .collect()
 }

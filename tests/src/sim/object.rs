@@ -33,7 +33,15 @@ impl Object {
     /// Made by the first apply.
     pub fn new(ours: Value, count: u64) -> Self {
         let uid = format!("10000000-0000-4000-8000-{count:012}");
-        Object { ours, uid, created: count, version: count, external_name: None, status: Map::new(), accepted: None }
+        Object {
+            ours,
+            uid,
+            created: count,
+            version: count,
+            external_name: None,
+            status: Map::new(),
+            accepted: None,
+        }
     }
 
     /// A further apply; none when the API server refuses it.
@@ -59,8 +67,12 @@ impl Object {
         metadata["uid"] = json!(self.uid);
         metadata["resourceVersion"] = json!(self.version.to_string());
         metadata["generation"] = json!(1);
-        metadata["creationTimestamp"] =
-            json!(format!("2026-01-01T{:02}:{:02}:{:02}Z", self.created / 3600, self.created / 60 % 60, self.created % 60));
+        metadata["creationTimestamp"] = json!(format!(
+            "2026-01-01T{:02}:{:02}:{:02}Z",
+            self.created / 3600,
+            self.created / 60 % 60,
+            self.created % 60
+        ));
         metadata["annotations"]["crossplane.io/composition-resource-name"] = json!(key);
         metadata["ownerReferences"] = json!([{"kind": "XR", "controller": true}]);
         metadata["managedFields"] = json!([{"manager": "apiextensions.crossplane.io/composed"}]);
@@ -86,7 +98,10 @@ impl Object {
     /// Which place it belongs to.
     pub fn place(&self) -> Option<String> {
         self.label("platform.example.org/sequence")?;
-        let (provider, region) = (self.label("platform.example.org/provider")?, self.label("platform.example.org/region")?);
+        let (provider, region) = (
+            self.label("platform.example.org/provider")?,
+            self.label("platform.example.org/region")?,
+        );
         Some(format!("{provider}-{region}"))
     }
 
@@ -102,7 +117,8 @@ impl Object {
 
     fn has_policy(&self, policy: &str) -> bool {
         let policies = self.ours["spec"]["managementPolicies"].as_array();
-        self.is_managed() && policies.is_none_or(|policies| policies.iter().any(|p| p == policy || p == "*"))
+        self.is_managed()
+            && policies.is_none_or(|policies| policies.iter().any(|p| p == policy || p == "*"))
     }
 
     fn is_managed(&self) -> bool {
@@ -136,7 +152,8 @@ impl Object {
     }
 
     fn condition(&self, kind: &str) -> Option<&str> {
-        self.status.get("conditions")?.as_array()?.iter().find(|c| c["type"] == kind)?["status"].as_str()
+        self.status.get("conditions")?.as_array()?.iter().find(|c| c["type"] == kind)?["status"]
+            .as_str()
     }
 
     fn set_conditions(&mut self, (synced, reason): (&str, &str), ready: bool) {

@@ -21,8 +21,11 @@ const BETWEEN_CRASHES: Duration = Duration::from_millis(1500);
 async fn fifty_claims_survive_crashes_of_everything() {
     let Some((cluster, webhook)) = Cluster::with_webhook().await else { return };
     let team = cluster.team_alone("chaos").await;
-    let claims: Api<DynamicObject> =
-        Api::namespaced_with(team.client.clone(), &team.namespace, &kind(&team, GROUP, "MySQLInstanceClaim").await);
+    let claims: Api<DynamicObject> = Api::namespaced_with(
+        team.client.clone(),
+        &team.namespace,
+        &kind(&team, GROUP, "MySQLInstanceClaim").await,
+    );
     let composites = everywhere(&team, GROUP, "XMySQLInstance").await;
 
     let incoming = (0..CLAIMS).map(|number| create(&claims, claim(number)));
@@ -38,18 +41,25 @@ async fn fifty_claims_survive_crashes_of_everything() {
         .await;
     }
     let composites = composites.list(&ListParams::default()).await.unwrap().items;
-    let composites: Vec<_> = composites.into_iter().filter(|one| is_ours(&one.name_any())).collect();
+    let composites: Vec<_> =
+        composites.into_iter().filter(|one| is_ours(&one.name_any())).collect();
     assert_eq!(composites.len(), CLAIMS, "one composite resource for each claim");
     let mut external = BTreeSet::new();
     for composite in &composites {
         let placement = &composite.data["status"]["placement"];
         assert_eq!(placement["sequence"], 1, "{}", composite.name_any());
-        assert_eq!(placement["reason"], composite.annotations()[REASON], "{}: as it was stamped", composite.name_any());
+        assert_eq!(
+            placement["reason"],
+            composite.annotations()[REASON],
+            "{}: as it was stamped",
+            composite.name_any()
+        );
         external.extend(check_composed(&team, composite).await);
     }
     assert!(external.len() >= CLAIMS, "each has managed resources: {external:?}");
     let ledger = cluster.cloud.ledger();
-    let in_the_clouds: BTreeSet<_> = ledger.existing.keys().map(|one| one.name.clone()).filter(|name| is_ours(name)).collect();
+    let in_the_clouds: BTreeSet<_> =
+        ledger.existing.keys().map(|one| one.name.clone()).filter(|name| is_ours(name)).collect();
     assert_eq!(in_the_clouds, external, "the clouds hold what Kubernetes knows of, and no more");
     assert_eq!(ledger.destroyed.iter().find(|one| is_ours(&one.name)), None);
 }
@@ -86,7 +96,8 @@ async fn create(claims: &Api<DynamicObject>, claim: Value) {
     .await;
 }
 
-/// Kills one process after another: each in turn, then in an order that looks random and is always the same.
+/// Kills one process after another: each in turn, then in an order that looks random and is always
+/// the same.
 async fn crash(cluster: &Cluster, webhook: &Webhook) {
     let processes = processes(cluster, webhook);
     let mut state = 0x2545_f491_u32;
@@ -103,12 +114,20 @@ async fn crash(cluster: &Cluster, webhook: &Webhook) {
 
 fn processes<'c>(cluster: &'c Cluster, webhook: &'c Webhook) -> [&'c Process; 5] {
     let control_plane = &cluster.control_plane;
-    [&cluster.function, &webhook.process, &cluster.crossplane.core, &control_plane.api_server, &control_plane.controllers]
+    [
+        &cluster.function,
+        &webhook.process,
+        &cluster.crossplane.core,
+        &control_plane.api_server,
+        &control_plane.controllers,
+    ]
 }
 
-/// What the kubelet does: a program that could not do without the API server ends, and is started again.
+/// What the kubelet does: a program that could not do without the API server ends, and is started
+/// again.
 fn restart_the_dead(cluster: &Cluster, webhook: &Webhook) {
-    for process in processes(cluster, webhook).into_iter().chain([&cluster.crossplane.rbac_manager]) {
+    for process in processes(cluster, webhook).into_iter().chain([&cluster.crossplane.rbac_manager])
+    {
         if process.exit_status().is_some() {
             process.restart();
         }
@@ -117,17 +136,24 @@ fn restart_the_dead(cluster: &Cluster, webhook: &Webhook) {
 
 fn ready(claim: &DynamicObject) -> Result<(), String> {
     let conditions = claim.data["status"]["conditions"].as_array();
-    let is_true =
-        |kind: &str| conditions.into_iter().flatten().any(|condition| condition["type"] == kind && condition["status"] == "True");
+    let is_true = |kind: &str| {
+        conditions
+            .into_iter()
+            .flatten()
+            .any(|condition| condition["type"] == kind && condition["status"] == "True")
+    };
     if is_true("Ready") && is_true("Synced") { Ok(()) } else { Err(format!("{conditions:?}")) }
 }
 
-/// The objects that bear the composite's label are those it refers to; returns the external names of the managed ones.
+/// The objects that bear the composite's label are those it refers to; returns the external names
+/// of the managed ones.
 async fn check_composed(team: &Team, composite: &DynamicObject) -> Vec<String> {
     let name = composite.name_any();
     let references = composite.data["spec"]["resourceRefs"].as_array().unwrap();
-    let kinds: BTreeSet<_> =
-        references.iter().map(|one| (one["apiVersion"].as_str().unwrap(), one["kind"].as_str().unwrap())).collect();
+    let kinds: BTreeSet<_> = references
+        .iter()
+        .map(|one| (one["apiVersion"].as_str().unwrap(), one["kind"].as_str().unwrap()))
+        .collect();
     let mut found = BTreeSet::new();
     let mut external = Vec::new();
     let mut providers = BTreeSet::new();
@@ -141,7 +167,9 @@ async fn check_composed(team: &Team, composite: &DynamicObject) -> Vec<String> {
     }
     let referred: BTreeSet<_> = references
         .iter()
-        .map(|one| (one["kind"].as_str().unwrap().to_owned(), one["name"].as_str().unwrap().to_owned()))
+        .map(|one| {
+            (one["kind"].as_str().unwrap().to_owned(), one["name"].as_str().unwrap().to_owned())
+        })
         .collect();
     assert_eq!(found, referred, "{name} has what it refers to, and no orphans");
     assert_eq!(providers.len(), 1, "{name} is in one cloud: {providers:?}");
@@ -157,6 +185,7 @@ async fn everywhere(team: &Team, api_version: &str, name: &str) -> Api<DynamicOb
 async fn kind(team: &Team, api_version: &str, name: &str) -> ApiResource {
     let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
     let gvk = GroupVersionKind::gvk(group, version, name);
-    let discovered = async || pinned_kind(&team.client, &gvk).await.map_err(|error| error.to_string());
+    let discovered =
+        async || pinned_kind(&team.client, &gvk).await.map_err(|error| error.to_string());
     eventually(&format!("the kind {name}"), discovered).await.0
 }

@@ -1,9 +1,12 @@
-//! A workload's whole life: every product, as a claim and as a namespaced composite, on every cloud.
+//! A workload's whole life: every product, as a claim and as a namespaced composite, on every
+//! cloud.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use futures::future;
-use idp_tests::cluster::{Cluster, External, Kind, REASON, Team, Workload, eventually, kinds, resource_name};
+use idp_tests::cluster::{
+    Cluster, External, Kind, REASON, Team, Workload, eventually, kinds, resource_name,
+};
 use kube::api::DynamicObject;
 use serde_json::Value;
 
@@ -60,9 +63,16 @@ async fn every_product_lives_and_dies_on_every_cloud() {
     future::join_all(lives.iter().map(|life| life.workload.delete())).await;
     for Life { cloud, kind, workload } in &lives {
         // The garbage collector takes what a claim owned after the claim itself.
-        eventually(&format!("the end of the connection secret of {kind:?} on {cloud}"), async || {
-            if workload.secret_exists().await { Err("it is still there".to_owned()) } else { Ok(()) }
-        })
+        eventually(
+            &format!("the end of the connection secret of {kind:?} on {cloud}"),
+            async || {
+                if workload.secret_exists().await {
+                    Err("it is still there".to_owned())
+                } else {
+                    Ok(())
+                }
+            },
+        )
         .await;
     }
     let ledger = cluster.cloud.ledger();
@@ -83,7 +93,8 @@ impl Life<'_> {
             assert_eq!(labels.get(key).map(String::as_str), Some(value), "{key} of {kind:?}");
         }
         let secret = &own.data["spec"]["writeConnectionSecretToRef"]["name"];
-        let expected = kind.composite.map_or(Value::Null, |_| format!("{}-conn", workload.name).into());
+        let expected =
+            kind.composite.map_or(Value::Null, |_| format!("{}-conn", workload.name).into());
         assert_eq!(*secret, expected, "{kind:?}");
     }
 
@@ -91,11 +102,19 @@ impl Life<'_> {
         let Life { cloud, kind, workload } = self;
         let own = workload.ready().await;
         let composite = workload.composite().await.unwrap();
-        assert_eq!(annotation(&own), annotation(&composite), "{kind:?} on {cloud}: the composite has the claim's decision");
+        assert_eq!(
+            annotation(&own),
+            annotation(&composite),
+            "{kind:?} on {cloud}: the composite has the claim's decision"
+        );
         for object in [&own, &composite] {
             let placement = &object.data["status"]["placement"];
             assert_eq!(placement["provider"], *cloud, "{kind:?}");
-            assert_eq!(placement["reason"], annotation(&own), "{kind:?} on {cloud}: the stamped decision is in force");
+            assert_eq!(
+                placement["reason"],
+                annotation(&own),
+                "{kind:?} on {cloud}: the stamped decision is in force"
+            );
             assert_eq!(placement["sequence"], 1, "{kind:?} on {cloud}: placed once");
         }
         if kind.composite.is_some() {
@@ -108,7 +127,11 @@ impl Life<'_> {
         let connection = workload.connection().await;
         let keys: BTreeSet<_> = connection.keys().map(String::as_str).collect();
         assert_eq!(keys, connection_keys(kind.product), "{kind:?} on {cloud}");
-        assert!(connection.values().all(|value| !value.is_empty()), "{kind:?} on {cloud}: {:?}", connection.keys());
+        assert!(
+            connection.values().all(|value| !value.is_empty()),
+            "{kind:?} on {cloud}: {:?}",
+            connection.keys()
+        );
     }
 
     async fn is_labelled(&self) {
@@ -121,7 +144,9 @@ impl Life<'_> {
             // What belongs to the workload wherever it is, such as its password, is at no place.
             let name = resource_name(object);
             let placed = !name.starts_with("workload/");
-            for (key, value) in of_all(kind).into_iter().chain(of_placed.into_iter().filter(|_| placed)) {
+            for (key, value) in
+                of_all(kind).into_iter().chain(of_placed.into_iter().filter(|_| placed))
+            {
                 assert_eq!(labels.get(key).map(String::as_str), Some(value), "{key} of {name}");
             }
             assert!(!placed || name.starts_with(&format!("{cloud}-")), "{name}");
@@ -133,7 +158,9 @@ impl Life<'_> {
         let composed = self.workload.composed().await;
         let names: BTreeSet<_> = composed
             .iter()
-            .filter_map(|object| object.metadata.annotations.as_ref()?.get("crossplane.io/external-name").cloned())
+            .filter_map(|object| {
+                object.metadata.annotations.as_ref()?.get("crossplane.io/external-name").cloned()
+            })
             .collect();
         let ledger = cluster.cloud.ledger();
         ledger.existing.into_keys().filter(|external| names.contains(&external.name)).collect()
@@ -152,7 +179,11 @@ fn annotation(object: &DynamicObject) -> &str {
 /// Our labels, without our prefix.
 fn labels(object: &DynamicObject) -> BTreeMap<String, String> {
     let labels = object.metadata.labels.clone().unwrap_or_default().into_iter();
-    labels.filter_map(|(key, value)| Some((key.strip_prefix("platform.example.org/")?.to_owned(), value))).collect()
+    labels
+        .filter_map(|(key, value)| {
+            Some((key.strip_prefix("platform.example.org/")?.to_owned(), value))
+        })
+        .collect()
 }
 
 fn printer_columns(team: &Team, kind: &Kind) {
@@ -162,9 +193,15 @@ fn printer_columns(team: &Team, kind: &Kind) {
         assert!(header.contains(&column), "no column {column}:\n{table}");
     }
     for cloud in CLOUDS {
-        let row = table.lines().find(|line| line.split_whitespace().next().is_some_and(|name| name.ends_with(cloud))).unwrap();
+        let row = table
+            .lines()
+            .find(|line| line.split_whitespace().next().is_some_and(|name| name.ends_with(cloud)))
+            .unwrap();
         for cell in ["True", "medium", cloud, "Steady"] {
-            assert!(row.split_whitespace().any(|one| one == cell), "no {cell} in {row:?}:\n{table}");
+            assert!(
+                row.split_whitespace().any(|one| one == cell),
+                "no {cell} in {row:?}:\n{table}"
+            );
         }
     }
 }

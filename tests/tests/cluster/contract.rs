@@ -10,7 +10,8 @@ fn value(field: &str) -> Value {
     if field == "network" { json!({"vpc_id": "vpc-1"}) } else { json!("aws") }
 }
 
-/// What kubectl prints for the forbidden fields of a kind, in new workloads and in changes of an existing one: a line each.
+/// What kubectl prints for the forbidden fields of a kind, in new workloads and in changes of an
+/// existing one: a line each.
 fn refusals(team: &Team, kind: &Kind, existing: &str) -> Vec<(String, String)> {
     let mut paths = Vec::new();
     let mut manifests = Vec::new();
@@ -25,7 +26,9 @@ fn refusals(team: &Team, kind: &Kind, existing: &str) -> Vec<(String, String)> {
             }
         }
     }
-    let refused = team.apply(&json!({"apiVersion": "v1", "kind": "List", "items": manifests})).expect_err("forbidden fields");
+    let refused = team
+        .apply(&json!({"apiVersion": "v1", "kind": "List", "items": manifests}))
+        .expect_err("forbidden fields");
     let refusals: Vec<_> = refused.split("Error from server").skip(1).map(str::to_owned).collect();
     assert_eq!(refusals.len(), paths.len(), "each is refused: {refused}");
     paths.into_iter().zip(refusals).collect()
@@ -43,7 +46,10 @@ async fn the_webhook_refuses_what_the_platform_decides() {
         // By then developers have their rights and a refusal is about the manifest.
         let workload = team.workload(kind, &name).await;
         for (path, refused) in refusals(&team, &kind, &name) {
-            assert!(refused.contains(&format!("{path}: is decided by the platform")), "{kind:?} {path}: {refused}");
+            assert!(
+                refused.contains(&format!("{path}: is decided by the platform")),
+                "{kind:?} {path}: {refused}"
+            );
             assert!(refused.contains(BY_THE_WEBHOOK), "{kind:?} {path}: {refused}");
         }
         workload.delete().await;
@@ -60,7 +66,10 @@ async fn the_schema_refuses_what_the_platform_decides() {
         let workload = team.workload(kind, &name).await;
         workload.placed().await;
         for (path, refused) in refusals(&team, &kind, &name) {
-            assert!(refused.contains(&format!("{path} is decided by the platform")), "{kind:?} {path}: {refused}");
+            assert!(
+                refused.contains(&format!("{path} is decided by the platform")),
+                "{kind:?} {path}: {refused}"
+            );
             assert!(!refused.contains(BY_THE_WEBHOOK), "{kind:?} {path}: {refused}");
         }
         workload.delete().await;

@@ -38,7 +38,10 @@ async fn crossplane_defines_a_kind_and_developers_may_use_it() {
     })
     .await;
     let claim = "{apiVersion: canary.example.org/v1, kind: Canary, metadata: {name: a}, spec: {}}";
-    eventually("the developer's right", async || developer.kubectl(&["-n", "canary", "apply", "-f", "-"], claim)).await;
+    eventually("the developer's right", async || {
+        developer.kubectl(&["-n", "canary", "apply", "-f", "-"], claim)
+    })
+    .await;
     let refused = developer.kubectl(&["-n", "default", "apply", "-f", "-"], claim);
     assert!(refused.unwrap_err().contains("cannot get resource"));
 
@@ -65,7 +68,17 @@ spec:
     username: admin
 "#;
     admin.kubectl(&["apply", "-f", "-"], database).unwrap();
-    admin.kubectl(&["wait", "--for=condition=Ready", "instances.rds.aws.upbound.io/canary-db", "--timeout=60s"], "").unwrap();
+    admin
+        .kubectl(
+            &[
+                "wait",
+                "--for=condition=Ready",
+                "instances.rds.aws.upbound.io/canary-db",
+                "--timeout=60s",
+            ],
+            "",
+        )
+        .unwrap();
     let address = admin
         .kubectl(
             &[
@@ -80,7 +93,9 @@ spec:
     assert_eq!(address, "canary-db.cloud.example 3306 mysql");
     assert_eq!(cluster.cloud.ledger().existing_of("canary-db").count(), 1);
 
-    admin.kubectl(&["delete", "instances.rds.aws.upbound.io/canary-db", "--timeout=60s"], "").unwrap();
+    admin
+        .kubectl(&["delete", "instances.rds.aws.upbound.io/canary-db", "--timeout=60s"], "")
+        .unwrap();
     assert_eq!(cluster.cloud.ledger().existing_of("canary-db").count(), 0);
     assert_eq!(cluster.cloud.ledger().destroyed_of("canary-db").count(), 1);
 }

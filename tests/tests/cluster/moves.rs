@@ -13,10 +13,16 @@ fn place(placement: &Value) -> String {
 /// The names of the composed objects at a place.
 async fn at(workload: &Workload<'_>, place: &str) -> Vec<kube::api::DynamicObject> {
     let prefix = format!("{place}/");
-    workload.composed().await.into_iter().filter(|object| resource_name(object).starts_with(&prefix)).collect()
+    workload
+        .composed()
+        .await
+        .into_iter()
+        .filter(|object| resource_name(object).starts_with(&prefix))
+        .collect()
 }
 
-/// Moves it to another cloud, as someone with the right asks for it, and waits until it has arrived; returns where it was.
+/// Moves it to another cloud, as someone with the right asks for it, and waits until it has
+/// arrived; returns where it was.
 async fn moved(workload: &Workload<'_>) -> String {
     workload.ready().await;
     let before = workload.placed().await;
@@ -47,7 +53,10 @@ async fn data_stays_behind_until_it_is_released() {
 
         let placement = workload.placed().await;
         assert_ne!(place(&placement), old);
-        assert!(!old.starts_with(placement["provider"].as_str().unwrap()), "another cloud was asked for: {old}, {placement}");
+        assert!(
+            !old.starts_with(placement["provider"].as_str().unwrap()),
+            "another cloud was asked for: {old}, {placement}"
+        );
         assert_eq!(placement["retained"][0]["place"], old.as_str(), "{placement}");
         let kept = at(&workload, &old).await;
         assert!(!kept.is_empty());
@@ -57,25 +66,40 @@ async fn data_stays_behind_until_it_is_released() {
                 let policies = &object.data["spec"]["managementPolicies"];
                 *policies != json!(["Observe"])
             });
-            changes
-                .map_or(Ok(()), |object| Err(format!("{}: {}", resource_name(object), object.data["spec"]["managementPolicies"])))
+            changes.map_or(Ok(()), |object| {
+                Err(format!(
+                    "{}: {}",
+                    resource_name(object),
+                    object.data["spec"]["managementPolicies"]
+                ))
+            })
         })
         .await;
         let ledger = cluster.cloud.ledger();
         let externals: Vec<_> = kept
             .iter()
-            .filter_map(|object| object.metadata.annotations.as_ref()?.get("crossplane.io/external-name").cloned())
+            .filter_map(|object| {
+                object.metadata.annotations.as_ref()?.get("crossplane.io/external-name").cloned()
+            })
             .collect();
-        assert!(ledger.destroyed.iter().all(|gone| !externals.contains(&gone.name)), "a move destroys nothing");
+        assert!(
+            ledger.destroyed.iter().all(|gone| !externals.contains(&gone.name)),
+            "a move destroys nothing"
+        );
 
         workload.change(&json!({"metadata": {"annotations": {RELEASE: old}}})).await;
         eventually("the release", async || {
             let kept = at(&workload, &old).await;
-            kept.is_empty().then_some(()).ok_or_else(|| kept.iter().map(resource_name).collect::<Vec<_>>().join(", "))
+            kept.is_empty()
+                .then_some(())
+                .ok_or_else(|| kept.iter().map(resource_name).collect::<Vec<_>>().join(", "))
         })
         .await;
         let ledger = cluster.cloud.ledger();
-        assert!(ledger.destroyed.iter().all(|gone| !externals.contains(&gone.name)), "released is let go, not destroyed");
+        assert!(
+            ledger.destroyed.iter().all(|gone| !externals.contains(&gone.name)),
+            "released is let go, not destroyed"
+        );
         assert_eq!(workload.connection().await, connection);
         workload.ready().await;
         workload.delete().await;
@@ -91,7 +115,9 @@ async fn a_web_app_leaves_nothing_behind() {
         let old = moved(&workload).await;
         eventually("the end of the old place", async || {
             let left = at(&workload, &old).await;
-            left.is_empty().then_some(()).ok_or_else(|| left.iter().map(resource_name).collect::<Vec<_>>().join(", "))
+            left.is_empty()
+                .then_some(())
+                .ok_or_else(|| left.iter().map(resource_name).collect::<Vec<_>>().join(", "))
         })
         .await;
         let placement = workload.placed().await;

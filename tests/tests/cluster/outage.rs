@@ -1,6 +1,9 @@
-//! The webhook is down, or not there at all: nothing is lost, and what was decided without it is mirrored later.
+//! The webhook is down, or not there at all: nothing is lost, and what was decided without it is
+//! mirrored later.
 
-use idp_tests::cluster::{Cluster, MYSQL, REASON, Team, Workload, eventually, kinds, resource_name};
+use idp_tests::cluster::{
+    Cluster, MYSQL, REASON, Team, Workload, eventually, kinds, resource_name,
+};
 use serde_json::{Value, json};
 
 /// The decision that the workload carries.
@@ -11,8 +14,10 @@ async fn stamp(workload: &Workload<'_>) -> Option<String> {
 /// What it is made of, by name and identity.
 async fn parts(workload: &Workload<'_>) -> Vec<(String, Option<String>)> {
     let composed = workload.composed().await;
-    let mut parts: Vec<_> =
-        composed.iter().map(|object| (resource_name(object).to_owned(), object.metadata.uid.clone())).collect();
+    let mut parts: Vec<_> = composed
+        .iter()
+        .map(|object| (resource_name(object).to_owned(), object.metadata.uid.clone()))
+        .collect();
     parts.sort();
     parts
 }
@@ -26,7 +31,9 @@ fn with_storage(name: &str, gigabytes: u32) -> Value {
 async fn has_grown(workload: &Workload<'_>, gigabytes: u32) {
     eventually("the storage that was asked for", async || {
         let composed = workload.composed().await;
-        let grown = composed.iter().any(|object| object.data["spec"].to_string().contains(&format!(":{gigabytes}")));
+        let grown = composed
+            .iter()
+            .any(|object| object.data["spec"].to_string().contains(&format!(":{gigabytes}")));
         grown.then_some(()).ok_or_else(|| format!("no {gigabytes} in {} objects", composed.len()))
     })
     .await;
@@ -58,14 +65,23 @@ async fn an_update_during_an_outage_loses_nothing() {
     cluster.crossplane.core.restart();
     workload.ready().await;
     short_lived.delete().await;
-    assert_eq!((stamp(&workload).await, parts(&workload).await), (decided.clone(), before.clone()), "down");
+    assert_eq!(
+        (stamp(&workload).await, parts(&workload).await),
+        (decided.clone(), before.clone()),
+        "down"
+    );
 
     webhook.start().await;
     team.apply(&with_storage("orders", 30)).unwrap();
     has_grown(&workload, 30).await;
-    assert_eq!((stamp(&workload).await, parts(&workload).await), (decided.clone(), before.clone()), "back");
+    assert_eq!(
+        (stamp(&workload).await, parts(&workload).await),
+        (decided.clone(), before.clone()),
+        "back"
+    );
 
-    // Not registered either: then an update is taken, and even one that takes the decision away loses nothing.
+    // Not registered either: then an update is taken, and even one that takes the decision away
+    // loses nothing.
     webhook.remove().await;
     team.apply(&with_storage("orders", 40)).unwrap();
     team.kubectl(&["annotate", MYSQL.kind, "orders", &format!("{REASON}-")], "").unwrap();
@@ -99,10 +115,13 @@ async fn what_the_function_decided_alone_is_mirrored_when_the_webhook_comes() {
 
     webhook.start().await;
     for (kind, workload, reason, _) in &placed {
-        // A claim is written by Crossplane whenever it looks at it; a composite of one's own by its developer.
+        // A claim is written by Crossplane whenever it looks at it; a composite of one's own by its
+        // developer.
         match kind.composite {
             Some(_) => looked_at(&team, workload).await,
-            None => drop(team.kubectl(&["label", kind.kind, &workload.name, "seen=yes"], "").unwrap()),
+            None => {
+                drop(team.kubectl(&["label", kind.kind, &workload.name, "seen=yes"], "").unwrap())
+            }
         }
         eventually("the decision on the workload", async || match stamp(workload).await {
             Some(stamp) if stamp == *reason => Ok(()),

@@ -32,7 +32,9 @@ fn a_test_program_that_ends() {
 
 #[rstest]
 #[tokio::test]
-async fn programs_end_with_the_test_program(#[values(End::Killed, End::Interrupted, End::Panics)] end: End) {
+async fn programs_end_with_the_test_program(
+    #[values(End::Killed, End::Interrupted, End::Panics)] end: End,
+) {
     let dir = tempfile::tempdir().unwrap();
     // Somebody may have started us with the signal ignored.
     let mut victim = Command::new("env")
@@ -46,14 +48,16 @@ async fn programs_end_with_the_test_program(#[values(End::Killed, End::Interrupt
         .spawn()
         .unwrap();
     let mut output = BufReader::new(victim.stdout.take().unwrap()).lines();
-    let pid = output.find_map(|line| line.unwrap().strip_prefix("pid ").map(str::to_owned)).unwrap();
+    let pid =
+        output.find_map(|line| line.unwrap().strip_prefix("pid ").map(str::to_owned)).unwrap();
     let state = format!("/proc/{pid}/stat");
     assert!(Path::new(&state).exists(), "the program is not even started");
 
     match end {
         End::Killed => victim.kill().unwrap(),
         End::Interrupted => {
-            let sent = Command::new("kill").args(["-INT", &victim.id().to_string()]).status().unwrap();
+            let sent =
+                Command::new("kill").args(["-INT", &victim.id().to_string()]).status().unwrap();
             assert!(sent.success());
         }
         End::Panics => drop(victim.stdin.take()),

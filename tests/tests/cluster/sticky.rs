@@ -8,8 +8,9 @@ const ALL: [&str; 3] = ["aws", "gcp", "oci"];
 /// Who and where everything is: a workload that stays has the same after.
 async fn parts(workload: &Workload<'_>) -> Vec<(String, String)> {
     let composed = workload.composed().await;
-    let part =
-        |object: &kube::api::DynamicObject| (resource_name(object).to_owned(), object.metadata.uid.clone().unwrap_or_default());
+    let part = |object: &kube::api::DynamicObject| {
+        (resource_name(object).to_owned(), object.metadata.uid.clone().unwrap_or_default())
+    };
     let mut parts: Vec<_> = composed.iter().map(part).collect();
     parts.sort();
     parts
@@ -20,7 +21,9 @@ async fn touch(workload: &Workload<'_>, storage: u32) {
     workload.change(&json!({"spec": {"parameters": {"storageGB": storage}}})).await;
     eventually("the change in what is composed", async || {
         let composed = workload.composed().await;
-        let grown = composed.iter().any(|object| object.data["spec"].to_string().contains(&format!(":{storage}")));
+        let grown = composed
+            .iter()
+            .any(|object| object.data["spec"].to_string().contains(&format!(":{storage}")));
         grown.then_some(()).ok_or_else(|| format!("no {storage} in {}", composed.len()))
     })
     .await;
@@ -43,11 +46,16 @@ async fn nothing_but_a_failover_moves_a_workload() {
     let candidate = format!("{provider}-{}", placement["region"].as_str().unwrap());
     let before = parts(&workload).await;
     let name = workload.composite().await.unwrap().metadata.name.unwrap();
-    let nothing_is_destroyed = |what: &str| assert_eq!(cluster.cloud.ledger().destroyed_of(&name).next(), None, "{what}");
+    let nothing_is_destroyed =
+        |what: &str| assert_eq!(cluster.cloud.ledger().destroyed_of(&name).next(), None, "{what}");
     let stays = async |what: &str, storage: u32| {
         touch(&workload, storage).await;
         let now = workload.placed().await;
-        assert_eq!((&now["provider"], &now["region"]), (&placement["provider"], &placement["region"]), "{what}");
+        assert_eq!(
+            (&now["provider"], &now["region"]),
+            (&placement["provider"], &placement["region"]),
+            "{what}"
+        );
         assert_eq!(now["sequence"], 1, "{what}");
         assert_eq!(parts(&workload).await, before, "{what}");
         nothing_is_destroyed(what);
@@ -76,16 +84,21 @@ async fn nothing_but_a_failover_moves_a_workload() {
     eventually("a function that answers again", async || workload.synced().await).await;
     assert_eq!(parts(&workload).await, before, "its place is gone from the catalog");
     nothing_is_destroyed("its place is gone from the catalog");
-    let mut again = json!({"apiVersion": place["apiVersion"], "kind": place["kind"], "spec": place["spec"]});
+    let mut again =
+        json!({"apiVersion": place["apiVersion"], "kind": place["kind"], "spec": place["spec"]});
     again["metadata"] = json!({"name": candidate, "labels": place["metadata"]["labels"]});
-    cluster.operate(&["apply", "--server-side", "--force-conflicts", "-f", "-"], &again.to_string());
+    cluster
+        .operate(&["apply", "--server-side", "--force-conflicts", "-f", "-"], &again.to_string());
     stays("its place is back", 133).await;
 
     cluster.cloud.set_mood(&provider, Mood::Failing);
     eventually("a provider seen to fail", async || {
         let composite = workload.composite().await?;
-        let conditions = composite.data["status"]["conditions"].as_array().cloned().unwrap_or_default();
-        let seen = conditions.iter().any(|one| one["type"] == "ProviderHealthy" && one["status"] == "False");
+        let conditions =
+            composite.data["status"]["conditions"].as_array().cloned().unwrap_or_default();
+        let seen = conditions
+            .iter()
+            .any(|one| one["type"] == "ProviderHealthy" && one["status"] == "False");
         seen.then_some(()).ok_or_else(|| format!("{conditions:?}"))
     })
     .await;
@@ -111,15 +124,18 @@ async fn nothing_but_a_failover_moves_a_workload() {
     workload.wipe_status().await;
     cluster.crossplane.core.restart();
     stays("there is neither status nor annotation, and no webhook", 195).await;
-    // Why it is there may have gone with the last copy of the decision (Crossplane takes what is removed from a claim from its
-    // composite too); where it is has not.
+    // Why it is there may have gone with the last copy of the decision (Crossplane takes what is
+    // removed from a claim from its composite too); where it is has not.
     webhook.start().await;
     stays("the webhook is back", 211).await;
 
-    workload.change(&json!({"metadata": {"annotations": {"platform.example.org/failover": provider}}})).await;
+    workload
+        .change(&json!({"metadata": {"annotations": {"platform.example.org/failover": provider}}}))
+        .await;
     eventually("a move, whatever has been forgotten", async || {
         let now = workload.placement().await?;
-        let arrived = now["provider"] != *provider && now["sequence"] == 2 && now["phase"] == "Steady";
+        let arrived =
+            now["provider"] != *provider && now["sequence"] == 2 && now["phase"] == "Steady";
         arrived.then_some(()).ok_or_else(|| now.to_string())
     })
     .await;

@@ -1,4 +1,5 @@
-//! A cloud that fails: the circuit breaker opens by what composite resources say, lets one placement try, and closes.
+//! A cloud that fails: the circuit breaker opens by what composite resources say, lets one
+//! placement try, and closes.
 
 use idp_tests::cluster::{Cluster, Mood, eventually};
 use serde_json::Value;
@@ -6,7 +7,8 @@ use serde_json::Value;
 use super::{NAMESPACE, apply, claim, placement};
 
 fn provider(cluster: &Cluster) -> Result<Value, String> {
-    let object = cluster.control_plane.admin.kubectl(&["get", "cloudprovider", "aws", "-o", "json"], "")?;
+    let object =
+        cluster.control_plane.admin.kubectl(&["get", "cloudprovider", "aws", "-o", "json"], "")?;
     Ok(serde_json::from_str(&object).unwrap())
 }
 
@@ -19,8 +21,14 @@ async fn reaches(cluster: &Cluster, state: &str) -> Value {
 }
 
 fn set(cluster: &Cluster, threshold: u32, cooldown: u32) {
-    let spec = format!(r#"{{"spec":{{"circuitBreaker":{{"failureThreshold":{threshold},"cooldownSeconds":{cooldown}}}}}}}"#);
-    cluster.control_plane.admin.kubectl(&["patch", "cloudprovider", "aws", "--type=merge", "-p", &spec], "").unwrap();
+    let spec = format!(
+        r#"{{"spec":{{"circuitBreaker":{{"failureThreshold":{threshold},"cooldownSeconds":{cooldown}}}}}}}"#
+    );
+    cluster
+        .control_plane
+        .admin
+        .kubectl(&["patch", "cloudprovider", "aws", "--type=merge", "-p", &spec], "")
+        .unwrap();
 }
 
 /// With the webhook running.
@@ -31,9 +39,13 @@ pub async fn opens_lets_one_try_and_closes(cluster: &Cluster) {
         placement(developer, name).unwrap()
     };
     let dry = |name: &str| {
-        let object = developer.kubectl(&["apply", "--dry-run=server", "-o", "json", "-f", "-"], &claim(name)).unwrap();
+        let object = developer
+            .kubectl(&["apply", "--dry-run=server", "-o", "json", "-f", "-"], &claim(name))
+            .unwrap();
         let object: Value = serde_json::from_str(&object).unwrap();
-        let reason = object["metadata"]["annotations"]["platform.example.org/placement-reason"].as_str().unwrap();
+        let reason = object["metadata"]["annotations"]["platform.example.org/placement-reason"]
+            .as_str()
+            .unwrap();
         serde_json::from_str::<Value>(reason).unwrap()
     };
 
@@ -53,17 +65,28 @@ pub async fn opens_lets_one_try_and_closes(cluster: &Cluster) {
     println!("skipped: {skipped}");
     assert!(skipped.contains("aws"), "{elsewhere}");
 
-    println!("--- half-open: a dry run takes no probe, the first takes it, the second goes elsewhere");
+    println!(
+        "--- half-open: a dry run takes no probe, the first takes it, the second goes elsewhere"
+    );
     let status = reaches(cluster, "HalfOpen").await;
     assert_eq!(status["probe"], Value::Null);
     eventually("a decision that may try", async || {
         let decided = dry("break-dry");
-        if decided["selected"]["provider"] == "aws" { Ok(()) } else { Err(decided["selected"].to_string()) }
+        if decided["selected"]["provider"] == "aws" {
+            Ok(())
+        } else {
+            Err(decided["selected"].to_string())
+        }
     })
     .await;
-    assert_eq!(provider(cluster).unwrap()["status"]["probe"], Value::Null, "a dry run changes nothing");
+    assert_eq!(
+        provider(cluster).unwrap()["status"]["probe"],
+        Value::Null,
+        "a dry run changes nothing"
+    );
     assert_eq!(place("break-probe")["selected"]["provider"], "aws");
-    let holder = provider(cluster).unwrap()["status"]["probe"]["holder"].as_str().unwrap().to_owned();
+    let holder =
+        provider(cluster).unwrap()["status"]["probe"]["holder"].as_str().unwrap().to_owned();
     println!("probe: {holder}");
     assert!(holder.contains("break-probe"), "{holder}");
     assert_ne!(place("break-second")["selected"]["provider"], "aws");
@@ -76,12 +99,20 @@ pub async fn opens_lets_one_try_and_closes(cluster: &Cluster) {
     // A workload that heard of the outage late may say so once more, until it hears of its end.
     eventually("a closed circuit with nothing counted", async || {
         let status = provider(cluster)?["status"].clone();
-        if status["state"] == "Closed" && status["consecutiveFailures"] == 0 { Ok(()) } else { Err(status.to_string()) }
+        if status["state"] == "Closed" && status["consecutiveFailures"] == 0 {
+            Ok(())
+        } else {
+            Err(status.to_string())
+        }
     })
     .await;
     eventually("new workloads on aws", async || {
         let decided = dry("break-dry");
-        if decided["selected"]["provider"] == "aws" { Ok(()) } else { Err(decided["selected"].to_string()) }
+        if decided["selected"]["provider"] == "aws" {
+            Ok(())
+        } else {
+            Err(decided["selected"].to_string())
+        }
     })
     .await;
     set(cluster, 5, 60);

@@ -1,4 +1,5 @@
-//! The webhook's own certificate is renewed early, and its authority with an overlap: reviews come through all the while.
+//! The webhook's own certificate is renewed early, and its authority with an overlap: reviews come
+//! through all the while.
 
 use base64::Engine as _;
 use idp_tests::cluster::{Cluster, User, eventually};
@@ -9,13 +10,16 @@ use super::{apply, claim};
 
 /// What the Secret holds at `key`.
 fn kept(admin: &User, key: &str) -> Result<String, String> {
-    let secret = admin.kubectl(&["-n", "webhook-home", "get", "secret", "idp-webhook-tls", "-o", "json"], "")?;
+    let secret = admin
+        .kubectl(&["-n", "webhook-home", "get", "secret", "idp-webhook-tls", "-o", "json"], "")?;
     let secret: Value = serde_json::from_str(&secret).unwrap();
     Ok(decoded(&secret["data"][key]))
 }
 
 fn decoded(value: &Value) -> String {
-    let bytes = base64::engine::general_purpose::STANDARD.decode(value.as_str().unwrap_or_default()).unwrap();
+    let bytes = base64::engine::general_purpose::STANDARD
+        .decode(value.as_str().unwrap_or_default())
+        .unwrap();
     String::from_utf8(bytes).unwrap()
 }
 
@@ -23,7 +27,8 @@ fn decoded(value: &Value) -> String {
 fn age(admin: &User, key: &str, minutes: i64) {
     let since = jiff::Timestamp::now() - jiff::SignedDuration::from_mins(minutes);
     let patch = json!({"stringData": {key: since.to_string()}}).to_string();
-    let ask = ["-n", "webhook-home", "patch", "secret", "idp-webhook-tls", "--type=merge", "-p", &patch];
+    let ask =
+        ["-n", "webhook-home", "patch", "secret", "idp-webhook-tls", "--type=merge", "-p", &patch];
     admin.kubectl(&ask, "").unwrap();
 }
 
@@ -37,7 +42,9 @@ async fn changes(admin: &User, key: &str, before: &str) -> String {
 
 /// The authorities in the registration.
 fn registered(admin: &User) -> String {
-    let configuration = admin.kubectl(&["get", "mutatingwebhookconfiguration", "idp-webhook", "-o", "json"], "").unwrap();
+    let configuration = admin
+        .kubectl(&["get", "mutatingwebhookconfiguration", "idp-webhook", "-o", "json"], "")
+        .unwrap();
     let configuration: Value = serde_json::from_str(&configuration).unwrap();
     decoded(&configuration["webhooks"][0]["clientConfig"]["caBundle"])
 }
@@ -50,7 +57,8 @@ pub async fn are_renewed_while_reviews_come_in(cluster: &'static Cluster) {
     let asking = tokio::task::spawn_blocking(move || {
         let mut asked = 0;
         while !done.is_cancelled() {
-            let answer = developer.kubectl(&["apply", "--dry-run=server", "-f", "-"], &claim("renewal-dry"));
+            let answer =
+                developer.kubectl(&["apply", "--dry-run=server", "-f", "-"], &claim("renewal-dry"));
             assert!(answer.is_ok(), "{answer:?}");
             asked += 1;
         }
@@ -58,12 +66,15 @@ pub async fn are_renewed_while_reviews_come_in(cluster: &'static Cluster) {
     });
 
     println!("--- a certificate of two months is replaced");
-    let (certificate, authority) = (kept(admin, "tls.crt").unwrap(), kept(admin, "authority.crt").unwrap());
+    let (certificate, authority) =
+        (kept(admin, "tls.crt").unwrap(), kept(admin, "authority.crt").unwrap());
     age(admin, "tls.since", 61 * 24 * 60);
     let renewed = changes(admin, "tls.crt", &certificate).await;
     assert_eq!(kept(admin, "authority.crt").unwrap(), authority);
 
-    println!("--- an authority of a year and a half is replaced: published first, beside the one before");
+    println!(
+        "--- an authority of a year and a half is replaced: published first, beside the one before"
+    );
     age(admin, "authority.since", 549 * 24 * 60);
     let next = changes(admin, "authority.crt", &authority).await;
     assert_eq!(kept(admin, "tls.crt").unwrap(), renewed, "signed by the one before");

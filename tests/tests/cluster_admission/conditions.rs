@@ -5,11 +5,12 @@ use serde_json::Value;
 
 use super::{apply, idp};
 
-/// What the API server takes and the platform cannot use: a second Candidate of one place, a Product whose template names
-/// something that is not there.
+/// What the API server takes and the platform cannot use: a second Candidate of one place, a
+/// Product whose template names something that is not there.
 pub fn apply_what_is_wrong(admin: &User) {
     let catalog = idp(&["generate", "catalog"]);
-    let twin = catalog.split("---").find(|document| document.contains("name: aws-us-east-1")).unwrap();
+    let twin =
+        catalog.split("---").find(|document| document.contains("name: aws-us-east-1")).unwrap();
     apply(admin, &twin.replace("name: aws-us-east-1", "name: twin")).unwrap();
     apply(admin, &redis().replace("${", "${nowhere.")).unwrap();
 }
@@ -19,10 +20,12 @@ fn redis() -> String {
 }
 
 fn condition(admin: &User, kind: &str, name: &str) -> Result<Value, String> {
-    let object: Value = serde_json::from_str(&admin.kubectl(&["get", kind, name, "-o", "json"], "")?).unwrap();
+    let object: Value =
+        serde_json::from_str(&admin.kubectl(&["get", kind, name, "-o", "json"], "")?).unwrap();
     let conditions = object["status"]["conditions"].as_array().cloned().unwrap_or_default();
     let accepted = conditions.into_iter().find(|condition| condition["type"] == "Accepted");
-    let accepted = accepted.filter(|accepted| accepted["observedGeneration"] == object["metadata"]["generation"]);
+    let accepted = accepted
+        .filter(|accepted| accepted["observedGeneration"] == object["metadata"]["generation"]);
     accepted.ok_or_else(|| format!("no condition of this generation: {}", object["status"]))
 }
 
@@ -56,8 +59,17 @@ pub async fn are_on_every_object(admin: &User) {
     assert!(table.lines().next().unwrap().contains("ACCEPTED"));
 
     // Nobody writes when there is nothing new to say.
-    let versions =
-        || admin.kubectl(&["get", "candidates,tiers,products", "-o", "jsonpath={.items[*].metadata.resourceVersion}"], "");
+    let versions = || {
+        admin.kubectl(
+            &[
+                "get",
+                "candidates,tiers,products",
+                "-o",
+                "jsonpath={.items[*].metadata.resourceVersion}",
+            ],
+            "",
+        )
+    };
     let before = versions().unwrap();
     tokio::time::sleep(std::time::Duration::from_secs(4)).await;
     assert_eq!(versions().unwrap(), before);

@@ -1,5 +1,12 @@
-//! The webhook on a real API server, with `kubectl` as its user. Skips, aloud, unless `tests/cluster/run` runs it.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+//! The webhook on a real API server, with `kubectl` as its user. Skips, aloud, unless
+//! `tests/cluster/run` runs it.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs
+)]
 
 mod breaker;
 mod certificates;
@@ -21,7 +28,8 @@ metadata: {name: NAME, namespace: team-alpha}
 spec:
   parameters: {cell: c1, tier: medium, environment: production, size: small, storageGB: 20}
 ";
-/// What a developer may do, and nothing beyond: Crossplane's own `crossplane-edit` grants every verb.
+/// What a developer may do, and nothing beyond: Crossplane's own `crossplane-edit` grants every
+/// verb.
 const RIGHTS: &str = "
 apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRole
@@ -86,7 +94,8 @@ async fn replica(cluster: &Cluster, name: &'static str, port: u16) -> Replica {
 
 fn placement(user: &User, name: &str) -> Result<Value, String> {
     let path = r"jsonpath={.metadata.annotations.platform\.example\.org/placement-reason}";
-    let text = user.kubectl(&["-n", NAMESPACE, "get", "mysqlinstanceclaim", name, "-o", path], "")?;
+    let text =
+        user.kubectl(&["-n", NAMESPACE, "get", "mysqlinstanceclaim", name, "-o", path], "")?;
     serde_json::from_str(&text).map_err(|error| format!("{text:?}: {error}"))
 }
 
@@ -107,14 +116,20 @@ async fn kubectl_meets_the_webhook() {
 
     // An empty cluster: what the chart installs, then the webhook.
     apply(admin, &idp(&["generate", "crds"])).unwrap();
-    eventually("the configuration kinds", async || apply(admin, &idp(&["generate", "catalog"]))).await;
+    eventually("the configuration kinds", async || apply(admin, &idp(&["generate", "catalog"])))
+        .await;
     apply(admin, &idp(&["generate", "xrd"])).unwrap();
     for namespace in [NAMESPACE, "webhook-home"] {
         admin.kubectl(&["create", "namespace", namespace], "").unwrap();
     }
     eventually("the claims' API", async || {
         admin.kubectl(
-            &["wait", "--for=condition=Established", "crd/mysqlinstanceclaims.db.platform.example.org", "--timeout=5s"],
+            &[
+                "wait",
+                "--for=condition=Established",
+                "crd/mysqlinstanceclaims.db.platform.example.org",
+                "--timeout=5s",
+            ],
             "",
         )
     })
@@ -137,7 +152,8 @@ async fn kubectl_meets_the_webhook() {
         apply(developer, &claim("orders-db"))?;
         placement(developer, "orders-db").or_else(|error| {
             // The API server takes a moment to learn of a registration.
-            developer.kubectl(&["-n", NAMESPACE, "delete", "mysqlinstanceclaim", "orders-db"], "")?;
+            developer
+                .kubectl(&["-n", NAMESPACE, "delete", "mysqlinstanceclaim", "orders-db"], "")?;
             Err(error)
         })
     })
@@ -145,25 +161,42 @@ async fn kubectl_meets_the_webhook() {
     let decided = placement(developer, "orders-db").unwrap();
     assert_eq!(decided["selected"]["provider"], "aws");
     let columns = "custom-columns=L:.metadata.labels,S:.spec.writeConnectionSecretToRef.name";
-    let stamped = developer.kubectl(&["-n", NAMESPACE, "get", "mysqlinstanceclaim", "orders-db", "-o", columns], "").unwrap();
-    assert!(stamped.contains("platform.example.org/cell:c1") && stamped.contains("orders-db-conn"), "{stamped}");
+    let stamped = developer
+        .kubectl(&["-n", NAMESPACE, "get", "mysqlinstanceclaim", "orders-db", "-o", columns], "")
+        .unwrap();
+    assert!(
+        stamped.contains("platform.example.org/cell:c1") && stamped.contains("orders-db-conn"),
+        "{stamped}"
+    );
 
     println!("--- dry run: where would it go?");
-    let dry = developer.kubectl(&["apply", "--dry-run=server", "-o", "json", "-f", "-"], &claim("probe-db")).unwrap();
+    let dry = developer
+        .kubectl(&["apply", "--dry-run=server", "-o", "json", "-f", "-"], &claim("probe-db"))
+        .unwrap();
     let dry: Value = serde_json::from_str(&dry).unwrap();
     assert!(dry["metadata"]["annotations"]["platform.example.org/placement-reason"].is_string());
     assert!(placement(developer, "probe-db").unwrap_err().contains("NotFound"));
 
     println!("--- everything that is wrong");
-    let bad = claim("bad-db").replace("tier: medium", "tier: mediun").replace("size: small", "size: tiny");
+    let bad = claim("bad-db")
+        .replace("tier: medium", "tier: mediun")
+        .replace("size: small", "size: tiny");
     let message = apply(developer, &bad).unwrap_err();
     println!("{message}");
-    assert!(message.contains("spec.parameters.tier: must be one of") && message.contains("spec.parameters.size"), "{message}");
+    assert!(
+        message.contains("spec.parameters.tier: must be one of")
+            && message.contains("spec.parameters.size"),
+        "{message}"
+    );
 
     println!("--- edit of a placed claim");
     let edit = |from: &str, to: &str| {
         let editor = cluster.dir.join("editor");
-        std::fs::write(&editor, format!("#!/bin/sh\nsed -i 's/storageGB: {from}/storageGB: {to}/' \"$1\"\n")).unwrap();
+        std::fs::write(
+            &editor,
+            format!("#!/bin/sh\nsed -i 's/storageGB: {from}/storageGB: {to}/' \"$1\"\n"),
+        )
+        .unwrap();
         std::fs::set_permissions(&editor, std::fs::Permissions::from_mode(0o755)).unwrap();
         let output = Command::new(kubectl())
             .args([
@@ -178,32 +211,57 @@ async fn kubectl_meets_the_webhook() {
             .env("KUBE_EDITOR", &editor)
             .output()
             .unwrap();
-        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+        format!(
+            "{}{}",
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr)
+        )
     };
     let said = edit("20", "40");
     assert!(said.contains("edited"), "{said}");
     let said = edit("40", "30");
     println!("{said}");
     // kubectl shows the reasons in the editor, as comments.
-    let copy = said.split('"').find(|part| part.contains("kubectl-edit")).expect("a copy of the edited object");
+    let copy = said
+        .split('"')
+        .find(|part| part.contains("kubectl-edit"))
+        .expect("a copy of the edited object");
     let comments = std::fs::read_to_string(copy).unwrap();
     std::fs::remove_file(copy).unwrap();
     assert!(comments.contains("spec.parameters.storageGB: can only grow"), "{comments}");
     assert_eq!(placement(developer, "orders-db").unwrap(), decided);
 
     println!("--- replace without the annotation");
-    let replaced =
-        developer.kubectl(&["replace", "-f", "-"], &claim("orders-db").replace("storageGB: 20", "storageGB: 40")).unwrap();
+    let replaced = developer
+        .kubectl(
+            &["replace", "-f", "-"],
+            &claim("orders-db").replace("storageGB: 20", "storageGB: 40"),
+        )
+        .unwrap();
     println!("{replaced}");
     assert_eq!(placement(developer, "orders-db").unwrap(), decided);
 
     println!("--- failover, without the right and with it");
-    let ask = ["-n", NAMESPACE, "annotate", "mysqlinstanceclaim", "orders-db", "platform.example.org/failover=aws"];
+    let ask = [
+        "-n",
+        NAMESPACE,
+        "annotate",
+        "mysqlinstanceclaim",
+        "orders-db",
+        "platform.example.org/failover=aws",
+    ];
     let message = developer.kubectl(&ask, "").unwrap_err();
     println!("{message}");
     assert!(message.contains("does not have the verb \"failover\""), "{message}");
     let message = admin.kubectl(
-        &["-n", NAMESPACE, "annotate", "mysqlinstanceclaim", "orders-db", "platform.example.org/failover=aws,gcp,oci"],
+        &[
+            "-n",
+            NAMESPACE,
+            "annotate",
+            "mysqlinstanceclaim",
+            "orders-db",
+            "platform.example.org/failover=aws,gcp,oci",
+        ],
         "",
     );
     println!("{}", message.unwrap_err());
@@ -213,16 +271,26 @@ async fn kubectl_meets_the_webhook() {
     assert_eq!(placement(developer, "orders-db").unwrap(), decided, "a dry run moves nothing");
     developer.kubectl(&ask, "").unwrap();
     let moved = placement(developer, "orders-db").unwrap();
-    assert_eq!((&moved["sequence"], &moved["previous"]["provider"]), (&Value::from(2), &decided["selected"]["provider"]));
+    assert_eq!(
+        (&moved["sequence"], &moved["previous"]["provider"]),
+        (&Value::from(2), &decided["selected"]["provider"])
+    );
     assert_ne!(moved["selected"]["provider"], "aws");
 
     println!("--- restore from a backup");
-    let backup = developer.kubectl(&["-n", NAMESPACE, "get", "mysqlinstanceclaim", "orders-db", "-o", "json"], "").unwrap();
+    let backup = developer
+        .kubectl(&["-n", NAMESPACE, "get", "mysqlinstanceclaim", "orders-db", "-o", "json"], "")
+        .unwrap();
     let mut backup: Value = serde_json::from_str(&backup).unwrap();
     for field in ["resourceVersion", "uid", "finalizers"] {
         backup["metadata"].as_object_mut().unwrap().shift_remove(field);
     }
-    developer.kubectl(&["-n", NAMESPACE, "delete", "mysqlinstanceclaim", "orders-db", "--timeout=60s"], "").unwrap();
+    developer
+        .kubectl(
+            &["-n", NAMESPACE, "delete", "mysqlinstanceclaim", "orders-db", "--timeout=60s"],
+            "",
+        )
+        .unwrap();
     let message = developer.kubectl(&["create", "-f", "-"], &backup.to_string()).unwrap_err();
     println!("{message}");
     assert!(message.contains("is set by the platform and must not be given"), "{message}");
@@ -233,7 +301,11 @@ async fn kubectl_meets_the_webhook() {
     let message = admin.kubectl(&["delete", "product", "mysql"], "");
     println!("{message:?}");
     assert!(message.unwrap_err().contains("MySQLInstanceClaim team-alpha/orders-db"));
-    let tier = idp(&["generate", "catalog"]).split("---").find(|d| d.contains("kind: Tier")).unwrap().to_owned();
+    let tier = idp(&["generate", "catalog"])
+        .split("---")
+        .find(|d| d.contains("kind: Tier"))
+        .unwrap()
+        .to_owned();
     let twin = idp(&["generate", "catalog"])
         .split("---")
         .find(|d| d.contains("name: aws-us-east-1"))
@@ -249,7 +321,13 @@ async fn kubectl_meets_the_webhook() {
     admin.kubectl(&["apply", "-f", redis], "").unwrap();
     eventually("rules for the new product", async || {
         let rules = admin.kubectl(
-            &["get", "mutatingwebhookconfiguration", "idp-webhook", "-o", "jsonpath={.webhooks[*].rules[*].resources}"],
+            &[
+                "get",
+                "mutatingwebhookconfiguration",
+                "idp-webhook",
+                "-o",
+                "jsonpath={.webhooks[*].rules[*].resources}",
+            ],
             "",
         )?;
         if rules.contains("redis") { Ok(()) } else { Err(rules) }
@@ -262,7 +340,16 @@ async fn kubectl_meets_the_webhook() {
     println!("--- two replicas do not fight");
     let generation = || {
         admin
-            .kubectl(&["get", "mutatingwebhookconfiguration", "idp-webhook", "-o", "jsonpath={.metadata.generation}"], "")
+            .kubectl(
+                &[
+                    "get",
+                    "mutatingwebhookconfiguration",
+                    "idp-webhook",
+                    "-o",
+                    "jsonpath={.metadata.generation}",
+                ],
+                "",
+            )
             .unwrap()
     };
     let before = generation();
@@ -276,8 +363,25 @@ async fn kubectl_meets_the_webhook() {
     let message = apply(developer, &claim("late-db")).unwrap_err();
     println!("{message}");
     assert!(message.contains("failed calling webhook"), "{message}");
-    admin.kubectl(&["patch", "cloudprovider", "aws", "--type=merge", "-p", r#"{"spec":{"healthy":false}}"#], "").unwrap();
-    developer.kubectl(&["-n", NAMESPACE, "delete", "mysqlinstanceclaim", "orders-db", "--timeout=60s"], "").unwrap();
+    admin
+        .kubectl(
+            &[
+                "patch",
+                "cloudprovider",
+                "aws",
+                "--type=merge",
+                "-p",
+                r#"{"spec":{"healthy":false}}"#,
+            ],
+            "",
+        )
+        .unwrap();
+    developer
+        .kubectl(
+            &["-n", NAMESPACE, "delete", "mysqlinstanceclaim", "orders-db", "--timeout=60s"],
+            "",
+        )
+        .unwrap();
     eventually("the second replica's turn", async || apply(developer, &claim("late-db"))).await;
     let decided = placement(developer, "late-db").unwrap();
     assert_ne!(decided["selected"]["provider"], "aws", "the operator's switch counts");

@@ -9,24 +9,31 @@ use crate::previous;
 use crate::users::{self, Things};
 
 const CHART: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../package/chart");
-const REGISTRATION: [&str; 2] = ["mutatingwebhookconfiguration/idp-webhook", "validatingwebhookconfiguration/idp-webhook"];
+const REGISTRATION: [&str; 2] =
+    ["mutatingwebhookconfiguration/idp-webhook", "validatingwebhookconfiguration/idp-webhook"];
 /// What a release brings that users rely on.
-const PLATFORM: &str =
-    "customresourcedefinitions,compositeresourcedefinitions,compositions,candidates,tiers,cloudproviders,products";
+const PLATFORM: &str = "customresourcedefinitions,compositeresourcedefinitions,compositions,candidates,tiers,cloudproviders,products";
 
 #[tokio::test]
 async fn nothing_of_the_users_is_lost() {
     let folder = tempfile::tempdir().unwrap();
     let values = vec!["products.namespaced=true".to_owned()];
-    let Some(cluster) = Cluster::shared_with(Release { chart: previous::chart(folder.path()), values }) else { return };
+    let Some(cluster) =
+        Cluster::shared_with(Release { chart: previous::chart(folder.path()), values })
+    else {
+        return;
+    };
     let team = cluster.team_alone("upgrade").await;
     let notes = cluster.helm(&["get", "notes", "idp", "--namespace", NAMESPACE]).unwrap();
     println!("--- installed\n{notes}");
     let replicas = both(cluster, ["webhook-0", "webhook-1"]).await;
     registered(cluster).await;
     follow(cluster, &notes);
-    let workloads =
-        [team.workload(MYSQL, "orders").await, team.workload(WEBAPP, "shop").await, team.workload(KINDS[3], "ledger").await];
+    let workloads = [
+        team.workload(MYSQL, "orders").await,
+        team.workload(WEBAPP, "shop").await,
+        team.workload(KINDS[3], "ledger").await,
+    ];
     let mut places = Vec::new();
     for workload in &workloads {
         workload.ready().await;
@@ -36,14 +43,16 @@ async fn nothing_of_the_users_is_lost() {
     assert_eq!((&decided["decided_by"], &decided["sequence"]), (&json!("admission"), &json!(1)));
     assert_ne!(decided["selected"]["provider"], "aws", "the earlier catalog has better places");
     let before = at_rest(&workloads).await;
-    let (platform, destroyed) = (users::uids(cluster, PLATFORM), cluster.cloud.ledger().destroyed.len());
+    let (platform, destroyed) =
+        (users::uids(cluster, PLATFORM), cluster.cloud.ledger().destroyed.len());
 
     println!("--- upgraded");
     assert!(definition(cluster).contains(previous::OBSOLETE));
     println!("{}", upgrade(cluster, &[]).await);
     let now = definition(cluster);
     assert!(!now.contains(previous::OBSOLETE) && now.contains(r#""name":"Age""#), "{now}");
-    let left = cluster.control_plane.admin.kubectl(&["get", "clusterrole", "idp-crds"], "").unwrap_err();
+    let left =
+        cluster.control_plane.admin.kubectl(&["get", "clusterrole", "idp-crds"], "").unwrap_err();
     assert!(left.contains("NotFound"), "the hook's rights are gone with it: {left}");
     let replicas = rolled(cluster, replicas, ["webhook-2", "webhook-3"]).await;
     registered(cluster).await;
@@ -52,17 +61,29 @@ async fn nothing_of_the_users_is_lost() {
         looked_at_again(&team, workload).await;
         assert_eq!(&workload.placed().await, place);
     }
-    same(&composed(&workloads).await, &only_composed(&before, &workloads).await, "upgraded, and looked at again");
+    same(
+        &composed(&workloads).await,
+        &only_composed(&before, &workloads).await,
+        "upgraded, and looked at again",
+    );
     assert_eq!(users::uids(cluster, PLATFORM), platform);
     let fresh = team.workload(MYSQL, "fresh").await;
-    assert_eq!(decision(&fresh).await["selected"]["provider"], "aws", "the new catalog counts for what is new");
+    assert_eq!(
+        decision(&fresh).await["selected"]["provider"],
+        "aws",
+        "the new catalog counts for what is new"
+    );
     fresh.ready().await;
 
     println!("--- the webhook is switched off, while its pods still run");
     println!("{}", upgrade(cluster, &["webhook.enabled=false"]).await);
     unregistered(cluster).await;
     let unstamped = team.workload(WEBAPP, "unstamped").await;
-    assert_eq!(unstamped.get().await.unwrap().metadata.annotations.unwrap().get(REASON), None, "nobody stamps it");
+    assert_eq!(
+        unstamped.get().await.unwrap().metadata.annotations.unwrap().get(REASON),
+        None,
+        "nobody stamps it"
+    );
     unstamped.ready().await;
     for (name, replica) in replicas {
         replica.stop(cluster, name).await;
@@ -76,7 +97,11 @@ async fn nothing_of_the_users_is_lost() {
     let before = at_rest(&workloads).await;
     let said = cluster.helm(&["uninstall", "idp", "--namespace", NAMESPACE]).unwrap();
     println!("{said}");
-    assert!(said.contains("kept due to the resource policy") && said.contains("[Candidate] aws-us-east-1"), "{said}");
+    assert!(
+        said.contains("kept due to the resource policy")
+            && said.contains("[Candidate] aws-us-east-1"),
+        "{said}"
+    );
     unregistered(cluster).await;
     tokio::time::sleep(std::time::Duration::from_secs(5)).await;
     unregistered(cluster).await;
@@ -94,7 +119,10 @@ async fn nothing_of_the_users_is_lost() {
     println!("--- installed again");
     let package = format!("function.package={}", cluster.package);
     let values = ["--namespace", NAMESPACE, "--set", &package, "--set", "products.namespaced=true"];
-    println!("{}", cluster.helm(&[&["install", "idp", CHART], values.as_slice()].concat()).unwrap());
+    println!(
+        "{}",
+        cluster.helm(&[&["install", "idp", CHART], values.as_slice()].concat()).unwrap()
+    );
     cluster.function_again().await;
     let replicas = both(cluster, ["webhook-6", "webhook-7"]).await;
     registered(cluster).await;
@@ -113,7 +141,13 @@ async fn nothing_of_the_users_is_lost() {
     }
 
     println!("--- removed for good, as the README says");
-    println!("{}", shell(cluster, readme("kubectl apply --server-side --force-conflicts -f package/chart/crds/")));
+    println!(
+        "{}",
+        shell(
+            cluster,
+            readme("kubectl apply --server-side --force-conflicts -f package/chart/crds/")
+        )
+    );
     for workload in workloads.iter().chain([&fresh, &unstamped]) {
         workload.delete().await;
     }
@@ -123,7 +157,10 @@ async fn nothing_of_the_users_is_lost() {
     }
     // Crossplane's roles go with their definitions, when the garbage collector comes to them.
     eventually("nothing left", async || {
-        let left = cluster.operate(&["get", "customresourcedefinitions,xrd,compositions,clusterroles", "-o", "name"], "");
+        let left = cluster.operate(
+            &["get", "customresourcedefinitions,xrd,compositions,clusterroles", "-o", "name"],
+            "",
+        );
         let ours = |name: &&str| name.contains("platform.example.org") || name.contains("/idp-");
         let left: Vec<_> = left.lines().filter(ours).collect();
         if left.is_empty() { Ok(()) } else { Err(format!("{left:?}")) }
@@ -151,7 +188,8 @@ async fn rolled(cluster: &Cluster, old: Replicas, names: [&'static str; 2]) -> R
 async fn upgrade(cluster: &'static Cluster, values: &'static [&str]) -> String {
     let helm = tokio::task::spawn_blocking(move || {
         let package = format!("function.package={}", cluster.package);
-        let mut arguments = vec!["upgrade", "idp", CHART, "--namespace", NAMESPACE, "--set", &package];
+        let mut arguments =
+            vec!["upgrade", "idp", CHART, "--namespace", NAMESPACE, "--set", &package];
         for value in std::iter::once(&"products.namespaced=true").chain(values) {
             arguments.extend(["--set", value]);
         }
@@ -162,17 +200,21 @@ async fn upgrade(cluster: &'static Cluster, values: &'static [&str]) -> String {
 }
 
 fn definition(cluster: &Cluster) -> String {
-    let text = cluster.operate(&["get", "crd", "candidates.platform.example.org", "-o", "json"], "");
+    let text =
+        cluster.operate(&["get", "crd", "candidates.platform.example.org", "-o", "json"], "");
     serde_json::from_str::<Value>(&text).unwrap()["spec"].to_string()
 }
 
-/// Both configurations are there, belong to the chart's ClusterRole, and the API server goes by them.
+/// Both configurations are there, belong to the chart's ClusterRole, and the API server goes by
+/// them.
 async fn registered(cluster: &Cluster) {
     let claim = MYSQL.manifest("registered").to_string();
     for configuration in REGISTRATION {
         eventually("the registration", async || {
-            let owner = "jsonpath={.metadata.ownerReferences[*].kind}/{.metadata.ownerReferences[*].name}";
-            let owner = cluster.control_plane.admin.kubectl(&["get", configuration, "-o", owner], "")?;
+            let owner =
+                "jsonpath={.metadata.ownerReferences[*].kind}/{.metadata.ownerReferences[*].name}";
+            let owner =
+                cluster.control_plane.admin.kubectl(&["get", configuration, "-o", owner], "")?;
             if owner == "ClusterRole/idp-webhook" { Ok(()) } else { Err(owner) }
         })
         .await;
@@ -189,7 +231,10 @@ async fn unregistered(cluster: &Cluster) {
     for configuration in REGISTRATION {
         eventually("the end of the registration", async || {
             let left = cluster.control_plane.admin.kubectl(&["get", configuration], "");
-            left.err().filter(|error| error.contains("NotFound")).map(drop).ok_or_else(|| "it is still there".to_owned())
+            left.err()
+                .filter(|error| error.contains("NotFound"))
+                .map(drop)
+                .ok_or_else(|| "it is still there".to_owned())
         })
         .await;
     }
@@ -209,7 +254,8 @@ async fn all(workloads: &[Workload<'_>]) -> Things {
     things
 }
 
-/// All of it, once nothing has changed for two seconds: a claim is ready before its last condition is written.
+/// All of it, once nothing has changed for two seconds: a claim is ready before its last condition
+/// is written.
 async fn at_rest(workloads: &[Workload<'_>]) -> Things {
     let mut last = all(workloads).await;
     eventually("workloads at rest", async || {
@@ -247,16 +293,22 @@ fn settled(mut things: Things) -> Things {
 fn same(now: &Things, before: &Things, when: &str) {
     assert_eq!(now.keys().collect::<Vec<_>>(), before.keys().collect::<Vec<_>>(), "{when}");
     for (name, thing) in now {
-        let (now, before) = (serde_json::to_string_pretty(thing).unwrap(), serde_json::to_string_pretty(&before[name]).unwrap());
-        let changes: Vec<_> = now.lines().zip(before.lines()).filter(|(now, before)| now != before).take(5).collect();
+        let (now, before) = (
+            serde_json::to_string_pretty(thing).unwrap(),
+            serde_json::to_string_pretty(&before[name]).unwrap(),
+        );
+        let changes: Vec<_> =
+            now.lines().zip(before.lines()).filter(|(now, before)| now != before).take(5).collect();
         assert!(now == before, "{when}: {name}: {changes:#?}");
     }
 }
 
 /// Makes Crossplane call the function for it, and waits until that ended well.
 async fn looked_at_again(team: &Team, workload: &Workload<'_>) {
-    let stamp = format!("seen={}", workload.get().await.unwrap().metadata.resource_version.unwrap());
-    team.kubectl(&["label", "--overwrite", workload.kind.kind, &workload.name, &stamp], "").unwrap();
+    let stamp =
+        format!("seen={}", workload.get().await.unwrap().metadata.resource_version.unwrap());
+    team.kubectl(&["label", "--overwrite", workload.kind.kind, &workload.name, &stamp], "")
+        .unwrap();
     eventually("the change in the composite", async || {
         let composite = workload.composite().await?;
         let labels = composite.metadata.labels.unwrap_or_default();

@@ -1,4 +1,5 @@
-//! There is no kubelet: what a pod would run is started here, as its template says, with the rights of its ServiceAccount.
+//! There is no kubelet: what a pod would run is started here, as its template says, with the rights
+//! of its ServiceAccount.
 
 use std::net::{IpAddr, TcpListener, UdpSocket};
 use std::path::PathBuf;
@@ -30,7 +31,9 @@ async fn container(cluster: &Cluster, name: &'static str, pod: &PodSpec) -> Prog
     let container = &pod.containers[0];
     let mut program = Program::new(name, &program(container)).env("KUBECONFIG", &user.kubeconfig);
     for variable in container.env.iter().flatten() {
-        let field = || variable.value_from.as_ref()?.field_ref.as_ref().map(|field| field.field_path.as_str());
+        let field = || {
+            variable.value_from.as_ref()?.field_ref.as_ref().map(|field| field.field_path.as_str())
+        };
         let value = match (variable.value.as_deref(), field()) {
             (Some(value), _) => value,
             (None, Some("metadata.namespace")) => NAMESPACE,
@@ -51,10 +54,16 @@ pub struct Replica {
 /// Starts a replica as the Deployment says, and adds it to the Service.
 pub async fn webhook(cluster: &Cluster, name: &'static str) -> Replica {
     let client = cluster.control_plane.admin.client().await;
-    let deployment = Api::<Deployment>::namespaced(client.clone(), NAMESPACE).get(WEBHOOK).await.unwrap();
+    let deployment =
+        Api::<Deployment>::namespaced(client.clone(), NAMESPACE).get(WEBHOOK).await.unwrap();
     let template = deployment.spec.unwrap().template;
     let pod = template.spec.unwrap();
-    let service = Api::<Service>::namespaced(client.clone(), NAMESPACE).get(WEBHOOK).await.unwrap().spec.unwrap();
+    let service = Api::<Service>::namespaced(client.clone(), NAMESPACE)
+        .get(WEBHOOK)
+        .await
+        .unwrap()
+        .spec
+        .unwrap();
     let labels = template.metadata.unwrap().labels.unwrap();
     for (key, value) in service.selector.as_ref().unwrap() {
         assert_eq!(labels.get(key), Some(value), "the Service selects the Deployment's pods");
@@ -64,13 +73,20 @@ pub async fn webhook(cluster: &Cluster, name: &'static str) -> Replica {
     let process = container(cluster, name, &pod)
         .await
         // The template's ports may be taken: this is no network of its own.
-        .args([format!("--address={address}:{port}"), format!("--metrics-address=127.0.0.1:{metrics}")])
+        .args([
+            format!("--address={address}:{port}"),
+            format!("--metrics-address=127.0.0.1:{metrics}"),
+        ])
         .start(&cluster.dir);
 
     let ports: Vec<_> = service.ports.iter().flatten().collect();
-    let https = ports.iter().find(|one| one.port == 443).expect("the port that the registration names");
+    let https =
+        ports.iter().find(|one| one.port == 443).expect("the port that the registration names");
     let Some(IntOrString::String(target)) = &https.target_port else { panic!("{https:?}") };
-    assert!(pod.containers[0].ports.iter().flatten().any(|port| port.name.as_ref() == Some(target)), "{target}");
+    assert!(
+        pod.containers[0].ports.iter().flatten().any(|port| port.name.as_ref() == Some(target)),
+        "{target}"
+    );
     let slice: EndpointSlice = serde_json::from_value(json!({
         "metadata": {"name": name, "labels": {"kubernetes.io/service-name": WEBHOOK}},
         "addressType": if address.is_ipv4() { "IPv4" } else { "IPv6" },
@@ -83,7 +99,10 @@ pub async fn webhook(cluster: &Cluster, name: &'static str) -> Replica {
 
     let probe = pod.containers[0].readiness_probe.as_ref().unwrap().http_get.as_ref().unwrap();
     assert_eq!(probe.port, IntOrString::String("metrics".to_owned()));
-    let replica = Replica { process, ready: format!("http://127.0.0.1:{metrics}{}", probe.path.as_deref().unwrap()) };
+    let replica = Replica {
+        process,
+        ready: format!("http://127.0.0.1:{metrics}{}", probe.path.as_deref().unwrap()),
+    };
     eventually("a ready webhook", async || replica.ready().await).await;
     replica
 }
@@ -98,23 +117,34 @@ impl Replica {
         if answer.starts_with("HTTP/1.1 200") { Ok(()) } else { Err(answer) }
     }
 
-    /// Its resident memory, as the kernel says it: all of it, its own, and what it has mapped of its binary.
+    /// Its resident memory, as the kernel says it: all of it, its own, and what it has mapped of
+    /// its binary.
     pub fn resident(&self) -> String {
-        let line = |name| format!("{name} {:.1} MiB", idp_tests::usage::memory(self.process.pid(), name));
+        let line =
+            |name| format!("{name} {:.1} MiB", idp_tests::usage::memory(self.process.pid(), name));
         ["VmRSS", "RssAnon", "RssFile"].map(line).join(", ")
     }
 
     /// Ends it, and takes it out of the Service.
     pub async fn stop(self, cluster: &Cluster, name: &str) {
         self.process.kill();
-        cluster.control_plane.admin.kubectl(&["-n", NAMESPACE, "delete", "endpointslice", name], "").unwrap();
+        cluster
+            .control_plane
+            .admin
+            .kubectl(&["-n", NAMESPACE, "delete", "endpointslice", name], "")
+            .unwrap();
     }
 }
 
 async fn http_get(address: &str, path: &str) -> std::io::Result<String> {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     let mut connection = tokio::net::TcpStream::connect(address).await?;
-    connection.write_all(format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").as_bytes()).await?;
+    connection
+        .write_all(
+            format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n")
+                .as_bytes(),
+        )
+        .await?;
     let mut answer = String::new();
     connection.read_to_string(&mut answer).await?;
     Ok(answer)
@@ -123,7 +153,9 @@ async fn http_get(address: &str, path: &str) -> std::io::Result<String> {
 /// Runs a Job once helm has made it, and says that it is done, as its controller would.
 pub async fn job(cluster: &Cluster, name: &'static str) {
     let jobs: Api<Job> = Api::namespaced(cluster.control_plane.admin.client().await, NAMESPACE);
-    let job = eventually("the Job", async || jobs.get(name).await.map_err(|error| error.to_string())).await;
+    let job =
+        eventually("the Job", async || jobs.get(name).await.map_err(|error| error.to_string()))
+            .await;
     let pod = job.spec.unwrap().template.spec.unwrap();
     container(cluster, name, &pod).await.finish(&cluster.dir).await;
     let now = job.metadata.creation_timestamp.unwrap().0;

@@ -98,14 +98,20 @@ fn provider() -> impl Strategy<Value = &'static str> {
 
 fn faults() -> impl Strategy<Value = Faults> {
     let missing = prop::option::weighted(0.3, (0..KINDS.len()).prop_map(|at| KINDS[at].0));
-    let crash = prop_oneof![Just(Crash::AfterCollection), Just(Crash::DuringApply), Just(Crash::BeforeStatus)];
+    let crash = prop_oneof![
+        Just(Crash::AfterCollection),
+        Just(Crash::DuringApply),
+        Just(Crash::BeforeStatus)
+    ];
     let crash = prop::option::weighted(0.4, crash);
-    (0_usize..3, 0_usize..3, missing, crash).prop_map(|(stale_objects, stale_composite, missing, crash)| Faults {
-        stale_objects,
-        stale_composite,
-        missing,
-        crash,
-    })
+    (0_usize..3, 0_usize..3, missing, crash).prop_map(
+        |(stale_objects, stale_composite, missing, crash)| Faults {
+            stale_objects,
+            stale_composite,
+            missing,
+            crash,
+        },
+    )
 }
 
 fn annotation() -> impl Strategy<Value = Annotation> {

@@ -14,7 +14,12 @@ fn settled(kind: Kind) -> World {
 }
 
 fn keys(world: &World, place: &str) -> usize {
-    world.crossplane.objects.values().filter(|object| object.place().as_deref() == Some(place)).count()
+    world
+        .crossplane
+        .objects
+        .values()
+        .filter(|object| object.place().as_deref() == Some(place))
+        .count()
 }
 
 #[test]
@@ -24,7 +29,11 @@ fn an_app_moves_and_leaves_nothing() {
     world.failover(Some("aws"));
     world.reconcile(Faults::default());
     assert_eq!(world.placement().unwrap().phase, Phase::Moving);
-    assert_eq!((keys(&world, "aws-east"), keys(&world, "gcp-central")), (2, 1), "the old place stays until the new one is ready");
+    assert_eq!(
+        (keys(&world, "aws-east"), keys(&world, "gcp-central")),
+        (2, 1),
+        "the old place stays until the new one is ready"
+    );
     world.calm_down();
     assert_eq!((keys(&world, "aws-east"), keys(&world, "gcp-central")), (0, 2));
 }
@@ -36,7 +45,10 @@ fn a_database_moves_and_keeps_its_data_until_it_is_released() {
     world.calm_down();
     assert_eq!((keys(&world, "aws-east"), keys(&world, "gcp-central")), (3, 3));
     let retained = world.placement().unwrap().retained;
-    assert_eq!((retained.len(), retained[0].place.as_str(), retained[0].resources.len()), (1, "aws-east", 3));
+    assert_eq!(
+        (retained.len(), retained[0].place.as_str(), retained[0].resources.len()),
+        (1, "aws-east", 3)
+    );
     world.release(0);
     let first = world.reconcile(Faults::default());
     assert_eq!(first.removed.len(), 3, "its deletion was harmless already");
@@ -75,7 +87,10 @@ fn a_release_that_was_asked_for_before_a_move_lets_nothing_go_that_the_move_leav
     // Nobody was there to refuse it.
     world.crossplane.annotate(RELEASE, Some("aws-east".to_owned()));
     world.reconcile(Faults::default());
-    assert!(world.crossplane.objects.contains_key("aws-east/bucket"), "it is of where the workload is");
+    assert!(
+        world.crossplane.objects.contains_key("aws-east/bucket"),
+        "it is of where the workload is"
+    );
     world.failover(Some("aws"));
     for _ in 0..8 {
         world.reconcile(Faults::default());
@@ -94,7 +109,12 @@ fn what_a_stale_cache_brings_back_after_a_release_is_looked_at_only() {
     world.release(0);
     world.reconcile(Faults::default());
     assert_eq!(keys(&world, "aws-east"), 0);
-    world.reconcile(Faults { stale_objects: 1, stale_composite: 1, missing: Some("candidates"), ..Faults::default() });
+    world.reconcile(Faults {
+        stale_objects: 1,
+        stale_composite: 1,
+        missing: Some("candidates"),
+        ..Faults::default()
+    });
     assert!(!world.crossplane.objects["aws-east/bucket"].deletes());
 }
 
@@ -117,6 +137,13 @@ fn what_runs_stays_when_its_provider_leaves_the_product() {
     world.apply(Action::Product(ProductEdit::Leave("aws")));
     let left = world.reconcile(Faults::default());
     assert_eq!(left.removed, []);
-    assert!(left.answer.conditions.iter().any(|condition| condition.reason == "ProviderGone"), "{:?}", left.answer.conditions);
-    assert_eq!(world.crossplane.objects.keys().collect::<Vec<_>>(), before.keys().collect::<Vec<_>>());
+    assert!(
+        left.answer.conditions.iter().any(|condition| condition.reason == "ProviderGone"),
+        "{:?}",
+        left.answer.conditions
+    );
+    assert_eq!(
+        world.crossplane.objects.keys().collect::<Vec<_>>(),
+        before.keys().collect::<Vec<_>>()
+    );
 }

@@ -1,6 +1,8 @@
-//! Whatever happens, in whatever order: data stays, nothing is made twice, passwords stay, and in the end all is well.
+//! Whatever happens, in whatever order: data stays, nothing is made twice, passwords stay, and in
+//! the end all is well.
 //!
-//! [`action`] is what can happen, [`world`] lets it happen around the real function, [`laws`] are checked after every step.
+//! [`action`] is what can happen, [`world`] lets it happen around the real function, [`laws`] are
+//! checked after every step.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod action;

@@ -84,14 +84,20 @@ impl World {
                 let (provider, region) = PLACES[at];
                 let name = format!("{provider}-{region}");
                 match edit {
-                    CandidateEdit::Delete => self.crossplane.configuration.delete("Candidate", &name),
+                    CandidateEdit::Delete => {
+                        self.crossplane.configuration.delete("Candidate", &name)
+                    }
                     CandidateEdit::Unhealthy => {
-                        self.crossplane.configuration.edit("Candidate", &name, |spec| spec["healthy"] = json!(false));
+                        self.crossplane
+                            .configuration
+                            .edit("Candidate", &name, |spec| spec["healthy"] = json!(false));
                     }
                 }
             }
             Action::Product(edit) => self.edit(edit),
-            Action::Replica(wanted) => self.crossplane.composite["spec"]["parameters"]["replica"] = json!(wanted),
+            Action::Replica(wanted) => {
+                self.crossplane.composite["spec"]["parameters"]["replica"] = json!(wanted)
+            }
             Action::Restore => self.crossplane.configuration.restore(),
         }
     }
@@ -141,8 +147,11 @@ impl World {
         for (provider, region) in status.iter().flat_map(PlacementStatus::occupied) {
             occupied.insert((provider.to_owned(), region.to_owned()));
         }
-        let mut here: Option<Previous> =
-            status.map(|s| Previous { provider: s.provider, region: s.region, sequence: s.sequence });
+        let mut here: Option<Previous> = status.map(|s| Previous {
+            provider: s.provider,
+            region: s.region,
+            sequence: s.sequence,
+        });
         if let Some(record) = annotated {
             let (provider, region) = (record.selected.provider, record.selected.region);
             occupied.insert((provider.clone(), region.clone()));
@@ -152,36 +161,56 @@ impl World {
         }
         let Some(here) = here else { return };
         let place = format!("{}-{}", here.provider, here.region);
-        let occupied: Vec<(&str, &str)> = occupied.iter().map(|(p, r)| (p.as_str(), r.as_str())).collect();
+        let occupied: Vec<(&str, &str)> =
+            occupied.iter().map(|(p, r)| (p.as_str(), r.as_str())).collect();
         let leave: Vec<String> = leave.into_iter().map(str::to_owned).collect();
-        let provenance = Provenance { sequence: here.sequence + 1, previous: Some(here), decided_by: DecidedBy::Admission };
-        if self.decide(&leave, &occupied, provenance) && self.crossplane.annotation(RELEASE) == Some(place.as_str()) {
+        let provenance = Provenance {
+            sequence: here.sequence + 1,
+            previous: Some(here),
+            decided_by: DecidedBy::Admission,
+        };
+        if self.decide(&leave, &occupied, provenance)
+            && self.crossplane.annotation(RELEASE) == Some(place.as_str())
+        {
             // It was not meant for what this move leaves there.
             self.crossplane.annotate(RELEASE, None);
         }
     }
 
-    /// Decides, and annotates the composite, if there is a place and a product; says whether there is.
-    fn decide(&mut self, leave: &[String], occupied: &[(&str, &str)], provenance: Provenance) -> bool {
+    /// Decides, and annotates the composite, if there is a place and a product; says whether there
+    /// is.
+    fn decide(
+        &mut self,
+        leave: &[String],
+        occupied: &[(&str, &str)],
+        provenance: Provenance,
+    ) -> bool {
         let catalog = self.crossplane.configuration.catalog();
         let Some(product) = catalog.product(self.kind.product()) else { return false };
         let spec = self.crossplane.composite["spec"].as_object().unwrap();
         let request = Request::read(&product.spec, spec, catalog.scheduler().tier_names()).unwrap();
-        let Ok(decision) = catalog.decide(product, "orders", &request, leave, occupied) else { return false };
+        let Ok(decision) = catalog.decide(product, "orders", &request, leave, occupied) else {
+            return false;
+        };
         let text = decision.record(provenance).to_annotation().unwrap();
         self.decided = Some(text.clone());
         self.crossplane.annotate(PLACEMENT_REASON, Some(text));
         true
     }
 
-    /// Admission of a release: only of a place that is listed and that the workload has left; of all that is there.
+    /// Admission of a release: only of a place that is listed and that the workload has left; of
+    /// all that is there.
     pub fn release(&mut self, at: usize) {
         let Some(placement) = self.placement() else { return };
         let Some(retained) = placement.retained.get(at) else { return };
         if (&retained.provider, &retained.region) == (&placement.provider, &placement.region) {
             return;
         }
-        let there = self.crossplane.objects.values().filter(|object| object.place().as_ref() == Some(&retained.place));
+        let there = self
+            .crossplane
+            .objects
+            .values()
+            .filter(|object| object.place().as_ref() == Some(&retained.place));
         self.laws.released(there);
         self.crossplane.annotate(RELEASE, Some(retained.place.clone()));
     }
@@ -189,7 +218,9 @@ impl World {
     /// Admission ends a release when the place is not listed any more.
     fn end_release(&mut self) {
         let Some(released) = self.crossplane.annotation(RELEASE) else { return };
-        let listed = self.placement().is_none_or(|placement| placement.retained.iter().any(|r| r.place == released));
+        let listed = self
+            .placement()
+            .is_none_or(|placement| placement.retained.iter().any(|r| r.place == released));
         if !listed {
             self.crossplane.annotate(RELEASE, None);
         }
@@ -202,7 +233,8 @@ impl World {
             (Annotation::Garbage, _) => Some("{\"tier\": [[[".to_owned()),
             (Annotation::Restored, _) => self.decided.clone(),
             (Annotation::Old, Some(mut record)) => {
-                (record.selected.provider, record.selected.region) = ("oci".to_owned(), "ashburn".to_owned());
+                (record.selected.provider, record.selected.region) =
+                    ("oci".to_owned(), "ashburn".to_owned());
                 record.sequence = record.sequence.saturating_sub(1);
                 Some(record.to_annotation().unwrap())
             }
@@ -233,7 +265,10 @@ impl World {
             }),
             ProductEdit::Without(resource) => configuration.edit("Product", name, |spec| {
                 for templates in spec["providers"].as_object_mut().unwrap().values_mut() {
-                    templates["resources"].as_array_mut().unwrap().retain(|template| template["name"] != resource);
+                    templates["resources"]
+                        .as_array_mut()
+                        .unwrap()
+                        .retain(|template| template["name"] != resource);
                 }
             }),
         }

@@ -12,7 +12,16 @@ use super::root;
 
 fn helm(values: &[&str]) -> Option<Output> {
     let mut helm = Command::new(tools::find("helm")?);
-    helm.args(["template", "idp", "package/chart", "--kube-version", "1.34.0", "--namespace", "idp-system"]).current_dir(root());
+    helm.args([
+        "template",
+        "idp",
+        "package/chart",
+        "--kube-version",
+        "1.34.0",
+        "--namespace",
+        "idp-system",
+    ])
+    .current_dir(root());
     for value in values {
         helm.args(["--set", value]);
     }
@@ -24,7 +33,13 @@ fn rendered(values: &[&str]) -> Option<Vec<Value>> {
     let output = helm(values)?;
     assert!(output.status.success(), "{values:?}: {}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).unwrap();
-    Some(serde_saphyr::from_multiple::<Option<Value>>(&text).unwrap().into_iter().flatten().collect())
+    Some(
+        serde_saphyr::from_multiple::<Option<Value>>(&text)
+            .unwrap()
+            .into_iter()
+            .flatten()
+            .collect(),
+    )
 }
 
 fn kinds(objects: &[Value]) -> BTreeMap<&str, usize> {
@@ -61,10 +76,13 @@ fn everything_is_rendered_and_typed() {
         "PodMonitor",
         "DeploymentRuntimeConfig",
     ];
-    /// Reads an object as its type and writes it again: a field that the type does not know is gone then.
+    /// Reads an object as its type and writes it again: a field that the type does not know is gone
+    /// then.
     fn strict<T: serde::de::DeserializeOwned + serde::Serialize>(object: &Value) {
-        let again = serde_json::to_value(serde_json::from_value::<T>(object.clone()).unwrap_or_else(|e| panic!("{e}: {object}")))
-            .unwrap();
+        let again = serde_json::to_value(
+            serde_json::from_value::<T>(object.clone()).unwrap_or_else(|e| panic!("{e}: {object}")),
+        )
+        .unwrap();
         assert_subset(object, &again, "");
     }
     for values in [
@@ -100,7 +118,9 @@ fn everything_is_rendered_and_typed() {
                 "RoleBinding" => strict::<RoleBinding>(object),
                 "ServiceAccount" => strict::<ServiceAccount>(object),
                 "ConfigMap" => strict::<ConfigMap>(object),
-                "DeploymentRuntimeConfig" => strict::<DeploymentSpec>(&object["spec"]["deploymentTemplate"]["spec"]),
+                "DeploymentRuntimeConfig" => {
+                    strict::<DeploymentSpec>(&object["spec"]["deploymentTemplate"]["spec"])
+                }
                 other => assert!(OTHERS.contains(&other), "{other}"),
             }
         }
@@ -113,36 +133,54 @@ fn everything_is_rendered_and_typed() {
             enabled("webhook.enabled=false") && enabled("webhook.replicaCount=1")
         );
         assert_eq!(kinds.contains_key("Job"), enabled("crds.upgrade=false"));
-        assert_eq!(kinds.contains_key("ServiceMonitor"), values.contains(&"monitoring.serviceMonitor=true"));
+        assert_eq!(
+            kinds.contains_key("ServiceMonitor"),
+            values.contains(&"monitoring.serviceMonitor=true")
+        );
         assert!(kinds.contains_key("Function"));
     }
 }
 
-/// What the "restricted" Pod Security Standard asks for, and that no pod is cut off in the middle of an answer.
+/// What the "restricted" Pod Security Standard asks for, and that no pod is cut off in the middle
+/// of an answer.
 #[test]
 fn pods_are_restricted_and_end_gently() {
     let Some(objects) = rendered(&[]) else { return };
     let specs: Vec<(&Value, &Value)> = objects
         .iter()
         .filter_map(|object| {
-            let spec =
-                ["/spec/template/spec", "/spec/deploymentTemplate/spec/template/spec"].iter().find_map(|at| object.pointer(at));
+            let spec = ["/spec/template/spec", "/spec/deploymentTemplate/spec/template/spec"]
+                .iter()
+                .find_map(|at| object.pointer(at));
             Some((&object["kind"], spec?))
         })
         .filter(|(kind, _)| *kind != "Composition")
         .collect();
-    assert_eq!(specs.iter().map(|(kind, _)| kind.as_str().unwrap()).collect::<BTreeSet<_>>().len(), 3);
+    assert_eq!(
+        specs.iter().map(|(kind, _)| kind.as_str().unwrap()).collect::<BTreeSet<_>>().len(),
+        3
+    );
     for (kind, pod) in specs {
         assert_eq!(pod["securityContext"]["runAsNonRoot"], true, "{kind}");
-        assert_eq!((&pod["securityContext"]["runAsUser"], &pod["securityContext"]["runAsGroup"]), (&json!(2000), &json!(2000)));
+        assert_eq!(
+            (&pod["securityContext"]["runAsUser"], &pod["securityContext"]["runAsGroup"]),
+            (&json!(2000), &json!(2000))
+        );
         assert_eq!(pod["securityContext"]["seccompProfile"]["type"], "RuntimeDefault", "{kind}");
         for container in pod["containers"].as_array().unwrap() {
-            let security =
-                json!({"allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "capabilities": {"drop": ["ALL"]}});
+            let security = json!({"allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "capabilities": {"drop": ["ALL"]}});
             assert_eq!(container["securityContext"], security, "{kind}");
-            assert!(container["resources"]["requests"].is_object() && container["resources"]["limits"].is_object(), "{kind}");
+            assert!(
+                container["resources"]["requests"].is_object()
+                    && container["resources"]["limits"].is_object(),
+                "{kind}"
+            );
             if kind != "Job" {
-                assert!(container["readinessProbe"].is_object() && container["livenessProbe"].is_object(), "{kind}");
+                assert!(
+                    container["readinessProbe"].is_object()
+                        && container["livenessProbe"].is_object(),
+                    "{kind}"
+                );
                 assert_eq!(container["lifecycle"]["preStop"]["sleep"]["seconds"], 5, "{kind}");
                 assert!(pod["topologySpreadConstraints"].is_array(), "{kind}");
             }
@@ -150,19 +188,26 @@ fn pods_are_restricted_and_end_gently() {
     }
 }
 
-/// What can be given is in values.yaml, where it is explained, and nothing is there that cannot be given.
+/// What can be given is in values.yaml, where it is explained, and nothing is there that cannot be
+/// given.
 #[test]
 fn the_values_and_their_schema_agree() {
-    let read = |name: &str| std::fs::read_to_string(root().join("package/chart").join(name)).unwrap();
+    let read =
+        |name: &str| std::fs::read_to_string(root().join("package/chart").join(name)).unwrap();
     let schema: Value = serde_json::from_str(&read("values.schema.json")).unwrap();
     let values: Value = serde_saphyr::from_str(&read("values.yaml")).unwrap();
-    for (section, known) in schema["properties"].as_object().unwrap().iter().filter(|(name, _)| *name != "global") {
+    for (section, known) in
+        schema["properties"].as_object().unwrap().iter().filter(|(name, _)| *name != "global")
+    {
         let given = values.get(section).unwrap_or_else(|| panic!("values.yaml has no {section}"));
         let Some(known) = known["properties"].as_object() else { continue };
         let given = given.as_object().unwrap();
         assert_eq!(given.keys().collect::<BTreeSet<_>>(), known.keys().collect(), "{section}");
     }
-    assert_eq!(values.as_object().unwrap().len() + 1, schema["properties"].as_object().unwrap().len());
+    assert_eq!(
+        values.as_object().unwrap().len() + 1,
+        schema["properties"].as_object().unwrap().len()
+    );
 }
 
 /// Every field of `given` is in `read`.
@@ -170,16 +215,16 @@ fn assert_subset(given: &Value, read: &Value, path: &str) {
     match (given, read) {
         (Value::Object(given), Value::Object(read)) => {
             for (field, value) in given {
-                let known = read.get(field).unwrap_or_else(|| panic!("{path}.{field} is no field of this type"));
+                let known = read
+                    .get(field)
+                    .unwrap_or_else(|| panic!("{path}.{field} is no field of this type"));
                 assert_subset(value, known, &format!("{path}.{field}"));
             }
         }
         (Value::Array(given), Value::Array(read)) => {
-            given
-                .iter()
-                .zip(read)
-                .enumerate()
-                .for_each(|(at, (given, read))| assert_subset(given, read, &format!("{path}[{at}]")));
+            given.iter().zip(read).enumerate().for_each(|(at, (given, read))| {
+                assert_subset(given, read, &format!("{path}[{at}]"))
+            });
         }
         _ => {}
     }
@@ -208,17 +253,35 @@ fn a_bad_value_fails_with_its_name() {
 #[test]
 fn the_chart_ships_the_catalog_and_keeps_what_users_depend_on() {
     let Some(objects) = rendered(&["products.namespaced=true"]) else { return };
-    let ours = ["Candidate", "Tier", "CloudProvider", "Product", "FeatureFlag", "CompositeResourceDefinition", "Composition"];
+    let ours = [
+        "Candidate",
+        "Tier",
+        "CloudProvider",
+        "Product",
+        "FeatureFlag",
+        "CompositeResourceDefinition",
+        "Composition",
+    ];
     for object in objects.iter().filter(|object| ours.contains(&object["kind"].as_str().unwrap())) {
-        assert_eq!(object["metadata"]["annotations"]["helm.sh/resource-policy"], "keep", "{}", object["metadata"]["name"]);
+        assert_eq!(
+            object["metadata"]["annotations"]["helm.sh/resource-policy"], "keep",
+            "{}",
+            object["metadata"]["name"]
+        );
     }
     let mut shipped = Objects::default();
-    for object in objects.into_iter().filter(|object| object["apiVersion"] == "platform.example.org/v1alpha1") {
+    for object in
+        objects.into_iter().filter(|object| object["apiVersion"] == "platform.example.org/v1alpha1")
+    {
         shipped.add("chart", object).unwrap();
     }
     let shipped = Catalog::strict(shipped).unwrap();
     let built_in = Catalog::strict(embedded().unwrap()).unwrap();
-    assert_eq!(shipped.scheduler().digest(), built_in.scheduler().digest(), "the same decisions as on a laptop");
+    assert_eq!(
+        shipped.scheduler().digest(),
+        built_in.scheduler().digest(),
+        "the same decisions as on a laptop"
+    );
     assert_eq!(shipped.products().len(), built_in.products().len());
 }
 
@@ -227,10 +290,13 @@ fn generated_definitions_are_current() {
     let catalog = Catalog::strict(embedded().unwrap()).unwrap();
     for (file, style) in [("claims.yaml", Style::Claim), ("namespaced.yaml", Style::Namespaced)] {
         let all = |make: &dyn Fn(&idp_function::compose::product::Product) -> Value| {
-            to_yaml(&catalog.products().iter().map(|product| make(product)).collect::<Vec<_>>()).unwrap()
+            to_yaml(&catalog.products().iter().map(|product| make(product)).collect::<Vec<_>>())
+                .unwrap()
         };
-        let expected = all(&|product| xrd(product, style)) + &all(&|product| composition(product, style, true));
-        let found = std::fs::read_to_string(root().join("package/chart/generated").join(file)).unwrap();
+        let expected = all(&|product| xrd(product, style))
+            + &all(&|product| composition(product, style, true));
+        let found =
+            std::fs::read_to_string(root().join("package/chart/generated").join(file)).unwrap();
         assert!(found == expected, "package/chart/generated/{file} is stale: run package/generate");
     }
 }
@@ -238,6 +304,10 @@ fn generated_definitions_are_current() {
 #[test]
 fn helm_lints_it() {
     let Some(helm) = tools::find("helm") else { return };
-    let output = Command::new(helm).args(["lint", "--strict", "package/chart"]).current_dir(root()).output().unwrap();
+    let output = Command::new(helm)
+        .args(["lint", "--strict", "package/chart"])
+        .current_dir(root())
+        .output()
+        .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }

@@ -10,8 +10,12 @@ use super::root;
 
 /// The objects in a document's YAML blocks.
 fn objects(document: &str) -> Vec<Value> {
-    let blocks = document.split("\n```yaml\n").skip(1).map(|rest| rest.split("\n```").next().unwrap());
-    blocks.map(|block| serde_saphyr::from_str::<Value>(block).unwrap()).filter(|object| object["kind"].is_string()).collect()
+    let blocks =
+        document.split("\n```yaml\n").skip(1).map(|rest| rest.split("\n```").next().unwrap());
+    blocks
+        .map(|block| serde_saphyr::from_str::<Value>(block).unwrap())
+        .filter(|object| object["kind"].is_string())
+        .collect()
 }
 
 /// Every ProviderConfig is one that its provider takes, and by a name that the catalog asks for.
@@ -38,15 +42,31 @@ fn provider_configs_fit() {
 #[test]
 fn the_dashboard_asks_for_what_there_is() {
     let registered = include_str!("../../../webhook/src/metrics.rs");
-    let dashboard: Value =
-        serde_json::from_str(&std::fs::read_to_string(root().join("package/chart/dashboard.json")).unwrap()).unwrap();
+    let dashboard: Value = serde_json::from_str(
+        &std::fs::read_to_string(root().join("package/chart/dashboard.json")).unwrap(),
+    )
+    .unwrap();
     let mut asked = BTreeSet::new();
-    for target in dashboard["panels"].as_array().unwrap().iter().flat_map(|panel| panel["targets"].as_array().unwrap()) {
+    for target in dashboard["panels"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|panel| panel["targets"].as_array().unwrap())
+    {
         let expression = target["expr"].as_str().unwrap();
-        for word in expression.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|word| word.starts_with("idp_")) {
+        for word in expression
+            .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+            .filter(|word| word.starts_with("idp_"))
+        {
             // What the text format appends to counters and histograms.
-            let name = ["_total", "_bucket"].iter().find_map(|suffix| word.strip_suffix(suffix)).unwrap_or(word);
-            assert!(registered.contains(&format!("\"{name}\"")), "the webhook has no metric {name}");
+            let name = ["_total", "_bucket"]
+                .iter()
+                .find_map(|suffix| word.strip_suffix(suffix))
+                .unwrap_or(word);
+            assert!(
+                registered.contains(&format!("\"{name}\"")),
+                "the webhook has no metric {name}"
+            );
             asked.insert(name);
         }
     }

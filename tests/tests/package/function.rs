@@ -86,7 +86,9 @@ fn the_package_is_our_image_and_its_description_and_the_same_every_time() {
     let mut description = String::new();
     for layer in image["Layers"].as_array().unwrap() {
         let mut plain = Vec::new();
-        GzDecoder::new(package[layer.as_str().unwrap()].as_slice()).read_to_end(&mut plain).unwrap();
+        GzDecoder::new(package[layer.as_str().unwrap()].as_slice())
+            .read_to_end(&mut plain)
+            .unwrap();
         for (name, content) in files(&plain) {
             if name == "package.yaml" {
                 description = String::from_utf8(content).unwrap();
@@ -95,9 +97,21 @@ fn the_package_is_our_image_and_its_description_and_the_same_every_time() {
         }
     }
     inside.sort();
-    assert_eq!(inside, ["etc/", "etc/ssl/", "etc/ssl/certs/", "etc/ssl/certs/ca-certificates.crt", "idp", "package.yaml"]);
+    assert_eq!(
+        inside,
+        [
+            "etc/",
+            "etc/ssl/",
+            "etc/ssl/certs/",
+            "etc/ssl/certs/ca-certificates.crt",
+            "idp",
+            "package.yaml"
+        ]
+    );
     let described: Vec<Value> = serde_saphyr::from_multiple(&description).unwrap();
     let kinds: Vec<_> = described.iter().map(|object| object["kind"].as_str().unwrap()).collect();
     assert_eq!(kinds, ["Function", "CustomResourceDefinition"]);
-    assert!(described[0]["spec"]["capabilities"].as_array().unwrap().contains(&"composition".into()));
+    assert!(
+        described[0]["spec"]["capabilities"].as_array().unwrap().contains(&"composition".into())
+    );
 }

@@ -3,8 +3,12 @@
 use std::time::{Duration, Instant};
 
 use idp_tests::https::Connection;
-use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
-use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
+use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
+    TraceService, TraceServiceServer,
+};
+use opentelemetry_proto::tonic::collector::trace::v1::{
+    ExportTraceServiceRequest, ExportTraceServiceResponse,
+};
 use opentelemetry_proto::tonic::common::v1::KeyValue;
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
 use opentelemetry_proto::tonic::trace::v1::Span;
@@ -19,7 +23,10 @@ struct Collector(mpsc::UnboundedSender<ExportTraceServiceRequest>);
 
 #[tonic::async_trait]
 impl TraceService for Collector {
-    async fn export(&self, request: Request<ExportTraceServiceRequest>) -> Result<Response<ExportTraceServiceResponse>, Status> {
+    async fn export(
+        &self,
+        request: Request<ExportTraceServiceRequest>,
+    ) -> Result<Response<ExportTraceServiceResponse>, Status> {
         self.0.send(request.into_inner()).unwrap();
         Ok(Response::new(ExportTraceServiceResponse::default()))
     }
@@ -42,17 +49,24 @@ async fn a_review_is_a_span_with_its_verdict() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     let (sender, mut exported) = mpsc::unbounded_channel();
-    let collector = tonic::transport::Server::builder().add_service(TraceServiceServer::new(Collector(sender)));
+    let collector =
+        tonic::transport::Server::builder().add_service(TraceServiceServer::new(Collector(sender)));
     tokio::spawn(collector.serve_with_incoming(TcpListenerStream::new(listener)));
 
     let webhook = webhook(&endpoint).await;
     let mut connection = webhook.connect().await;
     let parent = "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n";
     connection.add_headers(parent);
-    assert_eq!(response(&connection.post("/mutate", &review(&claim())).await.unwrap().body)["allowed"], true);
+    assert_eq!(
+        response(&connection.post("/mutate", &review(&claim())).await.unwrap().body)["allowed"],
+        true
+    );
     let mut bad = claim();
     bad["spec"]["parameters"]["tier"] = "platinum".into();
-    assert_eq!(response(&connection.post("/validate", &review(&bad)).await.unwrap().body)["allowed"], false);
+    assert_eq!(
+        response(&connection.post("/validate", &review(&bad)).await.unwrap().body)["allowed"],
+        false
+    );
     // The last spans are sent at the end.
     webhook.signal("TERM");
     webhook.ended().await;
@@ -67,7 +81,9 @@ async fn a_review_is_a_span_with_its_verdict() {
     }
     let told: Vec<_> = spans.iter().map(|span| texts(&span.attributes)).collect();
     assert_eq!(told.len(), 2, "{told:?}");
-    for (span, (phase, verdict)) in spans.iter().zip([("mutating", "Allowed"), ("validating", "Invalid")]) {
+    for (span, (phase, verdict)) in
+        spans.iter().zip([("mutating", "Allowed"), ("validating", "Invalid")])
+    {
         assert_eq!(span.name, "review");
         assert_eq!(span.trace_id, 0x0af7_6519_16cd_43dd_8448_eb21_1c80_319c_u128.to_be_bytes());
         assert_eq!(span.parent_span_id, 0xb7ad_6b71_6920_3331_u64.to_be_bytes());
@@ -111,6 +127,10 @@ async fn a_collector_that_is_gone_or_silent_costs_nothing() {
         let asked = Instant::now();
         webhook.signal("TERM");
         webhook.ended().await;
-        assert!(asked.elapsed() < Duration::from_secs(10), "{what}: ends after {:?}", asked.elapsed());
+        assert!(
+            asked.elapsed() < Duration::from_secs(10),
+            "{what}: ends after {:?}",
+            asked.elapsed()
+        );
     }
 }

@@ -35,13 +35,24 @@ impl Webhook {
         let secret = MountedSecret::new(&authority.issue("localhost"), &authority.certificate);
         let (address, ops, dir) = (free_address(), free_address(), TempDir::new().unwrap());
         let mut program = Program::new("webhook", &our_program("idp-webhook"))
-            .args(["--catalog=embedded".to_owned(), format!("--address={address}"), format!("--metrics-address={ops}")])
+            .args([
+                "--catalog=embedded".to_owned(),
+                format!("--address={address}"),
+                format!("--metrics-address={ops}"),
+            ])
             .env("TLS_SERVER_CERTS_DIR", secret.path())
             .env("RUST_LOG", "warn,idp_webhook::run=info");
         for (name, value) in environment {
             program = program.env(name, value);
         }
-        let webhook = Webhook { process: program.start(dir.path()), address, ops, authority, secret, _dir: dir };
+        let webhook = Webhook {
+            process: program.start(dir.path()),
+            address,
+            ops,
+            authority,
+            secret,
+            _dir: dir,
+        };
         webhook.listening().await;
         webhook
     }
@@ -79,7 +90,13 @@ impl Webhook {
 }
 
 pub fn signal_to(process: &Process, signal: &str) {
-    assert!(Command::new("kill").args(["-s", signal, &process.pid().to_string()]).status().unwrap().success());
+    assert!(
+        Command::new("kill")
+            .args(["-s", signal, &process.pid().to_string()])
+            .status()
+            .unwrap()
+            .success()
+    );
 }
 
 pub async fn ended(process: &Process) {

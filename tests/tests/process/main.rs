@@ -1,6 +1,12 @@
 //! The programs as they are shipped: started, used, signalled, watched from outside. No cluster.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs
+)]
 
 mod collector;
 mod fixture;

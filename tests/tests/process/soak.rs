@@ -1,7 +1,8 @@
-//! The webhook under load, watched from outside: no error while its certificate changes, no request lost when it is told to end,
-//! and no more memory for whatever is thrown at it.
+//! The webhook under load, watched from outside: no error while its certificate changes, no request
+//! lost when it is told to end, and no more memory for whatever is thrown at it.
 //!
-//! A minute of it: `cargo test --release --workspace --test process -- --ignored --nocapture a_minute`.
+//! A minute of it: `cargo test --release --workspace --test process -- --ignored --nocapture
+//! a_minute`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -40,7 +41,8 @@ impl Load {
         let state = Arc::new(State::default());
         let body: Arc<[u8]> = review(&claim()).into();
         let clients = (0..CLIENTS).map(|_| {
-            let (state, body, trust, address) = (Arc::clone(&state), Arc::clone(&body), trust.clone(), webhook.address);
+            let (state, body, trust, address) =
+                (Arc::clone(&state), Arc::clone(&body), trust.clone(), webhook.address);
             tokio::spawn(async move {
                 while !state.stop.load(Ordering::Relaxed) {
                     let opened = Instant::now();
@@ -86,9 +88,11 @@ impl State {
         Ok(())
     }
 
-    /// A connection, opened at `opened`, that failed: only one that came when the process had lingered long enough may.
+    /// A connection, opened at `opened`, that failed: only one that came when the process had
+    /// lingered long enough may.
     fn assert_gone(&self, opened: Instant, error: &std::io::Error) {
-        let signalled = self.signalled.get().unwrap_or_else(|| panic!("a connection failed: {error}"));
+        let signalled =
+            self.signalled.get().unwrap_or_else(|| panic!("a connection failed: {error}"));
         let after = opened.checked_duration_since(*signalled).unwrap_or_default();
         assert!(after > LINGERS, "a connection of {after:?} after the signal failed: {error}");
     }
@@ -104,7 +108,9 @@ async fn watch(webhook: &Webhook, time: Duration) -> (f64, f64) {
         most = most.max(webhook.resident());
         sleep(Duration::from_millis(50)).await;
     }
-    println!("  resident: {first:.1} MiB at first, {middle:.1} half way, at most {most:.1} after that");
+    println!(
+        "  resident: {first:.1} MiB at first, {middle:.1} half way, at most {most:.1} after that"
+    );
     (middle, most)
 }
 
@@ -116,7 +122,8 @@ fn assert_flat((middle, most): (f64, f64)) {
 async fn soak(time: Duration) {
     let mut webhook = Webhook::start().await;
     let next = Authority::new();
-    let both = Trust::new(&format!("{}{}", webhook.authority.certificate, next.certificate)).unwrap();
+    let both =
+        Trust::new(&format!("{}{}", webhook.authority.certificate, next.certificate)).unwrap();
     println!("  resident: {:.1} MiB idle", webhook.resident());
 
     let load = Load::start(&webhook, &both);
@@ -127,13 +134,19 @@ async fn soak(time: Duration) {
     // The one before is not trusted here: the certificate has been changed.
     Connection::open(webhook.address, &Trust::new(&next.certificate).unwrap()).await.unwrap();
     let (answered, connected) = (load.answered(), load.state.connected.load(Ordering::Relaxed));
-    println!("  {answered} answers on {connected} connections of {CLIENTS} clients in {:.1?}, no error", started.elapsed());
+    println!(
+        "  {answered} answers on {connected} connections of {CLIENTS} clients in {:.1?}, no error",
+        started.elapsed()
+    );
 
     load.state.signalled.set(Instant::now()).unwrap();
     webhook.signal("TERM");
     webhook.ended().await;
     let took = load.state.signalled.get().unwrap().elapsed();
-    println!("  SIGTERM: {} answers more, none lost, ended after {took:.1?}", load.answered() - answered);
+    println!(
+        "  SIGTERM: {} answers more, none lost, ended after {took:.1?}",
+        load.answered() - answered
+    );
     load.end().await;
 }
 
@@ -152,8 +165,8 @@ async fn a_minute_of_load_a_new_certificate_and_a_signal_lose_nothing() {
 async fn abuse(time: Duration) {
     let webhook = Webhook::start().await;
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000)).into_bytes();
-    let nested =
-        r#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"#.to_owned() + &"[".repeat(100_000);
+    let nested = r#"{"apiVersion":"admission.k8s.io/v1","kind":"AdmissionReview","request":{"uid":"#
+        .to_owned() + &"[".repeat(100_000);
     let bodies: Arc<[(&str, Vec<u8>)]> = Arc::new([
         ("malformed", br#"{"kind": "#.to_vec()),
         ("deep", deep),
@@ -173,7 +186,9 @@ async fn abuse(time: Duration) {
                     }
                     let mut connection = Connection::open(address, &trust).await.unwrap();
                     match connection.post("/mutate", body).await {
-                        Ok(reply) => assert!([400, 413].contains(&reply.status), "{what}: {}", reply.status),
+                        Ok(reply) => {
+                            assert!([400, 413].contains(&reply.status), "{what}: {}", reply.status)
+                        }
                         // The connection is cut while the rest is still being sent.
                         Err(error) => assert_eq!(*what, "huge", "{error}"),
                     }
@@ -189,7 +204,10 @@ async fn abuse(time: Duration) {
     for client in clients {
         sent += client.await.unwrap();
     }
-    println!("  {sent} bodies that are no review; resident {:.1} MiB in the end", webhook.resident());
+    println!(
+        "  {sent} bodies that are no review; resident {:.1} MiB in the end",
+        webhook.resident()
+    );
     let good = webhook.connect().await.post("/mutate", &review(&claim())).await.unwrap();
     assert_eq!(response(&good.body)["allowed"], true);
 }

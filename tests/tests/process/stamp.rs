@@ -1,5 +1,5 @@
-//! One decision, three programs: what the webhook stamps, what `idp schedule` answers and what the function decides are the same
-//! bytes.
+//! One decision, three programs: what the webhook stamps, what `idp schedule` answers and what the
+//! function decides are the same bytes.
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -19,9 +19,21 @@ use super::fixture::{Webhook, free_address, response, review};
 /// Claims of all products, tiers and environments, with and without ha.
 fn claims() -> Vec<Value> {
     let products = [
-        ("db.platform.example.org/v1alpha1", "MySQLInstanceClaim", json!({"size": "medium", "storageGB": 100})),
-        ("db.platform.example.org/v1alpha1", "PostgreSQLInstanceClaim", json!({"size": "medium", "storageGB": 100})),
-        ("compute.platform.example.org/v1alpha1", "WebAppClaim", json!({"image": "registry.example.com/checkout:v1"})),
+        (
+            "db.platform.example.org/v1alpha1",
+            "MySQLInstanceClaim",
+            json!({"size": "medium", "storageGB": 100}),
+        ),
+        (
+            "db.platform.example.org/v1alpha1",
+            "PostgreSQLInstanceClaim",
+            json!({"size": "medium", "storageGB": 100}),
+        ),
+        (
+            "compute.platform.example.org/v1alpha1",
+            "WebAppClaim",
+            json!({"image": "registry.example.com/checkout:v1"}),
+        ),
     ];
     let mut claims = Vec::new();
     for (api_version, kind, own) in &products {
@@ -53,25 +65,35 @@ async fn stamped(claims: &[Value]) -> Vec<Result<String, String>> {
     let mut connection = webhook.connect().await;
     let mut all = Vec::new();
     for claim in claims {
-        let answer = response(&connection.post("/mutate?timeout=10s", &review(claim)).await.unwrap().body);
+        let answer =
+            response(&connection.post("/mutate?timeout=10s", &review(claim)).await.unwrap().body);
         if answer["allowed"] != true {
             let message = answer["status"]["message"].as_str().unwrap();
             all.push(Err(message.lines().next().unwrap().to_owned()));
             continue;
         }
-        let patch = base64::engine::general_purpose::STANDARD.decode(answer["patch"].as_str().unwrap()).unwrap();
+        let patch = base64::engine::general_purpose::STANDARD
+            .decode(answer["patch"].as_str().unwrap())
+            .unwrap();
         let mut claim = claim.clone();
         let patch: json_patch::Patch = serde_json::from_slice(&patch).unwrap();
         json_patch::patch(&mut claim, &patch).unwrap();
-        all.push(Ok(claim["metadata"]["annotations"][PLACEMENT_REASON].as_str().unwrap().to_owned()));
+        all.push(Ok(claim["metadata"]["annotations"][PLACEMENT_REASON]
+            .as_str()
+            .unwrap()
+            .to_owned()));
     }
     all
 }
 
 /// What `idp schedule` answers.
 fn scheduled(claims: &[Value]) -> Vec<Result<String, String>> {
-    let mut process =
-        Command::new(our_program("idp")).arg("schedule").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    let mut process = Command::new(our_program("idp"))
+        .arg("schedule")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
     let mut questions = process.stdin.take().unwrap();
     let lines: String = claims
         .iter()
@@ -101,7 +123,8 @@ fn scheduled(claims: &[Value]) -> Vec<Result<String, String>> {
 /// The text of the JSON value at `key`.
 fn text_of<'l>(line: &'l str, key: &str) -> &'l str {
     let at = line.find(&format!("\"{key}\":{{")).unwrap() + key.len() + 3;
-    let mut values = serde_json::Deserializer::from_str(&line[at..]).into_iter::<serde::de::IgnoredAny>();
+    let mut values =
+        serde_json::Deserializer::from_str(&line[at..]).into_iter::<serde::de::IgnoredAny>();
     values.next().unwrap().unwrap();
     &line[at..at + values.byte_offset()]
 }
@@ -122,10 +145,15 @@ async fn composed(claims: &[Value]) -> Vec<Result<String, String>> {
     let products = embedded().unwrap().products;
     let mut all = Vec::new();
     for claim in claims {
-        let api = products.iter().map(|product| &product.spec.api).find(|api| claim["kind"] == *api.claim_kind).unwrap();
+        let api = products
+            .iter()
+            .map(|product| &product.spec.api)
+            .find(|api| claim["kind"] == *api.claim_kind)
+            .unwrap();
         let mut composite = claim.clone();
         composite["kind"] = api.composite_kind.clone().into();
-        let composite = v1::Resource { resource: Some(to_struct(&composite).unwrap()), ..Default::default() };
+        let composite =
+            v1::Resource { resource: Some(to_struct(&composite).unwrap()), ..Default::default() };
         let request = v1::RunFunctionRequest {
             input: Some(
                 to_struct(&json!({"apiVersion": "platform.example.org/v1alpha1", "kind": "Input", "catalog": "embedded"}))
@@ -135,7 +163,9 @@ async fn composed(claims: &[Value]) -> Vec<Result<String, String>> {
             ..Default::default()
         };
         // What is a Struct to the SDK is its bytes to us.
-        let request = function_sdk_rust::proto::v1::RunFunctionRequest::decode(&*request.encode_to_vec()).unwrap();
+        let request =
+            function_sdk_rust::proto::v1::RunFunctionRequest::decode(&*request.encode_to_vec())
+                .unwrap();
         let answer = client.run_function(request).await.unwrap().into_inner();
         let answer = v1::RunFunctionResponse::decode(&*answer.encode_to_vec()).unwrap();
         let desired = answer.desired.and_then(|desired| desired.composite?.resource);
@@ -151,12 +181,20 @@ async fn composed(claims: &[Value]) -> Vec<Result<String, String>> {
 #[tokio::test]
 async fn the_webhook_the_function_and_the_command_line_decide_the_same_bytes() {
     let claims = claims();
-    let (stamped, scheduled, composed) = (stamped(&claims).await, scheduled(&claims), composed(&claims).await);
-    assert_eq!((stamped.len(), scheduled.len(), composed.len()), (claims.len(), claims.len(), claims.len()));
+    let (stamped, scheduled, composed) =
+        (stamped(&claims).await, scheduled(&claims), composed(&claims).await);
+    assert_eq!(
+        (stamped.len(), scheduled.len(), composed.len()),
+        (claims.len(), claims.len(), claims.len())
+    );
     let mut placed = 0;
-    for (((claim, stamped), scheduled), composed) in claims.iter().zip(stamped).zip(scheduled).zip(composed) {
+    for (((claim, stamped), scheduled), composed) in
+        claims.iter().zip(stamped).zip(scheduled).zip(composed)
+    {
         // Who decided is the one thing that differs, as it should.
-        let at_admission = |reason: String| reason.replacen(r#""decided_by":"function""#, r#""decided_by":"admission""#, 1);
+        let at_admission = |reason: String| {
+            reason.replacen(r#""decided_by":"function""#, r#""decided_by":"admission""#, 1)
+        };
         assert_eq!(stamped, scheduled.map(at_admission), "idp schedule: {claim}");
         assert_eq!(stamped, composed.map(at_admission), "the function: {claim}");
         placed += usize::from(stamped.is_ok());

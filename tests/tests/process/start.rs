@@ -1,4 +1,5 @@
-//! The first moments of the webhook: a signal is never too early, and nothing is judged by a catalog that was not read.
+//! The first moments of the webhook: a signal is never too early, and nothing is judged by a
+//! catalog that was not read.
 
 use std::time::Duration;
 
@@ -48,10 +49,14 @@ async fn a_review_before_the_catalog_is_read_is_not_judged() {
     let secret = MountedSecret::new(&authority.issue("localhost"), &authority.certificate);
     let dir = TempDir::new().unwrap();
     let (process, address, silence) = in_a_silent_cluster(&secret, &dir).await;
-    let mut connection = Connection::open(address, &Trust::new(&authority.certificate).unwrap()).await.unwrap();
+    let mut connection =
+        Connection::open(address, &Trust::new(&authority.certificate).unwrap()).await.unwrap();
     for path in ["/mutate?timeout=10s", "/validate?timeout=10s"] {
         let reply = connection.post(path, &review(&claim())).await.unwrap();
-        assert_eq!((reply.status, String::from_utf8_lossy(&reply.body).trim()), (503, "the catalog is not read yet: try again"));
+        assert_eq!(
+            (reply.status, String::from_utf8_lossy(&reply.body).trim()),
+            (503, "the catalog is not read yet: try again")
+        );
     }
     signal_to(&process, "TERM");
     ended(&process).await;

@@ -38,7 +38,10 @@ async fn a_certificate_is_replaced_under_load_and_a_bad_one_is_not_taken() {
     let next = Authority::new();
 
     // A key that belongs to another certificate, and no certificate at all.
-    let mixed = Identity { certificate: next.issue("localhost").certificate, key: next.issue("localhost").key };
+    let mixed = Identity {
+        certificate: next.issue("localhost").certificate,
+        key: next.issue("localhost").key,
+    };
     let garbage = Identity { certificate: "garbage".to_owned(), key: String::new() };
     for bad in [mixed, garbage] {
         server.secret.replace(&bad, &clients);
@@ -80,14 +83,23 @@ fn an_unusable_certificate_is_told_apart() {
     let good = authority.server_pem();
 
     let pem = Pem { certificate: b"nothing".to_vec(), ..good.clone() };
-    assert_eq!(message(&pem), "tls.crt is not usable: expected PEM with a BEGIN CERTIFICATE section: no items found");
+    assert_eq!(
+        message(&pem),
+        "tls.crt is not usable: expected PEM with a BEGIN CERTIFICATE section: no items found"
+    );
     let pem = Pem { key: good.certificate.clone(), ..good.clone() };
-    assert_eq!(message(&pem), "tls.key is not usable: expected PEM with a BEGIN PRIVATE KEY section: no items found");
+    assert_eq!(
+        message(&pem),
+        "tls.key is not usable: expected PEM with a BEGIN PRIVATE KEY section: no items found"
+    );
     let pem = Pem { key: authority.server_pem().key, ..good.clone() };
     let text = message(&pem);
     assert!(text.starts_with("tls.crt and tls.key cannot be used together: "), "{text}");
     let pem = Pem { client_ca: Some(good.key.clone()), ..good };
-    assert_eq!(message(&pem), "ca.crt is not usable: expected PEM with a BEGIN CERTIFICATE section: no items found");
+    assert_eq!(
+        message(&pem),
+        "ca.crt is not usable: expected PEM with a BEGIN CERTIFICATE section: no items found"
+    );
 }
 
 #[test]
@@ -100,5 +112,8 @@ fn a_missing_file_is_named() {
 
     let error = CertificateDir::verifying_clients(directory.path()).load().err().unwrap();
     let path = directory.path().join("ca.crt");
-    assert_eq!(error.to_string(), format!("cannot read {}: No such file or directory (os error 2)", path.display()));
+    assert_eq!(
+        error.to_string(),
+        format!("cannot read {}: No such file or directory (os error 2)", path.display())
+    );
 }

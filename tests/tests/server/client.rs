@@ -29,7 +29,10 @@ pub fn echo(request: v1::RunFunctionRequest) -> Result<v1::RunFunctionResponse, 
 }
 
 pub fn tagged(tag: &str) -> RunFunctionRequest {
-    RunFunctionRequest { meta: Some(RequestMeta { tag: tag.to_owned(), capabilities: vec![] }), ..Default::default() }
+    RunFunctionRequest {
+        meta: Some(RequestMeta { tag: tag.to_owned(), capabilities: vec![] }),
+        ..Default::default()
+    }
 }
 
 pub struct Server {
@@ -55,9 +58,17 @@ impl Server {
         let ops = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let shutdown = CancellationToken::new();
         let (address, ops_address) = (listener.local_addr().unwrap(), ops.local_addr().unwrap());
-        let settings = Settings { listener, tls: Some((certificates, tls)), ops: Some(ops), message_limit };
+        let settings =
+            Settings { listener, tls: Some((certificates, tls)), ops: Some(ops), message_limit };
         let serving = function::serve(settings, runner, shutdown.clone());
-        Self { address, ops: ops_address, authority, secret, shutdown, running: tokio::spawn(async { serving.await.unwrap() }) }
+        Self {
+            address,
+            ops: ops_address,
+            authority,
+            secret,
+            shutdown,
+            running: tokio::spawn(async { serving.await.unwrap() }),
+        }
     }
 
     /// A new connection with a certificate of the server's authority.
@@ -76,8 +87,14 @@ impl Server {
     }
 }
 
-pub async fn connect(address: SocketAddr, server_ca: &str, identity: Option<&Identity>) -> Result<Channel, Error> {
-    let mut tls = ClientTlsConfig::new().domain_name("localhost").ca_certificate(Certificate::from_pem(server_ca));
+pub async fn connect(
+    address: SocketAddr,
+    server_ca: &str,
+    identity: Option<&Identity>,
+) -> Result<Channel, Error> {
+    let mut tls = ClientTlsConfig::new()
+        .domain_name("localhost")
+        .ca_certificate(Certificate::from_pem(server_ca));
     if let Some(identity) = identity {
         let Identity { certificate, key } = identity;
         tls = tls.identity(tonic::transport::Identity::from_pem(certificate, key));

@@ -88,5 +88,8 @@ async fn what_keeps_it_from_serving_is_told() {
     let mut args = args(&["--insecure"]);
     args.address = taken.local_addr().unwrap();
     let error = serve(args, echo).await.unwrap_err().to_string();
-    assert_eq!(error, format!("cannot listen on {address} (--address): Address already in use (os error 98)"));
+    assert_eq!(
+        error,
+        format!("cannot listen on {address} (--address): Address already in use (os error 98)")
+    );
 }

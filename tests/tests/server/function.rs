@@ -1,6 +1,8 @@
 //! The composition function: calls, limits, probes, metrics, draining.
 
-use function_sdk_rust::proto::v1::{CredentialData, Credentials, Resource, RunFunctionRequest, State, credentials::Source};
+use function_sdk_rust::proto::v1::{
+    CredentialData, Credentials, Resource, RunFunctionRequest, State, credentials::Source,
+};
 use idp_function::wire;
 use prost::Message as _;
 use serde_json::json;
@@ -19,7 +21,10 @@ const SERVICE: &str = "apiextensions.fn.proto.v1.FunctionRunnerService";
 #[tokio::test]
 async fn a_call_is_answered_over_mutual_tls() {
     let server = Server::start(echo).await;
-    let resource = Resource { resource: Some(serde_json::from_value(json!({"kind": "Thing"})).unwrap()), ..Default::default() };
+    let resource = Resource {
+        resource: Some(serde_json::from_value(json!({"kind": "Thing"})).unwrap()),
+        ..Default::default()
+    };
     let desired = State { composite: None, resources: [("thing".to_owned(), resource)].into() };
     let mut request = tagged("smoke");
     request.desired = Some(desired.clone());
@@ -70,7 +75,8 @@ async fn a_truncated_message_is_refused_and_the_server_goes_on() {
     for observed in [&b"\x0a\x05abc"[..], b"\xff", b"\x12\x03\x0a\x09a"] {
         client.ready().await.unwrap();
         let broken = Broken { observed: observed.to_vec() };
-        let codec = ProstCodec::<Broken, function_sdk_rust::proto::v1::RunFunctionResponse>::default();
+        let codec =
+            ProstCodec::<Broken, function_sdk_rust::proto::v1::RunFunctionResponse>::default();
         let path = format!("/{SERVICE}/RunFunction").parse().unwrap();
         let status = client.unary(tonic::Request::new(broken), path, codec).await.unwrap_err();
         assert_eq!(status.code(), Code::Internal);
@@ -83,7 +89,11 @@ async fn a_truncated_message_is_refused_and_the_server_goes_on() {
 fn request_of(size: usize) -> RunFunctionRequest {
     let data = CredentialData { data: [("blob".to_owned(), vec![7; size])].into() };
     RunFunctionRequest {
-        credentials: [("large".to_owned(), Credentials { source: Some(Source::CredentialData(data)) })].into(),
+        credentials: [(
+            "large".to_owned(),
+            Credentials { source: Some(Source::CredentialData(data)) },
+        )]
+        .into(),
         ..Default::default()
     }
 }
@@ -137,7 +147,10 @@ async fn a_panic_fails_its_own_call_only() {
     let server = Server::start(runner).await;
     let mut client = server.client().await;
     let status = client.run_function(RunFunctionRequest::default()).await.unwrap_err();
-    assert_eq!((status.code(), status.message()), (Code::Internal, "the function panicked: a bug; its log says where"));
+    assert_eq!(
+        (status.code(), status.message()),
+        (Code::Internal, "the function panicked: a bug; its log says where")
+    );
     client.run_function(tagged("same connection")).await.unwrap();
     server.stop().await;
 }
@@ -162,20 +175,28 @@ async fn reflection_shows_the_protocol_as_crossplane_defines_it() {
     use tonic_reflection::pb::v1::server_reflection_response::MessageResponse;
 
     let server = Server::start(echo).await;
-    let request = |message| ServerReflectionRequest { host: String::new(), message_request: Some(message) };
+    let request =
+        |message| ServerReflectionRequest { host: String::new(), message_request: Some(message) };
     let requests = tokio_stream::iter([
         request(MessageRequest::ListServices(String::new())),
         request(MessageRequest::FileContainingSymbol(SERVICE.to_owned())),
     ]);
-    let mut answers =
-        ServerReflectionClient::new(server.channel().await).server_reflection_info(requests).await.unwrap().into_inner();
+    let mut answers = ServerReflectionClient::new(server.channel().await)
+        .server_reflection_info(requests)
+        .await
+        .unwrap()
+        .into_inner();
 
-    let Some(MessageResponse::ListServicesResponse(services)) = answers.message().await.unwrap().unwrap().message_response else {
+    let Some(MessageResponse::ListServicesResponse(services)) =
+        answers.message().await.unwrap().unwrap().message_response
+    else {
         panic!("no services");
     };
     assert!(services.service.iter().any(|service| service.name == SERVICE));
 
-    let Some(MessageResponse::FileDescriptorResponse(files)) = answers.message().await.unwrap().unwrap().message_response else {
+    let Some(MessageResponse::FileDescriptorResponse(files)) =
+        answers.message().await.unwrap().unwrap().message_response
+    else {
         panic!("no file");
     };
     let file = &files.file_descriptor_proto[0];

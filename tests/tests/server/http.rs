@@ -35,7 +35,11 @@ async fn webhook(authority: &Authority, router: Router) -> Webhook {
     Webhook { address, tls, shutdown, running }
 }
 
-async fn connect(address: SocketAddr, authority: &Authority, alpn: &[&[u8]]) -> std::io::Result<TlsStream<TcpStream>> {
+async fn connect(
+    address: SocketAddr,
+    authority: &Authority,
+    alpn: &[&[u8]],
+) -> std::io::Result<TlsStream<TcpStream>> {
     let mut roots = RootCertStore::empty();
     let ca = CertificateDer::from_pem_slice(authority.certificate.as_bytes()).unwrap();
     roots.add(ca).unwrap();
@@ -53,7 +57,8 @@ async fn connect(address: SocketAddr, authority: &Authority, alpn: &[&[u8]]) -> 
 /// Sends a request and reads its answer, head and five bytes of body.
 async fn exchange(stream: &mut TlsStream<TcpStream>, body: &str) -> std::io::Result<String> {
     let length = body.len();
-    let request = format!("POST /mutate HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n{body}");
+    let request =
+        format!("POST /mutate HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n{body}");
     stream.write_all(request.as_bytes()).await?;
     answer(stream).await
 }

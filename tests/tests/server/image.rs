@@ -1,4 +1,5 @@
-//! The images that `package/build` made, if it did: run with nothing but what they hold, and held to their targets.
+//! The images that `package/build` made, if it did: run with nothing but what they hold, and held
+//! to their targets.
 
 use std::io::Read as _;
 use std::net::SocketAddr;
@@ -29,7 +30,10 @@ struct Root {
 impl Root {
     fn of(program: &str) -> Option<Self> {
         let architecture = if cfg!(target_arch = "aarch64") { "arm64" } else { "amd64" };
-        let path = format!("{}/../target/package/{program}-{architecture}.tar", env!("CARGO_MANIFEST_DIR"));
+        let path = format!(
+            "{}/../target/package/{program}-{architecture}.tar",
+            env!("CARGO_MANIFEST_DIR")
+        );
         let Ok(tarball) = std::fs::File::open(&path) else {
             eprintln!("SKIPPED: no image; run package/build");
             return None;
@@ -44,8 +48,13 @@ impl Root {
         }
         let json = |name: &str| serde_json::from_slice::<Value>(&files[name]).unwrap();
         let image = json("manifest.json")[0].clone();
-        let (config, layer) = (json(image["Config"].as_str().unwrap()), &files[image["Layers"][0].as_str().unwrap()]);
-        let entrypoint = config["config"]["Entrypoint"].as_array().unwrap().iter().map(|word| word.as_str().unwrap().to_owned());
+        let (config, layer) =
+            (json(image["Config"].as_str().unwrap()), &files[image["Layers"][0].as_str().unwrap()]);
+        let entrypoint = config["config"]["Entrypoint"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|word| word.as_str().unwrap().to_owned());
         let folder = TempDir::new().unwrap();
         tar::Archive::new(GzDecoder::new(layer.as_slice())).unpack(folder.path()).unwrap();
         Some(Self { entrypoint: entrypoint.collect(), compressed: layer.len(), folder })
@@ -55,7 +64,11 @@ impl Root {
     fn mount(&self, identity: &Identity, authority: &Authority) {
         let folder = self.folder.path().join("tls");
         std::fs::create_dir_all(&folder).unwrap();
-        for (name, text) in [("tls.crt", &identity.certificate), ("tls.key", &identity.key), ("ca.crt", &authority.certificate)] {
+        for (name, text) in [
+            ("tls.crt", &identity.certificate),
+            ("tls.key", &identity.key),
+            ("ca.crt", &authority.certificate),
+        ] {
             std::fs::write(folder.join(name), text).unwrap();
         }
     }
@@ -88,7 +101,12 @@ impl Running {
     async fn until<T>(&mut self, mut probe: impl AsyncFnMut() -> Option<T>) -> Duration {
         while probe().await.is_none() {
             let log = || std::fs::read_to_string(&self.log).unwrap_or_default();
-            assert!(self.started.elapsed() < Duration::from_secs(10) && self.child.try_wait().unwrap().is_none(), "{}", log());
+            assert!(
+                self.started.elapsed() < Duration::from_secs(10)
+                    && self.child.try_wait().unwrap().is_none(),
+                "{}",
+                log()
+            );
             tokio::time::sleep(Duration::from_micros(500)).await;
         }
         self.started.elapsed()
@@ -130,8 +148,12 @@ async fn the_function_runs_in_its_image() {
         let took = function.until(async || {
             let channel = connect(address, &authority.certificate, Some(&crossplane)).await.ok()?;
             // Without an object it is refused, by the program and not on the way.
-            let answer = FunctionRunnerServiceClient::new(channel).run_function(tagged("first")).await;
-            answer.map_or_else(|status| (status.code() != tonic::Code::Unavailable).then_some(()), |_| Some(()))
+            let answer =
+                FunctionRunnerServiceClient::new(channel).run_function(tagged("first")).await;
+            answer.map_or_else(
+                |status| (status.code() != tonic::Code::Unavailable).then_some(()),
+                |_| Some(()),
+            )
         });
         times.push(took.await);
         tokio::time::sleep(Duration::from_millis(100)).await;
@@ -140,7 +162,8 @@ async fn the_function_runs_in_its_image() {
     report("idp", &root, times, resident);
 }
 
-/// From nothing to the answer of a review over TLS. Without a cluster: with one, reading the catalog comes on top.
+/// From nothing to the answer of a review over TLS. Without a cluster: with one, reading the
+/// catalog comes on top.
 #[tokio::test]
 async fn the_webhook_runs_in_its_image() {
     let Some(root) = Root::of("idp-webhook") else { return };
@@ -159,7 +182,11 @@ async fn the_webhook_runs_in_its_image() {
         let took = webhook.until(async || {
             let mut answer = String::new();
             let mut stream = std::net::TcpStream::connect(ops).ok()?;
-            std::io::Write::write_all(&mut stream, b"GET /readyz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n").ok()?;
+            std::io::Write::write_all(
+                &mut stream,
+                b"GET /readyz HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
+            )
+            .ok()?;
             stream.read_to_string(&mut answer).ok()?;
             answer.starts_with("HTTP/1.1 200").then_some(())
         });

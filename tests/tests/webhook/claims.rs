@@ -32,10 +32,15 @@ async fn a_good_claim_is_stamped_with_what_the_command_line_and_the_function_say
     let catalog = Catalog::strict(embedded().unwrap()).unwrap();
     let product = catalog.product("mysql").unwrap();
     let spec = claim()["spec"].as_object().unwrap().clone();
-    let asked = idp_crds::contract::Request::read(&product.spec, &spec, catalog.scheduler().tier_names()).unwrap();
+    let asked =
+        idp_crds::contract::Request::read(&product.spec, &spec, catalog.scheduler().tier_names())
+            .unwrap();
     let decision = catalog.decide(product, "orders-db", &asked, &[], &[]).unwrap();
     let record = decision.record(Provenance::first(idp_crds::record::DecidedBy::Admission));
-    assert_eq!(stored["metadata"]["annotations"][PLACEMENT_REASON], record.to_annotation().unwrap());
+    assert_eq!(
+        stored["metadata"]["annotations"][PLACEMENT_REASON],
+        record.to_annotation().unwrap()
+    );
 
     let labels = json!({
         "platform.example.org/cell": "c1", "platform.example.org/environment": "production",
@@ -55,12 +60,15 @@ async fn everything_that_is_wrong_is_said_at_once() {
     ask_failover(&mut bad, "any");
     bad["spec"]["region"] = "us-east-1".into();
     bad["spec"]["compositionRef"] = json!({"name": "mine"});
-    bad["spec"]["parameters"] =
-        json!({"tier": "lo", "environment": "production", "provider": "aws", "size": "huge", "storageGb": 5});
+    bad["spec"]["parameters"] = json!({"tier": "lo", "environment": "production", "provider": "aws", "size": "huge", "storageGb": 5});
     let outcome = webhook.admit(&Review::create(bad)).await;
     let status = outcome.denied.clone().unwrap();
-    let fields: Vec<&str> =
-        status["details"]["causes"].as_array().unwrap().iter().map(|c| c["field"].as_str().unwrap()).collect();
+    let fields: Vec<&str> = status["details"]["causes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|c| c["field"].as_str().unwrap())
+        .collect();
     assert_eq!(
         fields,
         [
@@ -141,7 +149,9 @@ async fn a_decision_is_kept_whatever_happens_to_it_and_to_the_catalog() {
     assert_eq!(reason(&after), reason(&stored));
     assert_eq!(after["metadata"]["labels"], stored["metadata"]["labels"]);
 
-    let outcome = webhook.admit(&Review::update(&stored, |object| annotate(object, PLACEMENT_REASON, "{}"))).await;
+    let outcome = webhook
+        .admit(&Review::update(&stored, |object| annotate(object, PLACEMENT_REASON, "{}")))
+        .await;
     assert_eq!(outcome.warnings.len(), 1, "{:?}", outcome.warnings);
     assert_eq!(reason(&outcome.allowed()), reason(&stored));
 }
@@ -150,10 +160,15 @@ async fn a_decision_is_kept_whatever_happens_to_it_and_to_the_catalog() {
 async fn parameters_change_as_the_product_allows() {
     let webhook = Webhook::start().await;
     let stored = webhook.admit(&Review::create(claim())).await.allowed();
-    let shrunk = webhook.admit(&Review::update(&stored, |o| o["spec"]["parameters"]["storageGB"] = 50.into())).await.refused();
+    let shrunk = webhook
+        .admit(&Review::update(&stored, |o| o["spec"]["parameters"]["storageGB"] = 50.into()))
+        .await
+        .refused();
     assert!(shrunk.contains("spec.parameters.storageGB: can only grow"), "{shrunk}");
-    let forbidden =
-        webhook.admit(&Review::update(&stored, |o| o["spec"]["compositionRef"] = json!({"name": "x"}))).await.refused();
+    let forbidden = webhook
+        .admit(&Review::update(&stored, |o| o["spec"]["compositionRef"] = json!({"name": "x"})))
+        .await
+        .refused();
     assert!(forbidden.contains("spec.compositionRef: is set by Crossplane"), "{forbidden}");
 }
 
@@ -170,7 +185,10 @@ async fn a_tier_that_the_place_cannot_serve_is_refused_with_the_way_out() {
 
     let raise = |object: &mut Value| object["spec"]["parameters"]["tier"] = "low".into();
     insta::assert_snapshot!(webhook.admit(&Review::update(&stored, raise)).await.refused());
-    let ha = webhook.admit(&Review::update(&stored, |o| o["spec"]["parameters"]["ha"] = true.into())).await.refused();
+    let ha = webhook
+        .admit(&Review::update(&stored, |o| o["spec"]["parameters"]["ha"] = true.into()))
+        .await
+        .refused();
     assert!(ha.contains("spec.parameters.ha: asks for multi_az"), "{ha}");
 
     let moved = Review::update(&stored, |object| {
@@ -189,10 +207,20 @@ async fn a_stricter_catalog_does_not_keep_people_from_their_labels() {
     let mut objects = embedded().unwrap();
     objects.tiers.retain(|tier| tier.name != "medium");
     webhook.snapshot.set(Snapshot::strict(objects).unwrap());
-    webhook.admit(&Review::update(&stored, |object| object["metadata"]["labels"]["team"] = "a".into())).await.allowed();
-    let message =
-        webhook.admit(&Review::update(&stored, |object| object["spec"]["parameters"]["size"] = "huge".into())).await.refused();
-    assert!(message.contains("spec.parameters.size") && !message.contains("spec.parameters.tier"), "{message}");
+    webhook
+        .admit(&Review::update(&stored, |object| object["metadata"]["labels"]["team"] = "a".into()))
+        .await
+        .allowed();
+    let message = webhook
+        .admit(&Review::update(&stored, |object| {
+            object["spec"]["parameters"]["size"] = "huge".into()
+        }))
+        .await
+        .refused();
+    assert!(
+        message.contains("spec.parameters.size") && !message.contains("spec.parameters.tier"),
+        "{message}"
+    );
 }
 
 #[tokio::test]
@@ -201,23 +229,37 @@ async fn a_failover_moves_once_for_those_who_may() {
     let stored = with_status(&webhook.admit(&Review::create(claim())).await.allowed(), &[]);
     let ask = Review::update(&stored, |object| ask_failover(object, "aws"));
     let message = webhook.admit(&ask).await.refused();
-    assert!(message.contains(r#"user "alice" does not have the verb "failover" on mysqlinstanceclaims"#), "{message}");
+    assert!(
+        message
+            .contains(r#"user "alice" does not have the verb "failover" on mysqlinstanceclaims"#),
+        "{message}"
+    );
 
     let outcome = webhook.admit(&ask.clone().by_admin()).await;
-    assert_eq!(outcome.warnings, ["orders-db moves from aws/us-east-1 to gcp/us-central1 (decision 2)"]);
+    assert_eq!(
+        outcome.warnings,
+        ["orders-db moves from aws/us-east-1 to gcp/us-central1 (decision 2)"]
+    );
     let moved = outcome.allowed();
     assert_eq!(place(&moved), "gcp/us-central1");
-    assert_eq!(reason(&moved)["previous"], json!({"provider": "aws", "region": "us-east-1", "sequence": 1}));
+    assert_eq!(
+        reason(&moved)["previous"],
+        json!({"provider": "aws", "region": "us-east-1", "sequence": 1})
+    );
     assert_eq!(moved["metadata"]["annotations"].get("platform.example.org/failover"), None);
 
-    // Until the function has acted, its status is older than the annotation, and must not undo the move.
+    // Until the function has acted, its status is older than the annotation, and must not undo the
+    // move.
     let synced = webhook.admit(&Review::update(&moved, |_| {}).by_crossplane()).await;
     assert_eq!(synced.patch, json!([]));
     // Nobody copies a move by hand.
     let by_hand = Review::update(&stored, |object| object["metadata"] = moved["metadata"].clone());
     assert_eq!(place(&webhook.admit(&by_hand).await.allowed()), "aws/us-east-1");
 
-    let back = webhook.admit(&Review::update(&moved, |object| ask_failover(object, "any")).by_admin()).await.allowed();
+    let back = webhook
+        .admit(&Review::update(&moved, |object| ask_failover(object, "any")).by_admin())
+        .await
+        .allowed();
     assert_eq!(reason(&back)["sequence"], 3);
 }
 
@@ -225,9 +267,15 @@ async fn a_failover_moves_once_for_those_who_may() {
 async fn a_failover_never_goes_where_the_workload_still_has_something() {
     let webhook = Webhook::start().await;
     let stored = webhook.admit(&Review::create(claim())).await.allowed();
-    let moved = webhook.admit(&Review::update(&stored, |object| ask_failover(object, "aws")).by_admin()).await.allowed();
+    let moved = webhook
+        .admit(&Review::update(&stored, |object| ask_failover(object, "aws")).by_admin())
+        .await
+        .allowed();
     let settled = with_status(&moved, &[("aws", "us-east-1")]);
-    let next = webhook.admit(&Review::update(&settled, |object| ask_failover(object, "gcp,oci")).by_admin()).await.allowed();
+    let next = webhook
+        .admit(&Review::update(&settled, |object| ask_failover(object, "gcp,oci")).by_admin())
+        .await
+        .allowed();
     assert_eq!(place(&next), "aws/us-west-2");
 }
 
@@ -235,13 +283,20 @@ async fn a_failover_never_goes_where_the_workload_still_has_something() {
 async fn a_failover_asked_for_twice_does_not_go_back_before_the_function_has_acted() {
     let webhook = Webhook::start().await;
     let stored = with_status(&webhook.admit(&Review::create(claim())).await.allowed(), &[]);
-    let moved = webhook.admit(&Review::update(&stored, |object| ask_failover(object, "aws")).by_admin()).await.allowed();
+    let moved = webhook
+        .admit(&Review::update(&stored, |object| ask_failover(object, "aws")).by_admin())
+        .await
+        .allowed();
     assert_eq!(place(&moved), "gcp/us-central1");
-    let again = webhook.admit(&Review::update(&moved, |object| ask_failover(object, "gcp,oci")).by_admin()).await.allowed();
+    let again = webhook
+        .admit(&Review::update(&moved, |object| ask_failover(object, "gcp,oci")).by_admin())
+        .await
+        .allowed();
     assert_eq!(place(&again), "aws/us-west-2", "its resources are in us-east-1 still");
 }
 
-/// A claim whose record is lost on the claim and in the status, which the function has written anew from what exists.
+/// A claim whose record is lost on the claim and in the status, which the function has written anew
+/// from what exists.
 async fn without_its_record(webhook: &Webhook, sequence: u64) -> Value {
     let mut stored = with_status(&webhook.admit(&Review::create(claim())).await.allowed(), &[]);
     stored["metadata"]["annotations"].as_object_mut().unwrap().remove(PLACEMENT_REASON);
@@ -255,10 +310,18 @@ async fn without_its_record(webhook: &Webhook, sequence: u64) -> Value {
 async fn a_workload_whose_record_is_lost_can_still_fail_over() {
     let webhook = Webhook::start().await;
     let stored = without_its_record(&webhook, 4).await;
-    let outcome = webhook.admit(&Review::update(&stored, |object| ask_failover(object, "any")).by_admin()).await;
-    assert_eq!(outcome.warnings, ["orders-db moves from aws/us-east-1 to gcp/us-central1 (decision 5)"]);
+    let outcome = webhook
+        .admit(&Review::update(&stored, |object| ask_failover(object, "any")).by_admin())
+        .await;
+    assert_eq!(
+        outcome.warnings,
+        ["orders-db moves from aws/us-east-1 to gcp/us-central1 (decision 5)"]
+    );
     let moved = outcome.allowed();
-    assert_eq!(reason(&moved)["previous"], json!({"provider": "aws", "region": "us-east-1", "sequence": 4}));
+    assert_eq!(
+        reason(&moved)["previous"],
+        json!({"provider": "aws", "region": "us-east-1", "sequence": 4})
+    );
 }
 
 #[tokio::test]
@@ -266,8 +329,14 @@ async fn a_workload_whose_record_is_lost_keeps_its_contract() {
     let webhook = Webhook::start().await;
     let mut stored = without_its_record(&webhook, 1).await;
     let record = reason(&webhook.admit(&Review::create(claim())).await.allowed()).to_string();
-    let label = webhook.admit(&Review::update(&stored, |object| object["metadata"]["labels"]["team"] = "a".into())).await;
-    assert_eq!(label.allowed()["metadata"]["annotations"].get(PLACEMENT_REASON), None, "no new decision takes its place");
+    let label = webhook
+        .admit(&Review::update(&stored, |object| object["metadata"]["labels"]["team"] = "a".into()))
+        .await;
+    assert_eq!(
+        label.allowed()["metadata"]["annotations"].get(PLACEMENT_REASON),
+        None,
+        "no new decision takes its place"
+    );
 
     let restore = Review::update(&stored, |object| annotate(object, PLACEMENT_REASON, &record));
     let message = webhook.admit(&restore).await.refused();
@@ -276,16 +345,23 @@ async fn a_workload_whose_record_is_lost_keeps_its_contract() {
 
     stored["status"]["placement"]["provider"] = "oci".into();
     stored["status"]["placement"]["region"] = "us-ashburn-1".into();
-    let raised =
-        webhook.admit(&Review::update(&stored, |object| object["spec"]["parameters"]["ha"] = true.into())).await.refused();
-    assert!(raised.contains("which oci/us-ashburn-1, where this workload is, does not have"), "{raised}");
+    let raised = webhook
+        .admit(&Review::update(&stored, |object| object["spec"]["parameters"]["ha"] = true.into()))
+        .await
+        .refused();
+    assert!(
+        raised.contains("which oci/us-ashburn-1, where this workload is, does not have"),
+        "{raised}"
+    );
 }
 
 #[tokio::test]
 async fn a_failover_that_leads_nowhere_changes_nothing() {
     let webhook = Webhook::start().await;
     let stored = with_status(&webhook.admit(&Review::create(claim())).await.allowed(), &[]);
-    let ask = |value: &'static str| Review::update(&stored, move |object| ask_failover(object, value)).by_admin();
+    let ask = |value: &'static str| {
+        Review::update(&stored, move |object| ask_failover(object, value)).by_admin()
+    };
     let mut messages = Vec::new();
     for value in ["aws,gcp,oci", "", "azure", "gpc"] {
         messages.push(format!("{value:?}: {}", webhook.admit(&ask(value)).await.refused()));
@@ -297,10 +373,15 @@ async fn a_failover_that_leads_nowhere_changes_nothing() {
 async fn a_release_names_what_is_retained_and_stays_until_it_is_done() {
     let webhook = Webhook::start().await;
     let stored = webhook.admit(&Review::create(claim())).await.allowed();
-    let moved = webhook.admit(&Review::update(&stored, |object| ask_failover(object, "aws")).by_admin()).await.allowed();
+    let moved = webhook
+        .admit(&Review::update(&stored, |object| ask_failover(object, "aws")).by_admin())
+        .await
+        .allowed();
     let settled = with_status(&moved, &[("aws", "us-east-1")]);
 
-    let ask = |value: &'static str| Review::update(&settled, move |object| annotate(object, RELEASE, value));
+    let ask = |value: &'static str| {
+        Review::update(&settled, move |object| annotate(object, RELEASE, value))
+    };
     let message = webhook.admit(&ask("aws-us-east-1")).await.refused();
     assert!(message.contains(r#"does not have the verb "release""#), "{message}");
     let message = webhook.admit(&ask("aws-us-west-2").by_admin()).await.refused();
@@ -321,12 +402,16 @@ async fn a_release_is_of_a_place_that_the_workload_has_left() {
     let stored = webhook.admit(&Review::create(claim())).await.allowed();
     // A Product that was changed leaves something in the place where the workload is.
     let mut stored = with_status(&stored, &[("aws", "us-east-1")]);
-    let ask = Review::update(&stored, |object| annotate(object, RELEASE, "aws-us-east-1")).by_admin();
+    let ask =
+        Review::update(&stored, |object| annotate(object, RELEASE, "aws-us-east-1")).by_admin();
     insta::assert_snapshot!(webhook.admit(&ask).await.refused());
 
     // Asked for while nobody was there to refuse it: the move does not carry it out.
     annotate(&mut stored, RELEASE, "aws-us-east-1");
-    let moved = webhook.admit(&Review::update(&stored, |object| ask_failover(object, "aws")).by_admin()).await.allowed();
+    let moved = webhook
+        .admit(&Review::update(&stored, |object| ask_failover(object, "aws")).by_admin())
+        .await
+        .allowed();
     assert_eq!(place(&moved), "gcp/us-central1");
     assert_eq!(moved["metadata"]["annotations"].get(RELEASE), None);
 }
@@ -335,21 +420,31 @@ async fn a_release_is_of_a_place_that_the_workload_has_left() {
 async fn what_the_function_decided_is_mirrored() {
     let webhook = Webhook::with(embedded().unwrap(), DecisionAt::Pipeline).await;
     let stored = webhook.admit(&Review::create(claim())).await.allowed();
-    assert_eq!(stored["metadata"]["annotations"].get(PLACEMENT_REASON), None, "the pipeline decides");
+    assert_eq!(
+        stored["metadata"]["annotations"].get(PLACEMENT_REASON),
+        None,
+        "the pipeline decides"
+    );
 
     let by_admission = Webhook::start().await.admit(&Review::create(claim())).await.allowed();
-    let text = by_admission["metadata"]["annotations"][PLACEMENT_REASON].as_str().unwrap().replace("admission", "function");
+    let text = by_admission["metadata"]["annotations"][PLACEMENT_REASON]
+        .as_str()
+        .unwrap()
+        .replace("admission", "function");
     let mut placed = stored;
     placed["status"] = with_status(&by_admission, &[])["status"].take();
     placed["status"]["placement"]["reason"] = text.as_str().into();
-    for review in [Review::update(&placed, |_| {}).by_crossplane(), Review::update(&placed, |_| {})] {
+    for review in [Review::update(&placed, |_| {}).by_crossplane(), Review::update(&placed, |_| {})]
+    {
         let mirrored = webhook.admit(&review).await.allowed();
         assert_eq!(mirrored["metadata"]["annotations"][PLACEMENT_REASON], text);
     }
     // What a user writes into the status of an update is not the function's word.
     let forged = Review::update(&placed, |object| {
-        object["status"]["placement"]["reason"] =
-            text.replace("us-east-1", "us-west-2").replace("\"sequence\":1", "\"sequence\":9").into();
+        object["status"]["placement"]["reason"] = text
+            .replace("us-east-1", "us-west-2")
+            .replace("\"sequence\":1", "\"sequence\":9")
+            .into();
     });
     assert_eq!(place(&webhook.admit(&forged).await.allowed()), "aws/us-east-1");
 }
@@ -358,12 +453,18 @@ async fn what_the_function_decided_is_mirrored() {
 async fn crossplane_carries_a_move_from_the_claim_to_the_composite_resource() {
     let webhook = Webhook::start().await;
     let stored = with_status(&webhook.admit(&Review::create(claim())).await.allowed(), &[]);
-    let moved = webhook.admit(&Review::update(&stored, |object| ask_failover(object, "aws")).by_admin()).await.allowed();
+    let moved = webhook
+        .admit(&Review::update(&stored, |object| ask_failover(object, "aws")).by_admin())
+        .await
+        .allowed();
     let carry = |from: &Value, to: &Value| {
         let mut composite = to.clone();
         composite["kind"] = "XMySQLInstance".into();
         let decision = from["metadata"]["annotations"][PLACEMENT_REASON].clone();
-        Review::update(&composite, |object| object["metadata"]["annotations"][PLACEMENT_REASON] = decision).by_crossplane()
+        Review::update(&composite, |object| {
+            object["metadata"]["annotations"][PLACEMENT_REASON] = decision
+        })
+        .by_crossplane()
     };
     // Its status still tells of the first decision.
     let forth = webhook.admit(&carry(&moved, &stored)).await.allowed();
@@ -395,5 +496,9 @@ async fn the_validating_webhook_refuses_what_was_changed_after_the_mutating_one(
     let mut stored = webhook.admit(&Review::create(claim())).await.allowed();
     stored["metadata"]["labels"]["platform.example.org/cell"] = "other".into();
     let message = webhook.validate(&Review::create(stored)).await.refused();
-    assert!(message.contains("/metadata/labels/platform.example.org~1cell must be what the platform sets"), "{message}");
+    assert!(
+        message
+            .contains("/metadata/labels/platform.example.org~1cell must be what the platform sets"),
+        "{message}"
+    );
 }

@@ -71,35 +71,64 @@ impl Webhook {
     }
 
     pub async fn connect(&self) -> Connection {
-        Connection::open(self.address, &Trust::new(&self.authority.certificate).unwrap()).await.unwrap()
+        Connection::open(self.address, &Trust::new(&self.authority.certificate).unwrap())
+            .await
+            .unwrap()
     }
 
-    /// Takes `review` through the mutating and, if that allows it, the validating webhook, as the API server does.
+    /// Takes `review` through the mutating and, if that allows it, the validating webhook, as the
+    /// API server does.
     pub async fn admit(&self, review: &Review) -> Outcome {
         let mut connection = self.connect().await;
-        let mutated = answer(&connection.post("/mutate?timeout=10s", &review.body()).await.unwrap());
+        let mutated =
+            answer(&connection.post("/mutate?timeout=10s", &review.body()).await.unwrap());
         let warnings = texts(&mutated["warnings"]);
         if mutated["allowed"] != true {
-            return Outcome { denied: Some(mutated["status"].clone()), object: Value::Null, patch: Value::Null, warnings };
+            return Outcome {
+                denied: Some(mutated["status"].clone()),
+                object: Value::Null,
+                patch: Value::Null,
+                warnings,
+            };
         }
         let mut object = review.object.clone();
         let patch = patch_of(&mutated);
-        json_patch::patch(&mut object, &serde_json::from_value::<json_patch::Patch>(patch.clone()).unwrap()).unwrap();
+        json_patch::patch(
+            &mut object,
+            &serde_json::from_value::<json_patch::Patch>(patch.clone()).unwrap(),
+        )
+        .unwrap();
 
         let again = Review { object: object.clone(), ..review.clone() };
-        let repeated = answer(&connection.post("/mutate?timeout=10s", &again.body()).await.unwrap());
-        assert_eq!(repeated["allowed"], true, "a second round refuses what the first one made: {repeated}");
-        assert_eq!(patch_of(&repeated), json!([]), "a second round changes what the first one made");
-        let validated = answer(&connection.post("/validate?timeout=10s", &again.body()).await.unwrap());
+        let repeated =
+            answer(&connection.post("/mutate?timeout=10s", &again.body()).await.unwrap());
+        assert_eq!(
+            repeated["allowed"], true,
+            "a second round refuses what the first one made: {repeated}"
+        );
+        assert_eq!(
+            patch_of(&repeated),
+            json!([]),
+            "a second round changes what the first one made"
+        );
+        let validated =
+            answer(&connection.post("/validate?timeout=10s", &again.body()).await.unwrap());
         assert_eq!(validated.get("patch"), None);
         let denied = (validated["allowed"] != true).then(|| validated["status"].clone());
         Outcome { denied, object, patch, warnings }
     }
 
     pub async fn validate(&self, review: &Review) -> Outcome {
-        let validated = answer(&self.connect().await.post("/validate?timeout=10s", &review.body()).await.unwrap());
+        let validated = answer(
+            &self.connect().await.post("/validate?timeout=10s", &review.body()).await.unwrap(),
+        );
         let denied = (validated["allowed"] != true).then(|| validated["status"].clone());
-        Outcome { denied, object: review.object.clone(), patch: Value::Null, warnings: texts(&validated["warnings"]) }
+        Outcome {
+            denied,
+            object: review.object.clone(),
+            patch: Value::Null,
+            warnings: texts(&validated["warnings"]),
+        }
     }
 }
 
@@ -117,7 +146,8 @@ fn patch_of(response: &Value) -> Value {
         return json!([]);
     };
     assert_eq!(response["patchType"], "JSONPatch");
-    serde_json::from_slice(&base64::engine::general_purpose::STANDARD.decode(patch).unwrap()).unwrap()
+    serde_json::from_slice(&base64::engine::general_purpose::STANDARD.decode(patch).unwrap())
+        .unwrap()
 }
 
 fn texts(value: &Value) -> Vec<String> {
@@ -148,7 +178,10 @@ impl Outcome {
     }
 
     fn message(&self) -> String {
-        self.denied.as_ref().map(|status| status["message"].as_str().unwrap().to_owned()).unwrap_or_default()
+        self.denied
+            .as_ref()
+            .map(|status| status["message"].as_str().unwrap().to_owned())
+            .unwrap_or_default()
     }
 }
 
@@ -171,7 +204,9 @@ impl Review {
     pub fn create(object: Value) -> Self {
         let (group, version) = object["apiVersion"].as_str().unwrap().split_once('/').unwrap();
         let kind = object["kind"].as_str().unwrap();
-        let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let text = |pointer: &str| {
+            object.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
+        };
         Review {
             kind: json!({"group": group, "version": version, "kind": kind}),
             resource: json!({"group": group, "version": version, "resource": idp_crds::product::ProductApi::plural(kind)}),
@@ -193,7 +228,12 @@ impl Review {
     }
 
     pub fn delete(old: &Value) -> Self {
-        Review { operation: "DELETE", object: Value::Null, old: old.clone(), ..Review::create(old.clone()) }
+        Review {
+            operation: "DELETE",
+            object: Value::Null,
+            old: old.clone(),
+            ..Review::create(old.clone())
+        }
     }
 
     /// By somebody who may do anything.

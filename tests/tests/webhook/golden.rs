@@ -44,19 +44,31 @@ async fn requests() {
         let Some(body) = input["body"].as_object() else {
             // What is no JSON, or no object, is no review either.
             assert_eq!(expected["valid"], false, "{vector}");
-            assert_eq!(not_a_review(&mut webhook.connect().await, "application/json", &input["raw_body"]).await, 400, "{vector}");
+            assert_eq!(
+                not_a_review(&mut webhook.connect().await, "application/json", &input["raw_body"])
+                    .await,
+                400,
+                "{vector}"
+            );
             raw += 1;
             continue;
         };
         let mut claim = claim_of(input["product"].as_str().unwrap(), body);
         if let Some(content_type) = input["content_type"].as_str() {
             assert_eq!(expected["valid"], false, "{vector}");
-            assert_eq!(not_a_review(&mut webhook.connect().await, content_type, &claim).await, 415, "{vector}");
+            assert_eq!(
+                not_a_review(&mut webhook.connect().await, content_type, &claim).await,
+                415,
+                "{vector}"
+            );
             raw += 1;
             continue;
         }
-        let mut quirks: Vec<&str> = vector["quirks"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
-        if body.values().any(|value| value.is_f64() && value.as_f64().is_some_and(|number| number.fract() == 0.0)) {
+        let mut quirks: Vec<&str> =
+            vector["quirks"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        if body.values().any(|value| {
+            value.is_f64() && value.as_f64().is_some_and(|number| number.fract() == 0.0)
+        }) {
             quirks.push("a whole number is an integer however it is written, as in Kubernetes");
         }
         // A namespaced object has a namespace: the API server sees to that before any webhook.
@@ -70,9 +82,20 @@ async fn requests() {
         if outcome.denied.is_none() == (expected["valid"] == true) {
             agree += 1;
         } else {
-            let causes = outcome.denied.as_ref().map(|status| status["details"]["causes"].clone()).unwrap_or_default();
-            let unknown = |cause: &Value| cause["message"].as_str().is_some_and(|message| message.contains("is not a parameter"));
-            if causes.as_array().is_some_and(|causes| !causes.is_empty() && causes.iter().all(unknown)) {
+            let causes = outcome
+                .denied
+                .as_ref()
+                .map(|status| status["details"]["causes"].clone())
+                .unwrap_or_default();
+            let unknown = |cause: &Value| {
+                cause["message"]
+                    .as_str()
+                    .is_some_and(|message| message.contains("is not a parameter"))
+            };
+            if causes
+                .as_array()
+                .is_some_and(|causes| !causes.is_empty() && causes.iter().all(unknown))
+            {
                 quirks.push("an unknown parameter is refused, as the design has it");
             }
             assert!(!quirks.is_empty(), "{vector}\n{outcome:?}");
@@ -92,7 +115,8 @@ async fn not_a_review(connection: &mut Connection, content_type: &str, body: &Va
     connection.send("/mutate", content_type, text.as_bytes()).await.unwrap().status
 }
 
-/// Counts how the verdict on a configuration object compares; `why` says why it may differ, where it does.
+/// Counts how the verdict on a configuration object compares; `why` says why it may differ, where
+/// it does.
 fn tally(counts: &mut BTreeMap<String, usize>, vector: &Value, outcome: &Outcome, why: &str) {
     let agrees = outcome.denied.is_none() == (vector["expected"]["valid"] == true);
     assert!(agrees || !why.is_empty(), "{vector}\n{outcome:?}");
@@ -110,13 +134,18 @@ async fn experiments() {
         };
         let mut spec = body.clone();
         let id = spec.shift_remove("id").unwrap_or_default();
-        for (theirs, ours) in [("variant_weights", "variantWeights"), ("traffic_percentage", "trafficShare")] {
+        for (theirs, ours) in
+            [("variant_weights", "variantWeights"), ("traffic_percentage", "trafficShare")]
+        {
             if let Some(value) = spec.shift_remove(theirs) {
                 spec.insert(ours.to_owned(), value);
             }
         }
-        let negative =
-            |weights: &Value| weights.as_object().is_some_and(|w| w.values().any(|v| v.as_f64().is_some_and(|v| v < 0.0)));
+        let negative = |weights: &Value| {
+            weights
+                .as_object()
+                .is_some_and(|w| w.values().any(|v| v.as_f64().is_some_and(|v| v < 0.0)))
+        };
         let why = if negative(&body.get("variant_weights").cloned().unwrap_or_default()) {
             "negative weights are refused"
         } else if !body.get("traffic_percentage").is_none_or(Value::is_number) {
@@ -148,10 +177,13 @@ async fn experiments() {
 async fn flags_and_health() {
     let webhook = Webhook::start().await;
     let mut counts = BTreeMap::new();
-    for (kind, object_kind, field) in [("flag", "FeatureFlag", "enabled"), ("health", "CloudProvider", "healthy")] {
+    for (kind, object_kind, field) in
+        [("flag", "FeatureFlag", "enabled"), ("health", "CloudProvider", "healthy")]
+    {
         for vector in vectors(kind) {
             let input = &vector["input"];
-            let text = input["raw_body"].as_str().map_or_else(|| input["body"].to_string(), str::to_owned);
+            let text =
+                input["raw_body"].as_str().map_or_else(|| input["body"].to_string(), str::to_owned);
             let Ok(Value::Object(spec)) = serde_json::from_str::<Value>(&text) else {
                 *counts.entry("no object".to_owned()).or_default() += 1;
                 continue;

@@ -1,6 +1,12 @@
 //! The admission webhook as a running server: real TLS, real reviews, no cluster.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    missing_docs
+)]
 
 mod claims;
 mod configuration;

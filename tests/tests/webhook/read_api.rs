@@ -1,4 +1,5 @@
-//! The read API on the operator's port: `/api/products`, `/api/providers/health`, `/api/placements`.
+//! The read API on the operator's port: `/api/products`, `/api/providers/health`,
+//! `/api/placements`.
 
 use std::sync::Arc;
 
@@ -36,7 +37,8 @@ impl Api {
 
     async fn get(&self, path: &str) -> (u16, String) {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
-        let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+        let request =
+            format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.unwrap();
@@ -55,7 +57,8 @@ impl Api {
 async fn products_say_what_can_be_asked_for() {
     let answer = Api::with(embedded().unwrap()).await.json("/api/products").await;
     let products = answer["products"].as_array().unwrap();
-    let names: Vec<&str> = products.iter().map(|product| product["name"].as_str().unwrap()).collect();
+    let names: Vec<&str> =
+        products.iter().map(|product| product["name"].as_str().unwrap()).collect();
     assert_eq!(names, ["mysql", "postgresql", "webapp"]);
     let mysql = &products[0];
     assert_eq!(mysql["apiVersion"], "db.platform.example.org/v1alpha1");
@@ -63,16 +66,30 @@ async fn products_say_what_can_be_asked_for() {
     assert_eq!(mysql["providers"], json!(["aws", "gcp", "oci"]));
     let keys: Vec<&String> = mysql.as_object().unwrap().keys().collect();
     assert_eq!(keys, ["name", "description", "apiVersion", "kind", "providers", "parameters"]);
-    let storage = mysql["parameters"].as_array().unwrap().iter().find(|parameter| parameter["name"] == "storageGB").unwrap();
-    assert_eq!((&storage["type"], &storage["minimum"]), (&json!("integer"), &json!(10)), "{storage}");
+    let storage = mysql["parameters"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|parameter| parameter["name"] == "storageGB")
+        .unwrap();
+    assert_eq!(
+        (&storage["type"], &storage["minimum"]),
+        (&json!("integer"), &json!(10)),
+        "{storage}"
+    );
 }
 
 #[tokio::test]
 async fn providers_health_is_the_operators_switch_and_the_circuit_breaker() {
     let mut objects = embedded().unwrap();
     objects.providers.retain(|provider| provider.name != "oci");
-    objects.providers.iter_mut().find(|provider| provider.name == "gcp").unwrap().spec.healthy = false;
-    let open = CloudProviderStatus { state: CircuitState::HalfOpen, consecutive_failures: 5, ..Default::default() };
+    objects.providers.iter_mut().find(|provider| provider.name == "gcp").unwrap().spec.healthy =
+        false;
+    let open = CloudProviderStatus {
+        state: CircuitState::HalfOpen,
+        consecutive_failures: 5,
+        ..Default::default()
+    };
     objects.statuses.insert("aws".to_owned(), open);
     let answer = Api::with(objects).await.json("/api/providers/health").await;
     let expected = json!({"providers": {
@@ -98,9 +115,15 @@ async fn placements_say_what_runs_where_and_can_be_narrowed_down() {
         retained: vec!["aws/us-east-1".to_owned()],
         ..named("orders", "medium", placed("gcp", "us-central1"))
     };
-    api.placements.replace("MySQLInstanceClaim", [named("stock", "low", placed("aws", "us-east-1")), moved]);
+    api.placements
+        .replace("MySQLInstanceClaim", [named("stock", "low", placed("aws", "us-east-1")), moved]);
     let of = |answer: &Value| -> Vec<String> {
-        answer["placements"].as_array().unwrap().iter().map(|placed| placed["name"].as_str().unwrap().to_owned()).collect()
+        answer["placements"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|placed| placed["name"].as_str().unwrap().to_owned())
+            .collect()
     };
     let all = api.json("/api/placements").await;
     assert_eq!(of(&all), ["orders", "stock"], "in order of name");
@@ -130,6 +153,10 @@ async fn placements_say_what_runs_where_and_can_be_narrowed_down() {
 async fn before_the_catalog_is_read_there_is_no_answer() {
     let api = Api::of(SharedSnapshot::default()).await;
     for path in ["/api/products", "/api/providers/health"] {
-        assert_eq!(api.get(path).await, (503, "the catalog is not read yet\n".to_owned()), "{path}");
+        assert_eq!(
+            api.get(path).await,
+            (503, "the catalog is not read yet\n".to_owned()),
+            "{path}"
+        );
     }
 }

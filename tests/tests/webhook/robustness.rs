@@ -15,7 +15,9 @@ use super::fixture::{Review, Webhook, answer, certificate, claim};
 async fn what_is_no_review_gets_a_clear_answer() {
     let webhook = Webhook::start().await;
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
-    let beta = json!({"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1beta1", "request": {}}).to_string();
+    let beta =
+        json!({"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1beta1", "request": {}})
+            .to_string();
     let empty = json!({"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1"}).to_string();
     let mut said = Vec::new();
     for (what, content_type, body) in [
@@ -29,7 +31,11 @@ async fn what_is_no_review_gets_a_clear_answer() {
         let mut connection = webhook.connect().await;
         let reply = connection.send("/validate", content_type, body.as_bytes()).await.unwrap();
         said.push(format!("{what}: {} {}", reply.status, String::from_utf8(reply.body).unwrap()));
-        assert_eq!(connection.post("/mutate", &Review::create(claim()).body()).await.unwrap().status, 200, "after {what}");
+        assert_eq!(
+            connection.post("/mutate", &Review::create(claim()).body()).await.unwrap().status,
+            200,
+            "after {what}"
+        );
     }
     insta::assert_snapshot!(said.join(""));
 }
@@ -73,7 +79,8 @@ async fn reviews_that_ask_nothing_answerable_are_denied_with_the_reason() {
     insta::assert_snapshot!(said.join("\n"));
 }
 
-/// Clients that create claims on connections kept alive until told to stop; a connection that the server ends is opened anew.
+/// Clients that create claims on connections kept alive until told to stop; a connection that the
+/// server ends is opened anew.
 struct Load {
     stop: Arc<AtomicBool>,
     answered: Arc<AtomicU64>,
@@ -84,7 +91,8 @@ impl Load {
     fn start(webhook: &Webhook, trust: &Trust, clients: usize) -> Self {
         let (stop, answered) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let client = |_| {
-            let (stop, answered, trust, address) = (Arc::clone(&stop), Arc::clone(&answered), trust.clone(), webhook.address);
+            let (stop, answered, trust, address) =
+                (Arc::clone(&stop), Arc::clone(&answered), trust.clone(), webhook.address);
             let shutdown = webhook.shutdown.clone();
             tokio::spawn(async move {
                 let body = Review::create(claim()).body();
@@ -134,7 +142,8 @@ impl Load {
 async fn certificates_change_under_load_without_an_error() {
     let webhook = Webhook::start().await;
     let next = Authority::new(Timestamp::now(), 1).unwrap();
-    let both = Trust::new(&format!("{}{}", webhook.authority.certificate, next.certificate)).unwrap();
+    let both =
+        Trust::new(&format!("{}{}", webhook.authority.certificate, next.certificate)).unwrap();
     let load = Load::start(&webhook, &both, 64);
     load.reach(2000).await;
     webhook.tls.replace(&certificate(&next)).unwrap();
@@ -142,7 +151,11 @@ async fn certificates_change_under_load_without_an_error() {
     load.reach(64 * 50 * 2).await;
     load.end().await;
     // The old authority alone is not enough any more: the new certificate is in use.
-    assert!(Connection::open(webhook.address, &Trust::new(&webhook.authority.certificate).unwrap()).await.is_err());
+    assert!(
+        Connection::open(webhook.address, &Trust::new(&webhook.authority.certificate).unwrap())
+            .await
+            .is_err()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

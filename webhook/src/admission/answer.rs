@@ -1,4 +1,5 @@
-//! The answer to a review: allowed, with a patch and warnings, or denied, with everything that is wrong.
+//! The answer to a review: allowed, with a patch and warnings, or denied, with everything that is
+//! wrong.
 
 use std::fmt::Write as _;
 
@@ -124,15 +125,24 @@ impl Denial {
             1 => "one field is wrong".to_owned(),
             many => format!("{many} fields are wrong"),
         };
-        Denial { reason: Reason::Invalid, summary, causes: errors.into_iter().map(Cause::from).collect() }
+        Denial {
+            reason: Reason::Invalid,
+            summary,
+            causes: errors.into_iter().map(Cause::from).collect(),
+        }
     }
 
-    /// Nothing could be selected. `field` is what asked for it; every candidate is named with its reason.
+    /// Nothing could be selected. `field` is what asked for it; every candidate is named with its
+    /// reason.
     #[must_use]
     pub fn schedule(error: &ScheduleError, field: &str) -> Self {
         let reason = match error {
-            ScheduleError::NoHealthyCandidates { .. } | ScheduleError::EmptyPool { .. } => Reason::Unavailable,
-            ScheduleError::UnknownTier { .. } | ScheduleError::NoCandidatePassesGates { .. } => Reason::Invalid,
+            ScheduleError::NoHealthyCandidates { .. } | ScheduleError::EmptyPool { .. } => {
+                Reason::Unavailable
+            }
+            ScheduleError::UnknownTier { .. } | ScheduleError::NoCandidatePassesGates { .. } => {
+                Reason::Invalid
+            }
         };
         let causes = error
             .reasons()
@@ -155,13 +165,18 @@ impl Denial {
         let mut message = self.summary.clone();
         for Cause { field, message: text, .. } in &self.causes {
             // Writing to a String cannot fail.
-            let _ = if field.is_empty() { write!(message, "\n  {text}") } else { write!(message, "\n  {field}: {text}") };
+            let _ = if field.is_empty() {
+                write!(message, "\n  {text}")
+            } else {
+                write!(message, "\n  {field}: {text}")
+            };
         }
         message
     }
 }
 
-/// What the refusal is about, as `kubectl` names it: `The MySQLInstanceClaim "orders-db" is invalid`.
+/// What the refusal is about, as `kubectl` names it: `The MySQLInstanceClaim "orders-db" is
+/// invalid`.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Subject<'a> {
     /// API group.
@@ -221,7 +236,11 @@ struct Details<'a> {
 ///
 /// # Errors
 /// Never for what this crate answers; the type cannot say so.
-pub fn write(uid: &str, subject: Subject<'_>, answer: &Answer) -> Result<Vec<u8>, serde_json::Error> {
+pub fn write(
+    uid: &str,
+    subject: Subject<'_>,
+    answer: &Answer,
+) -> Result<Vec<u8>, serde_json::Error> {
     let nothing = Response { uid, allowed: true, warnings: &[], status: None };
     let response = match answer {
         Answer::Allowed { patch, warnings } if patch.is_empty() => Response { warnings, ..nothing },
@@ -231,17 +250,29 @@ pub fn write(uid: &str, subject: Subject<'_>, answer: &Answer) -> Result<Vec<u8>
             let details = Details { group, kind, name, causes: &denial.causes };
             let Denial { reason, .. } = denial;
             let message = denial.message();
-            let status = Status { status: "Failure", code: reason.code(), reason: reason.name(), message, details };
+            let status = Status {
+                status: "Failure",
+                code: reason.code(),
+                reason: reason.name(),
+                message,
+                details,
+            };
             Response { allowed: false, status: Some(status), ..nothing }
         }
     };
     serde_json::to_string(&Review::of(response)).map(String::into_bytes)
 }
 
-/// The patch is most of the answer, and as Base64 needs no escapes: it is appended, not searched for what to escape.
+/// The patch is most of the answer, and as Base64 needs no escapes: it is appended, not searched
+/// for what to escape.
 fn patched(uid: &str, patch: &Patch, warnings: &[String]) -> Result<Vec<u8>, serde_json::Error> {
     const END: &str = "}}";
-    let mut text = serde_json::to_string(&Review::of(Response { uid, allowed: true, warnings, status: None }))?;
+    let mut text = serde_json::to_string(&Review::of(Response {
+        uid,
+        allowed: true,
+        warnings,
+        status: None,
+    }))?;
     text.truncate(text.len() - END.len());
     text.push_str(r#","patchType":"JSONPatch","patch":""#);
     patch.push_base64(&mut text)?;

@@ -1,5 +1,5 @@
-//! The platform's own kinds: what a schema cannot say about them, how they fit together, and whether something still needs
-//! them.
+//! The platform's own kinds: what a schema cannot say about them, how they fit together, and
+//! whether something still needs them.
 
 use std::collections::BTreeSet;
 
@@ -25,10 +25,16 @@ const MOST_NAMED: usize = 5;
 ///
 /// # Errors
 /// Everything that is wrong with it, or who still needs it.
-pub fn validate(snapshot: &Snapshot, placements: &Placements, request: &Request<'_>) -> Result<Answer, Denial> {
+pub fn validate(
+    snapshot: &Snapshot,
+    placements: &Placements,
+    request: &Request<'_>,
+) -> Result<Answer, Denial> {
     let warnings = match request.operation {
         Operation::Create | Operation::Update => {
-            let raw = request.object.ok_or_else(|| unreadable("the object", "the review carries none"))?;
+            let raw = request
+                .object
+                .ok_or_else(|| unreadable("the object", "the review carries none"))?;
             let objects = read(raw)?;
             let old = match request.old_object {
                 Some(raw) => read(raw).unwrap_or_default(),
@@ -54,7 +60,8 @@ pub fn validate(snapshot: &Snapshot, placements: &Placements, request: &Request<
 
 /// The one object of `raw`, in the list of its kind.
 fn read(raw: &RawValue) -> Result<Objects, Denial> {
-    let value: Value = serde_json::from_str(raw.get()).map_err(|error| unreadable("the object", error))?;
+    let value: Value =
+        serde_json::from_str(raw.get()).map_err(|error| unreadable("the object", error))?;
     let mut objects = Objects::default();
     match objects.add("", value) {
         Ok(()) => Ok(objects),
@@ -84,26 +91,40 @@ impl Findings {
     fn candidate(&mut self, snapshot: &Snapshot, candidate: &Named<CandidateSpec>) {
         let spec = &candidate.spec;
         self.errors.extend(spec.errors());
-        let same_place = |other: &&Named<CandidateSpec>| other.name != candidate.name && other.spec.place() == spec.place();
+        let same_place = |other: &&Named<CandidateSpec>| {
+            other.name != candidate.name && other.spec.place() == spec.place()
+        };
         if let Some(other) = snapshot.objects.candidates.iter().find(same_place) {
-            let message = format!("{} is described by the Candidate {:?} already: a place has one", spec.place(), other.name);
+            let message = format!(
+                "{} is described by the Candidate {:?} already: a place has one",
+                spec.place(),
+                other.name
+            );
             self.errors.push(FieldError::new("spec.region", Problem::Invalid, message));
         }
         let providers = || snapshot.objects.providers.iter().map(|provider| provider.name.as_str());
         if !providers().any(|name| name == spec.provider) {
             let hint = did_you_mean(&spec.provider, providers());
-            self.warnings.push(format!("there is no CloudProvider {:?}{hint}: it counts as healthy", spec.provider));
+            self.warnings.push(format!(
+                "there is no CloudProvider {:?}{hint}: it counts as healthy",
+                spec.provider
+            ));
         }
     }
 
     fn tier(&mut self, snapshot: &Snapshot, tier: &Named<TierSpec>) {
         self.errors.extend(tier.spec.errors());
         let passes = |candidate: &Named<CandidateSpec>| {
-            tier.spec.required_capabilities.iter().all(|capability| candidate.spec.capabilities.contains(capability))
+            tier.spec
+                .required_capabilities
+                .iter()
+                .all(|capability| candidate.spec.capabilities.contains(capability))
         };
         if !snapshot.objects.candidates.iter().any(passes) {
-            self.warnings
-                .push(format!("no Candidate has all that tier {:?} requires: nothing can be placed", spoken(&tier.name)));
+            self.warnings.push(format!(
+                "no Candidate has all that tier {:?} requires: nothing can be placed",
+                spoken(&tier.name)
+            ));
         }
     }
 
@@ -119,15 +140,30 @@ impl Findings {
         }
         let api = &product.spec.api;
         for (field, kind) in api.kinds() {
-            let mut others = snapshot.objects.products.iter().filter(|other| other.name != product.name);
+            let mut others =
+                snapshot.objects.products.iter().filter(|other| other.name != product.name);
             if let Some(other) = others.find(|other| other.spec.api.has(&api.group, kind)) {
-                let message = format!("{kind:?} in {} belongs to the Product {:?} already", api.group, other.name);
-                self.errors.push(FieldError::new(format!("spec.api.{field}"), Problem::Invalid, message));
+                let message = format!(
+                    "{kind:?} in {} belongs to the Product {:?} already",
+                    api.group, other.name
+                );
+                self.errors.push(FieldError::new(
+                    format!("spec.api.{field}"),
+                    Problem::Invalid,
+                    message,
+                ));
             }
         }
         for provider in product.spec.providers.keys() {
-            if !snapshot.objects.candidates.iter().any(|candidate| candidate.spec.provider == *provider) {
-                self.warnings.push(format!("no Candidate is in {provider:?}: the product is not offered there yet"));
+            if !snapshot
+                .objects
+                .candidates
+                .iter()
+                .any(|candidate| candidate.spec.provider == *provider)
+            {
+                self.warnings.push(format!(
+                    "no Candidate is in {provider:?}: the product is not offered there yet"
+                ));
             }
         }
     }
@@ -135,10 +171,13 @@ impl Findings {
     fn experiment(&mut self, snapshot: &Snapshot, experiment: &Named<ExperimentSpec>) {
         self.errors.extend(experiment.spec.errors());
         let tier = &experiment.spec.tier;
-        let tiers: Vec<String> = snapshot.objects.tiers.iter().map(|tier| spoken(&tier.name)).collect();
+        let tiers: Vec<String> =
+            snapshot.objects.tiers.iter().map(|tier| spoken(&tier.name)).collect();
         if tier != "*" && !tiers.contains(&spoken(tier)) {
             let hint = did_you_mean(tier, tiers.iter().map(String::as_str));
-            self.warnings.push(format!("there is no Tier {tier:?}{hint}: the experiment applies to nothing"));
+            self.warnings.push(format!(
+                "there is no Tier {tier:?}{hint}: the experiment applies to nothing"
+            ));
         }
     }
 
@@ -146,28 +185,40 @@ impl Findings {
         self.errors.extend(flag.spec.errors());
         if spoken(&flag.name) != PREFER_COST_OPTIMIZATION {
             let known = PREFER_COST_OPTIMIZATION.replace('_', "-");
-            self.warnings.push(format!("nothing reads the flag {:?}: there is {known:?}", flag.name));
+            self.warnings
+                .push(format!("nothing reads the flag {:?}: there is {known:?}", flag.name));
         }
     }
 
-    /// A Product must go on describing the data that exists: what it no longer describes, nobody can find again.
-    fn product_in_use(&mut self, placements: &Placements, old: &Named<ProductSpec>, new: &Named<ProductSpec>) {
+    /// A Product must go on describing the data that exists: what it no longer describes, nobody
+    /// can find again.
+    fn product_in_use(
+        &mut self,
+        placements: &Placements,
+        old: &Named<ProductSpec>,
+        new: &Named<ProductSpec>,
+    ) {
         let users = placements.list(|placed| placed.product == new.name);
         if users.is_empty() {
             return;
         }
         let used = format!("{} still use it", named(&users));
         if old.spec.stateful && !new.spec.stateful {
-            let message = format!("cannot become false: moved workloads would lose their data; {used}");
+            let message =
+                format!("cannot become false: moved workloads would lose their data; {used}");
             self.errors.push(FieldError::new("spec.stateful", Problem::Forbidden, message));
         }
         for provider in providers_used(&users) {
-            let resources = |spec: &ProductSpec| spec.providers.get(&provider).map(|p| p.resources.clone()).unwrap_or_default();
+            let resources = |spec: &ProductSpec| {
+                spec.providers.get(&provider).map(|p| p.resources.clone()).unwrap_or_default()
+            };
             let now = resources(&new.spec);
             for before in resources(&old.spec) {
                 let same = now.iter().find(|resource| resource.name == before.name);
                 let path = format!("spec.providers.{provider}.resources({})", before.name);
-                let kind = |template: &Value| (template.get("apiVersion").cloned(), template.get("kind").cloned());
+                let kind = |template: &Value| {
+                    (template.get("apiVersion").cloned(), template.get("kind").cloned())
+                };
                 let message = match same {
                     None if before.stateful => "holds data and cannot be dropped or renamed",
                     Some(now) if before.stateful && !now.stateful => {
@@ -178,18 +229,28 @@ impl Findings {
                     }
                     _ => continue,
                 };
-                self.errors.push(FieldError::new(path, Problem::Forbidden, format!("{message}; {used}")));
+                self.errors.push(FieldError::new(
+                    path,
+                    Problem::Forbidden,
+                    format!("{message}; {used}"),
+                ));
             }
         }
     }
 }
 
 /// Whether an object may go: what the user is to be told then.
-fn deletion(snapshot: &Snapshot, placements: &Placements, request: &Request<'_>) -> Result<Vec<String>, Denial> {
+fn deletion(
+    snapshot: &Snapshot,
+    placements: &Placements,
+    request: &Request<'_>,
+) -> Result<Vec<String>, Denial> {
     let name = &*request.name;
     let refuse = |users: &[Placed], way_out: &str| match users {
         [] => Ok(Vec::new()),
-        users => Err(Denial::new(Reason::Conflict, format!("{} still need it: {way_out}", named(users)))),
+        users => {
+            Err(Denial::new(Reason::Conflict, format!("{} still need it: {way_out}", named(users))))
+        }
     };
     match &*request.kind.kind {
         "Product" => refuse(&placements.list(|placed| placed.product == name), "delete them first"),
@@ -198,7 +259,9 @@ fn deletion(snapshot: &Snapshot, placements: &Placements, request: &Request<'_>)
             refuse(&placements.list(|placed| placed.tier == tier), "give them another tier first")
         }
         "Candidate" => {
-            let Some(candidate) = snapshot.objects.candidates.iter().find(|candidate| candidate.name == name) else {
+            let Some(candidate) =
+                snapshot.objects.candidates.iter().find(|candidate| candidate.name == name)
+            else {
                 return Ok(Vec::new());
             };
             let place = candidate.spec.place();
@@ -207,19 +270,35 @@ fn deletion(snapshot: &Snapshot, placements: &Placements, request: &Request<'_>)
             let keeping = placements.list(|placed| placed.retained.contains(&place));
             Ok(match keeping.as_slice() {
                 [] => Vec::new(),
-                some => vec![format!("{place} still holds data of {}: it stays there, and can be released later", named(some))],
+                some => vec![format!(
+                    "{place} still holds data of {}: it stays there, and can be released later",
+                    named(some)
+                )],
             })
         }
-        "CloudProvider" if snapshot.objects.candidates.iter().any(|candidate| candidate.spec.provider == name) => {
-            Ok(vec![format!("there are Candidates in {name:?}: without its CloudProvider it counts as healthy")])
+        "CloudProvider"
+            if snapshot
+                .objects
+                .candidates
+                .iter()
+                .any(|candidate| candidate.spec.provider == name) =>
+        {
+            Ok(vec![format!(
+                "there are Candidates in {name:?}: without its CloudProvider it counts as healthy"
+            )])
         }
         _ => Ok(Vec::new()),
     }
 }
 
 fn providers_used(users: &[Placed]) -> BTreeSet<String> {
-    let retained = users.iter().flat_map(|user| &user.retained).filter_map(|place| place.split_once('/'));
-    users.iter().map(|user| user.provider.clone()).chain(retained.map(|(provider, _)| provider.to_owned())).collect()
+    let retained =
+        users.iter().flat_map(|user| &user.retained).filter_map(|place| place.split_once('/'));
+    users
+        .iter()
+        .map(|user| user.provider.clone())
+        .chain(retained.map(|(provider, _)| provider.to_owned()))
+        .collect()
 }
 
 /// The users of something, the first few by name.

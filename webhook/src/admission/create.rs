@@ -17,7 +17,8 @@ impl Admission {
     /// Everything that is wrong with it, or why nothing could be selected.
     pub(super) async fn create(&self, workload: &Workload<'_>) -> Result<Settled, Denial> {
         let brought = workload.new.metadata.annotation(PLACEMENT_REASON);
-        let mut errors: Vec<FieldError> = workload.name_error().into_iter().chain(workload.secret_error()).collect();
+        let mut errors: Vec<FieldError> =
+            workload.name_error().into_iter().chain(workload.secret_error()).collect();
         errors.extend(misplaced_annotations(workload));
         let asked = match workload.asked(&workload.new) {
             Ok(asked) => Some(asked),
@@ -36,17 +37,23 @@ impl Admission {
         };
 
         let decided = match &asked {
-            Some(asked) if self.decision_at == DecisionAt::Admission => self.decide(workload, &Question::first(asked)).await.ok(),
+            Some(asked) if self.decision_at == DecisionAt::Admission => {
+                self.decide(workload, &Question::first(asked)).await.ok()
+            }
             _ => None,
         };
         let ours = match &decided {
-            Some(stamp) => text(stamp)? == brought || is_from_another_catalog(workload, brought, &stamp.record),
+            Some(stamp) => {
+                text(stamp)? == brought || is_from_another_catalog(workload, brought, &stamp.record)
+            }
             None => false,
         };
         if !ours {
             // A restored claim also carries what Crossplane had set on it.
             match self.rights.allow(workload.request, VERB_RESTORE).await? {
-                true => errors.extend(asked.as_ref().and_then(|asked| not_adoptable(workload, brought, asked))),
+                true => errors.extend(
+                    asked.as_ref().and_then(|asked| not_adoptable(workload, brought, asked)),
+                ),
                 false => {
                     errors.extend(forbidden::machinery(&workload.new.spec, None));
                     errors.push(forbidden_reason(workload));
@@ -54,9 +61,11 @@ impl Admission {
             }
         }
         match asked {
-            Some(asked) if errors.is_empty() => {
-                Ok(Settled { asked: Some(asked), decision: Some(Decision::Kept(brought.to_owned())), ..Settled::default() })
-            }
+            Some(asked) if errors.is_empty() => Ok(Settled {
+                asked: Some(asked),
+                decision: Some(Decision::Kept(brought.to_owned())),
+                ..Settled::default()
+            }),
             _ => Err(Denial::fields(errors)),
         }
     }
@@ -68,7 +77,11 @@ impl Admission {
         }
         let decided = self.decide(workload, &Question::first(&asked)).await;
         let stamp = decided.map_err(|error| Denial::schedule(&error, "spec.parameters.tier"))?;
-        Ok(Settled { asked: Some(asked), decision: Some(Decision::Made(stamp)), ..Settled::default() })
+        Ok(Settled {
+            asked: Some(asked),
+            decision: Some(Decision::Made(stamp)),
+            ..Settled::default()
+        })
     }
 
     /// What is wrong with a decision that a user adds to a workload which has none.
@@ -85,8 +98,13 @@ impl Admission {
     }
 }
 
-/// Whether a decision differs from `ours` only because the catalog has changed between the two webhooks' reviews.
-fn is_from_another_catalog(workload: &Workload<'_>, brought: &str, ours: &idp_crds::record::Record) -> bool {
+/// Whether a decision differs from `ours` only because the catalog has changed between the two
+/// webhooks' reviews.
+fn is_from_another_catalog(
+    workload: &Workload<'_>,
+    brought: &str,
+    ours: &idp_crds::record::Record,
+) -> bool {
     workload.phase == Phase::Validating
         && Evidence::read(brought).is_some_and(|evidence| {
             let record = &evidence.record;
@@ -104,9 +122,12 @@ fn forbidden_reason(workload: &Workload<'_>) -> FieldError {
 
 /// Why a decision that was made elsewhere cannot be taken over.
 fn not_adoptable(workload: &Workload<'_>, text: &str, asked: &ClaimRequest) -> Option<FieldError> {
-    let error = |message: String| Some(annotation_error(PLACEMENT_REASON, Problem::Invalid, message));
+    let error =
+        |message: String| Some(annotation_error(PLACEMENT_REASON, Problem::Invalid, message));
     let Some(evidence) = Evidence::read(text) else {
-        return error("is not a decision record: remove it, and the platform decides anew".to_owned());
+        return error(
+            "is not a decision record: remove it, and the platform decides anew".to_owned(),
+        );
     };
     let (provider, region) = evidence.place();
     match workload.snapshot.catalog.missing_gates(&asked.tier, asked.ha, (provider, region)) {
@@ -123,11 +144,14 @@ fn not_adoptable(workload: &Workload<'_>, text: &str, asked: &ClaimRequest) -> O
 
 /// Annotations that have a meaning only on a placed workload.
 fn misplaced_annotations(workload: &Workload<'_>) -> impl Iterator<Item = FieldError> {
-    [FAILOVER, RELEASE].into_iter().filter(|name| workload.new.metadata.annotation(name).is_some()).map(|name| {
-        annotation_error(
-            name,
-            Problem::Forbidden,
-            "has a meaning only on a workload that is placed, and this one is new: remove it",
-        )
-    })
+    [FAILOVER, RELEASE]
+        .into_iter()
+        .filter(|name| workload.new.metadata.annotation(name).is_some())
+        .map(|name| {
+            annotation_error(
+                name,
+                Problem::Forbidden,
+                "has a meaning only on a workload that is placed, and this one is new: remove it",
+            )
+        })
 }

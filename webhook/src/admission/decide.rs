@@ -36,7 +36,12 @@ impl<'q> Question<'q> {
 
     /// Where a placed workload moves to.
     #[must_use]
-    pub fn next(asked: &'q ClaimRequest, leave: &'q [String], from: &'q Standing, status: Option<&'q PlacementStatus>) -> Self {
+    pub fn next(
+        asked: &'q ClaimRequest,
+        leave: &'q [String],
+        from: &'q Standing,
+        status: Option<&'q PlacementStatus>,
+    ) -> Self {
         let mut not = status.map(PlacementStatus::occupied).unwrap_or_default();
         not.push(from.place());
         Question { asked, leave, from: Some(from), not }
@@ -47,7 +52,11 @@ impl<'q> Question<'q> {
             None => Provenance::first(DecidedBy::Admission),
             Some(Standing { provider, region, sequence, .. }) => Provenance {
                 sequence: sequence.saturating_add(1),
-                previous: Some(Previous { provider: provider.clone(), region: region.clone(), sequence: *sequence }),
+                previous: Some(Previous {
+                    provider: provider.clone(),
+                    region: region.clone(),
+                    sequence: *sequence,
+                }),
                 decided_by: DecidedBy::Admission,
             },
         }
@@ -56,15 +65,22 @@ impl<'q> Question<'q> {
 
 impl Admission {
     /// Decides, taking the probe of a half-open cloud where one is free, unless this is a dry run.
-    pub(super) async fn decide(&self, workload: &Workload<'_>, question: &Question<'_>) -> Result<Arc<Stamp>, ScheduleError> {
+    pub(super) async fn decide(
+        &self,
+        workload: &Workload<'_>,
+        question: &Question<'_>,
+    ) -> Result<Arc<Stamp>, ScheduleError> {
         if let Some(probing) = &workload.snapshot.probing {
             let decided = decide(workload, &probing.catalog, question);
             if let Ok(stamp) = decided
                 && probing.providers.contains(&stamp.record.selected.provider)
             {
                 let record = &stamp.record;
-                let nothing_is_kept = workload.request.is_dry_run() || workload.phase == Phase::Validating;
-                if nothing_is_kept || self.probes.take(&record.selected.provider, &workload.holder()).await {
+                let nothing_is_kept =
+                    workload.request.is_dry_run() || workload.phase == Phase::Validating;
+                if nothing_is_kept
+                    || self.probes.take(&record.selected.provider, &workload.holder()).await
+                {
                     return Ok(stamp);
                 }
             }
@@ -80,8 +96,18 @@ impl Admission {
 }
 
 /// Decides by `catalog`.
-pub(super) fn decide(workload: &Workload<'_>, catalog: &Catalog, question: &Question<'_>) -> Result<Arc<Stamp>, ScheduleError> {
-    let decision = catalog.decide(workload.product, workload.name(), question.asked, question.leave, &question.not)?;
+pub(super) fn decide(
+    workload: &Workload<'_>,
+    catalog: &Catalog,
+    question: &Question<'_>,
+) -> Result<Arc<Stamp>, ScheduleError> {
+    let decision = catalog.decide(
+        workload.product,
+        workload.name(),
+        question.asked,
+        question.leave,
+        &question.not,
+    )?;
     Ok(decision.stamp(question.provenance()))
 }
 

@@ -1,4 +1,5 @@
-//! A move that is asked for: `platform.example.org/failover` names the providers to leave, or `any`.
+//! A move that is asked for: `platform.example.org/failover` names the providers to leave, or
+//! `any`.
 
 use idp_crds::contract::{FieldError, Problem, Request as ClaimRequest, did_you_mean};
 use idp_crds::names::{FAILOVER, RELEASE, VERB_FAILOVER};
@@ -22,7 +23,8 @@ impl Admission {
         value: &str,
         current: Option<&Standing>,
     ) -> Result<Result<Vec<String>, FieldError>, Denial> {
-        let error = |problem, message: String| Ok(Err(annotation_error(FAILOVER, problem, message)));
+        let error =
+            |problem, message: String| Ok(Err(annotation_error(FAILOVER, problem, message)));
         if workload.flavour == Flavour::Composite && workload.new.has_claim() {
             return error(
                 Problem::Forbidden,
@@ -35,10 +37,12 @@ impl Admission {
         if current.is_none() {
             return error(
                 Problem::Invalid,
-                "needs a workload that is placed, and this one is not yet: try again later".to_owned(),
+                "needs a workload that is placed, and this one is not yet: try again later"
+                    .to_owned(),
             );
         }
-        Ok(providers_to_leave(workload, value).map_err(|message| annotation_error(FAILOVER, Problem::Invalid, message)))
+        Ok(providers_to_leave(workload, value)
+            .map_err(|message| annotation_error(FAILOVER, Problem::Invalid, message)))
     }
 
     /// Decides where a workload moves to.
@@ -71,11 +75,17 @@ impl Admission {
         );
         let mut consumed = vec![FAILOVER];
         consumed.extend(release::is_of(&workload.new, from.place()).then_some(RELEASE));
-        Ok(Settled { asked: Some(asked), consumed, warnings: vec![warning], decision: Some(Decision::Made(stamp)) })
+        Ok(Settled {
+            asked: Some(asked),
+            consumed,
+            warnings: vec![warning],
+            decision: Some(Decision::Made(stamp)),
+        })
     }
 
-    /// Whether `given` is a decision to move that this user could have asked for: how the outcome of [`Admission::fail_over`]
-    /// is known again when the object is reviewed once more, its request being consumed by then.
+    /// Whether `given` is a decision to move that this user could have asked for: how the outcome
+    /// of [`Admission::fail_over`] is known again when the object is reviewed once more, its
+    /// request being consumed by then.
     pub(super) async fn is_move(
         &self,
         workload: &Workload<'_>,
@@ -86,21 +96,25 @@ impl Admission {
     ) -> Result<bool, Denial> {
         let (record, (provider, region)) = (&given.record, from.place());
         let follows = record.sequence == from.sequence.saturating_add(1)
-            && record
-                .previous
-                .as_ref()
-                .is_some_and(|p| p.provider == provider && p.region == region && p.sequence == from.sequence);
+            && record.previous.as_ref().is_some_and(|p| {
+                p.provider == provider && p.region == region && p.sequence == from.sequence
+            });
         if !follows {
             return Ok(false);
         }
         // The best place of its own provider, which is where leaving all others leads.
         let snapshot = workload.snapshot;
         let providers = snapshot.catalog.scheduler().providers().iter();
-        let leave: Vec<String> = providers.filter(|provider| **provider != record.selected.provider).cloned().collect();
+        let leave: Vec<String> =
+            providers.filter(|provider| **provider != record.selected.provider).cloned().collect();
         let question = Question::next(asked, &leave, from, status);
-        let catalogs = [Some(&snapshot.catalog), snapshot.probing.as_ref().map(|probing| &probing.catalog)];
-        let chosen_by_us =
-            catalogs.into_iter().flatten().filter_map(|catalog| decide(workload, catalog, &question).ok()).any(|stamp| {
+        let catalogs =
+            [Some(&snapshot.catalog), snapshot.probing.as_ref().map(|probing| &probing.catalog)];
+        let chosen_by_us = catalogs
+            .into_iter()
+            .flatten()
+            .filter_map(|catalog| decide(workload, catalog, &question).ok())
+            .any(|stamp| {
                 let best = &stamp.record.selected;
                 best.provider == record.selected.provider && best.region == record.selected.region
             });
@@ -113,7 +127,8 @@ fn providers_to_leave(workload: &Workload<'_>, value: &str) -> Result<Vec<String
     if value.trim() == ANY {
         return Ok(Vec::new());
     }
-    let mut known: Vec<&str> = workload.snapshot.catalog.scheduler().providers().iter().map(String::as_str).collect();
+    let mut known: Vec<&str> =
+        workload.snapshot.catalog.scheduler().providers().iter().map(String::as_str).collect();
     known.sort_unstable();
     let mut leave: Vec<String> = Vec::new();
     for name in value.split(',').map(str::trim) {
@@ -133,6 +148,10 @@ fn providers_to_leave(workload: &Workload<'_>, value: &str) -> Result<Vec<String
 
 /// The refusal of a move whose outcome cannot be decided, the object being wrong in itself.
 pub(super) fn needs_a_good_object(mut errors: Vec<FieldError>) -> Denial {
-    errors.push(annotation_error(FAILOVER, Problem::Invalid, "needs the rest of the object to be right first"));
+    errors.push(annotation_error(
+        FAILOVER,
+        Problem::Invalid,
+        "needs the rest of the object to be right first",
+    ));
     Denial { reason: Reason::Invalid, ..Denial::fields(errors) }
 }

@@ -1,8 +1,9 @@
-//! Admission: a review walks through [`review`] → [`workload`] (whose claim is it?) → [`create`] or [`update`] (contract,
-//! rights, decision) → [`stamp`] (what to change) → [`answer`]. [`configuration`] does the same for the platform's own kinds.
+//! Admission: a review walks through [`review`] → [`workload`] (whose claim is it?) → [`create`] or
+//! [`update`] (contract, rights, decision) → [`stamp`] (what to change) → [`answer`].
+//! [`configuration`] does the same for the platform's own kinds.
 //!
-//! The mutating and the validating webhook take the same steps. The mutating one answers with what has to change; for the
-//! validating one nothing may be left to change.
+//! The mutating and the validating webhook take the same steps. The mutating one answers with what
+//! has to change; for the validating one nothing may be left to change.
 
 pub mod answer;
 pub mod configuration;
@@ -58,7 +59,8 @@ pub enum DecisionAt {
     /// Here.
     #[default]
     Admission,
-    /// In the composition pipeline, by the function; here claims are checked, and the decision is copied into them later.
+    /// In the composition pipeline, by the function; here claims are checked, and the decision is
+    /// copied into them later.
     Pipeline,
 }
 
@@ -99,8 +101,15 @@ impl Admission {
     }
 
     /// Answers a review of a claim or composite resource.
-    async fn workload(&self, snapshot: &Snapshot, phase: Phase, request: &Request<'_>) -> Result<Answer, Denial> {
-        if !request.sub_resource.is_empty() || matches!(request.operation, Operation::Delete | Operation::Connect) {
+    async fn workload(
+        &self,
+        snapshot: &Snapshot,
+        phase: Phase,
+        request: &Request<'_>,
+    ) -> Result<Answer, Denial> {
+        if !request.sub_resource.is_empty()
+            || matches!(request.operation, Operation::Delete | Operation::Connect)
+        {
             return Ok(Answer::allowed());
         }
         let workload = Workload::of(snapshot, phase, request)?;
@@ -113,7 +122,8 @@ impl Admission {
             (_, true) => update::mirror(&workload, &workload.old()?),
             (_, false) => self.update(&workload, &workload.old()?).await?,
         };
-        let patch = stamp::patch(&workload, &settled).map_err(|error| decide::unwritable(&error))?;
+        let patch =
+            stamp::patch(&workload, &settled).map_err(|error| decide::unwritable(&error))?;
         match phase {
             Phase::Mutating => {
                 if let Some(Decision::Made(stamp)) = &settled.decision

@@ -78,7 +78,8 @@ impl<'a> Object<'a> {
     /// Whether a claim stands behind this composite resource.
     #[must_use]
     pub fn has_claim(&self) -> bool {
-        self.metadata.label(idp_crds::names::CLAIM_NAME).is_some() || self.spec.get("claimRef").is_some_and(|r| !r.is_null())
+        self.metadata.label(idp_crds::names::CLAIM_NAME).is_some()
+            || self.spec.get("claimRef").is_some_and(|r| !r.is_null())
     }
 }
 
@@ -147,6 +148,12 @@ impl From<&PlacementStatus> for Standing {
 impl From<Evidence> for Standing {
     fn from(Evidence { text, record }: Evidence) -> Self {
         let Record { selected, sequence, previous, .. } = record;
-        Standing { provider: selected.provider, region: selected.region, sequence, previous, text: Some(text) }
+        Standing {
+            provider: selected.provider,
+            region: selected.region,
+            sequence,
+            previous,
+            text: Some(text),
+        }
     }
 }

@@ -40,7 +40,8 @@ pub enum Operation {
 pub enum Content {
     /// Any value.
     Value(Value),
-    /// A decision, which is most of a patch and the same in many: its text with its escapes, written once.
+    /// A decision, which is most of a patch and the same in many: its text with its escapes,
+    /// written once.
     Decision(#[serde(serialize_with = "as_written")] Arc<Stamp>),
 }
 
@@ -73,7 +74,10 @@ impl Patch {
 
     /// Sets a field; `path` is its names from the top.
     pub fn set<'t>(&mut self, path: impl IntoIterator<Item = &'t str>, value: impl Into<Value>) {
-        self.0.push(Operation::Add { path: PointerBuf::from_tokens(path), value: Content::Value(value.into()) });
+        self.0.push(Operation::Add {
+            path: PointerBuf::from_tokens(path),
+            value: Content::Value(value.into()),
+        });
     }
 
     /// Takes a field away.
@@ -85,7 +89,12 @@ impl Patch {
     ///
     /// # Errors
     /// Never for what a scheduler decides; the type cannot say so.
-    pub fn decision(&mut self, metadata: &Metadata<'_>, name: &str, stamp: &Arc<Stamp>) -> Result<(), serde_json::Error> {
+    pub fn decision(
+        &mut self,
+        metadata: &Metadata<'_>,
+        name: &str,
+        stamp: &Arc<Stamp>,
+    ) -> Result<(), serde_json::Error> {
         let text = stamp.text()?;
         if metadata.annotations.is_none() {
             self.annotations(metadata, &[(name, text)]);
@@ -98,7 +107,12 @@ impl Patch {
 
     /// Sets annotations that differ from what `metadata` has.
     pub fn annotations(&mut self, metadata: &Metadata<'_>, wanted: &[(&str, &str)]) {
-        self.map("annotations", metadata.annotations.is_some(), |name| metadata.annotation(name), wanted);
+        self.map(
+            "annotations",
+            metadata.annotations.is_some(),
+            |name| metadata.annotation(name),
+            wanted,
+        );
     }
 
     /// Sets labels that differ from what `metadata` has.
@@ -106,14 +120,21 @@ impl Patch {
         self.map("labels", metadata.labels.is_some(), |name| metadata.label(name), wanted);
     }
 
-    fn map<'m>(&mut self, field: &str, exists: bool, now: impl Fn(&str) -> Option<&'m str>, wanted: &[(&str, &str)]) {
+    fn map<'m>(
+        &mut self,
+        field: &str,
+        exists: bool,
+        now: impl Fn(&str) -> Option<&'m str>,
+        wanted: &[(&str, &str)],
+    ) {
         if exists {
             for (name, value) in wanted.iter().filter(|(name, value)| now(name) != Some(value)) {
                 self.set(["metadata", field, name], *value);
             }
         } else if !wanted.is_empty() {
             // A patch cannot add to a map that is not there.
-            let all: Map<String, Value> = wanted.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect();
+            let all: Map<String, Value> =
+                wanted.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect();
             self.set(["metadata", field], all);
         }
     }

@@ -132,7 +132,9 @@ pub enum ReviewError {
     #[error("the body is not an AdmissionReview of {API_VERSION}: {0}")]
     Malformed(#[from] serde_json::Error),
     /// Another kind of object, or another version.
-    #[error("the body must be an AdmissionReview of {API_VERSION}, not {kind:?} of {api_version:?}")]
+    #[error(
+        "the body must be an AdmissionReview of {API_VERSION}, not {kind:?} of {api_version:?}"
+    )]
     OtherKind {
         /// Its kind.
         kind: String,
@@ -171,12 +173,16 @@ pub fn read(body: &[u8]) -> Result<Request<'_>, ReviewError> {
     }
 }
 
-/// A review of another version may have a request of another shape: its version is what is to be said of it.
+/// A review of another version may have a request of another shape: its version is what is to be
+/// said of it.
 fn read_in_steps(body: &[u8]) -> Result<Request<'_>, ReviewError> {
     let envelope: Envelope<'_, &RawValue> = serde_json::from_slice(body)?;
     if !envelope.is_ours() {
         let Envelope { api_version, kind, .. } = envelope;
-        return Err(ReviewError::OtherKind { kind: kind.to_string(), api_version: api_version.to_string() });
+        return Err(ReviewError::OtherKind {
+            kind: kind.to_string(),
+            api_version: api_version.to_string(),
+        });
     }
     let request = envelope.request.ok_or(ReviewError::NoRequest)?;
     Ok(serde_json::from_str(request.get())?)
@@ -216,8 +222,10 @@ mod tests {
 
     #[test]
     fn text_is_borrowed_also_within_maps() {
-        let map: std::collections::BTreeMap<Text<'_>, Text<'_>> = serde_json::from_str(r#"{"a": "b", "c\n": "d\n"}"#).unwrap();
-        let borrowed: Vec<bool> = map.values().map(|text| matches!(text.0, Cow::Borrowed(_))).collect();
+        let map: std::collections::BTreeMap<Text<'_>, Text<'_>> =
+            serde_json::from_str(r#"{"a": "b", "c\n": "d\n"}"#).unwrap();
+        let borrowed: Vec<bool> =
+            map.values().map(|text| matches!(text.0, Cow::Borrowed(_))).collect();
         assert_eq!(borrowed, [true, false]);
     }
 
@@ -228,7 +236,8 @@ mod tests {
             error.to_string(),
             r#"the body must be an AdmissionReview of admission.k8s.io/v1, not "AdmissionReview" of "admission.k8s.io/v1beta1""#
         );
-        let error = read(br#"{"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview"}"#).unwrap_err();
+        let error = read(br#"{"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview"}"#)
+            .unwrap_err();
         assert_eq!(error.to_string(), "the AdmissionReview has no request");
     }
 }

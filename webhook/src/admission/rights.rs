@@ -4,7 +4,9 @@ use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use k8s_openapi::api::authorization::v1::{ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec};
+use k8s_openapi::api::authorization::v1::{
+    ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec,
+};
 use kube::api::PostParams;
 use kube::{Api, Client};
 
@@ -24,7 +26,8 @@ const MASTERS: &str = "system:masters";
 pub enum Rights {
     /// The cluster's authorizers.
     Cluster(Box<Authorizer>),
-    /// There is no cluster: members of `system:masters` may do anything, nobody else anything special.
+    /// There is no cluster: members of `system:masters` may do anything, nobody else anything
+    /// special.
     NoCluster,
 }
 
@@ -41,9 +44,14 @@ impl Rights {
     /// When that cannot be found out now.
     pub async fn allow(&self, request: &Request<'_>, verb: &'static str) -> Result<bool, Denial> {
         match self {
-            Rights::NoCluster => Ok(request.user_info.groups().iter().any(|group| group == MASTERS)),
+            Rights::NoCluster => {
+                Ok(request.user_info.groups().iter().any(|group| group == MASTERS))
+            }
             Rights::Cluster(authorizer) => authorizer.allow(request, verb).await.map_err(|error| {
-                let what = format!("cannot find out whether {:?} may {verb} this: {error}", &*request.user_info.username);
+                let what = format!(
+                    "cannot find out whether {:?} may {verb} this: {error}",
+                    &*request.user_info.username
+                );
                 Denial::new(Reason::Unavailable, what + "; try again")
             }),
         }
@@ -70,7 +78,12 @@ impl Authorizer {
             return Ok(answer);
         }
         let review = SubjectAccessReview { spec: question, ..SubjectAccessReview::default() };
-        let answer = self.reviews.create(&PostParams::default(), &review).await?.status.is_some_and(|status| status.allowed);
+        let answer = self
+            .reviews
+            .create(&PostParams::default(), &review)
+            .await?
+            .status
+            .is_some_and(|status| status.allowed);
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.retain(|_, (at, _)| at.elapsed() < KEPT);
         if kept.len() < MOST_KEPT {

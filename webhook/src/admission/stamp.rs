@@ -1,4 +1,5 @@
-//! What has to change on an object: labels, defaults, connection secret, decision. Nothing that is right already.
+//! What has to change on an object: labels, defaults, connection secret, decision. Nothing that is
+//! right already.
 
 use std::sync::Arc;
 
@@ -14,7 +15,8 @@ use super::workload::Workload;
 /// What a workload's object is to be like.
 #[derive(Debug, Default)]
 pub struct Settled {
-    /// What is asked for; none where that is not looked at, or was wrong before and has not changed.
+    /// What is asked for; none where that is not looked at, or was wrong before and has not
+    /// changed.
     pub asked: Option<ClaimRequest>,
     /// The decision it is to carry; none where there is none to know.
     pub decision: Option<Decision>,
@@ -56,7 +58,9 @@ pub fn patch(workload: &Workload<'_>, settled: &Settled) -> Result<Patch, serde_
         }
     }
     match &settled.decision {
-        Some(Decision::Kept(text)) => patch.annotations(metadata, &[(names::PLACEMENT_REASON, text)]),
+        Some(Decision::Kept(text)) => {
+            patch.annotations(metadata, &[(names::PLACEMENT_REASON, text)])
+        }
         Some(Decision::Made(stamp)) => patch.decision(metadata, names::PLACEMENT_REASON, stamp)?,
         None => {}
     }
@@ -71,7 +75,9 @@ fn defaults(patch: &mut Patch, spec: &Map<String, Value>, asked: &ClaimRequest) 
     let given = spec.get("parameters").and_then(Value::as_object);
     let ha = Value::Bool(asked.ha);
     let all = asked.params.iter().map(|(name, value)| (name.as_str(), value)).chain([("ha", &ha)]);
-    for (name, value) in all.filter(|(name, value)| given.and_then(|given| given.get(*name)) != Some(value)) {
+    for (name, value) in
+        all.filter(|(name, value)| given.and_then(|given| given.get(*name)) != Some(value))
+    {
         patch.set(["spec", "parameters", name], value.clone());
     }
 }

@@ -10,14 +10,23 @@ use super::stamp::{Decision, Settled};
 use super::workload::Workload;
 use super::{Admission, failover, release};
 
-/// What Crossplane's own updates are used for: the decision in force is copied from the status into the annotation, a release
-/// that has been carried out is taken off.
+/// What Crossplane's own updates are used for: the decision in force is copied from the status into
+/// the annotation, a release that has been carried out is taken off.
 pub(super) fn mirror(workload: &Workload<'_>, old: &Object<'_>) -> Settled {
     let status = old.placement();
-    // A move comes to a composite resource by this very update, which carries over what was decided on the claim.
-    let annotated = [old, &workload.new].into_iter().filter_map(annotated).max_by_key(|evidence| evidence.record.sequence);
-    let decision = current(annotated, status.as_ref()).and_then(|standing| standing.text).map(Decision::Kept);
-    let consumed = if release::is_done(&workload.new, old, status.as_ref()) { vec![RELEASE] } else { Vec::new() };
+    // A move comes to a composite resource by this very update, which carries over what was decided
+    // on the claim.
+    let annotated = [old, &workload.new]
+        .into_iter()
+        .filter_map(annotated)
+        .max_by_key(|evidence| evidence.record.sequence);
+    let decision =
+        current(annotated, status.as_ref()).and_then(|standing| standing.text).map(Decision::Kept);
+    let consumed = if release::is_done(&workload.new, old, status.as_ref()) {
+        vec![RELEASE]
+    } else {
+        Vec::new()
+    };
     Settled { decision, consumed, ..Settled::default() }
 }
 
@@ -25,14 +34,16 @@ fn annotated(object: &Object<'_>) -> Option<Evidence> {
     object.metadata.annotation(PLACEMENT_REASON).and_then(Evidence::read)
 }
 
-/// The decision in force. The status is stronger evidence than the annotation, except that a move begins with the annotation,
-/// and that a status whose record was lost says less than an annotation of the same decision.
+/// The decision in force. The status is stronger evidence than the annotation, except that a move
+/// begins with the annotation, and that a status whose record was lost says less than an annotation
+/// of the same decision.
 fn current(annotated: Option<Evidence>, status: Option<&PlacementStatus>) -> Option<Standing> {
     let annotated = annotated.map(Standing::from);
     match (status.map(Standing::from), annotated) {
         (Some(in_force), Some(annotated)) => {
             let (by_status, by_annotation) = (in_force.sequence, annotated.sequence);
-            let differs = by_status > by_annotation || (by_status == by_annotation && in_force.place() != annotated.place());
+            let differs = by_status > by_annotation
+                || (by_status == by_annotation && in_force.place() != annotated.place());
             Some(if differs { in_force } else { annotated })
         }
         (in_force, annotated) => in_force.or(annotated),
@@ -44,7 +55,11 @@ impl Admission {
     ///
     /// # Errors
     /// Everything that is wrong with the change.
-    pub(super) async fn update(&self, workload: &Workload<'_>, old: &Object<'_>) -> Result<Settled, Denial> {
+    pub(super) async fn update(
+        &self,
+        workload: &Workload<'_>,
+        old: &Object<'_>,
+    ) -> Result<Settled, Denial> {
         let status = old.placement();
         let current = current(annotated(old), status.as_ref());
         let before = workload.asked(old);
@@ -66,17 +81,21 @@ impl Admission {
         if let Some(leave) = leave {
             return match (asked, &current) {
                 (Some(asked), Some(current)) if errors.is_empty() => {
-                    let mut settled = self.fail_over(workload, asked, &leave, current, status.as_ref()).await?;
+                    let mut settled =
+                        self.fail_over(workload, asked, &leave, current, status.as_ref()).await?;
                     settled.consumed.extend(released);
                     Ok(settled)
                 }
-                (None, _) => Err(failover::needs_a_good_object(workload.asked(&workload.new).err().unwrap_or(errors))),
+                (None, _) => Err(failover::needs_a_good_object(
+                    workload.asked(&workload.new).err().unwrap_or(errors),
+                )),
                 _ => Err(Denial::fields(errors)),
             };
         }
 
         let given = workload.new.metadata.annotation(PLACEMENT_REASON);
-        let mut settled = Settled { consumed: released.into_iter().collect(), ..Settled::default() };
+        let mut settled =
+            Settled { consumed: released.into_iter().collect(), ..Settled::default() };
         let kept = current.as_ref().and_then(|current| current.text.as_deref());
         if let Some(current) = &current
             && given != kept
@@ -90,7 +109,8 @@ impl Admission {
                 Err(Denial::fields(errors))
             };
         }
-        let changed = given.filter(|given| Some(*given) != old.metadata.annotation(PLACEMENT_REASON));
+        let changed =
+            given.filter(|given| Some(*given) != old.metadata.annotation(PLACEMENT_REASON));
         match (kept, changed) {
             (Some(kept), changed) if given != Some(kept) => {
                 settled.decision = Some(Decision::Kept(kept.to_owned()));
@@ -110,7 +130,11 @@ impl Admission {
         if let (Some(current), Some(asked)) = (&current, &asked) {
             errors.extend(outgrown(workload, current, before.as_ref().ok(), asked));
         }
-        if errors.is_empty() { Ok(Settled { asked, ..settled }) } else { Err(Denial::fields(errors)) }
+        if errors.is_empty() {
+            Ok(Settled { asked, ..settled })
+        } else {
+            Err(Denial::fields(errors))
+        }
     }
 }
 
@@ -118,13 +142,20 @@ impl Admission {
 struct Contract {
     /// None where it cannot be read.
     asked: Option<ClaimRequest>,
-    /// Only what this change brings in: a catalog that has become stricter must not keep people from their labels.
+    /// Only what this change brings in: a catalog that has become stricter must not keep people
+    /// from their labels.
     errors: Vec<FieldError>,
 }
 
-fn contract(workload: &Workload<'_>, old: &Object<'_>, before: &Result<ClaimRequest, Vec<FieldError>>) -> Contract {
+fn contract(
+    workload: &Workload<'_>,
+    old: &Object<'_>,
+    before: &Result<ClaimRequest, Vec<FieldError>>,
+) -> Contract {
     let mut errors: Vec<FieldError> = forbidden::machinery(&workload.new.spec, Some(&old.spec));
-    if workload.new.spec.get("writeConnectionSecretToRef") != old.spec.get("writeConnectionSecretToRef") {
+    if workload.new.spec.get("writeConnectionSecretToRef")
+        != old.spec.get("writeConnectionSecretToRef")
+    {
         errors.extend(workload.secret_error());
     }
     let asked = match (workload.asked(&workload.new), before) {
@@ -158,12 +189,15 @@ fn outgrown(
         return None;
     }
     let (provider, region) = current.place();
-    let missing = workload.snapshot.catalog.missing_gates(&asked.tier, asked.ha, (provider, region))?;
+    let missing =
+        workload.snapshot.catalog.missing_gates(&asked.tier, asked.ha, (provider, region))?;
     if missing.is_empty() {
         return None;
     }
     let field = if tier_changes { "tier" } else { "ha" };
-    let keep = before.map(|before| format!("keep tier {} with ha {}, or ", before.tier, before.ha)).unwrap_or_default();
+    let keep = before
+        .map(|before| format!("keep tier {} with ha {}, or ", before.tier, before.ha))
+        .unwrap_or_default();
     let message = format!(
         "asks for {}, which {provider}/{region}, where this workload is, does not have: {keep}move it in the same change with the annotation {FAILOVER}: any",
         missing.join(", ")

@@ -44,15 +44,21 @@ impl<'r> Workload<'r> {
     ///
     /// # Errors
     /// When there is nothing to judge by, or the object cannot be read.
-    pub fn of(snapshot: &'r Snapshot, phase: Phase, request: &'r Request<'r>) -> Result<Self, Denial> {
+    pub fn of(
+        snapshot: &'r Snapshot,
+        phase: Phase,
+        request: &'r Request<'r>,
+    ) -> Result<Self, Denial> {
         let kind = &request.kind;
         if snapshot.catalog.is_empty() {
             let summary = "the platform's catalog has no Candidate: install one (`idp generate catalog` prints the default one)";
             return Err(Denial::new(Reason::Unavailable, summary));
         }
         let Some(product) = snapshot.catalog.product_of(&kind.group, &kind.kind) else {
-            let summary =
-                format!("no Product in the catalog has the kind {}.{}: `kubectl get products` lists them", kind.kind, kind.group);
+            let summary = format!(
+                "no Product in the catalog has the kind {}.{}: `kubectl get products` lists them",
+                kind.kind, kind.group
+            );
             return Err(Denial::new(Reason::Invalid, summary));
         };
         let api = &product.spec.api;
@@ -63,7 +69,8 @@ impl<'r> Workload<'r> {
         } else {
             Flavour::Namespaced
         };
-        let raw = request.object.ok_or_else(|| unreadable("the object", "the review carries none"))?;
+        let raw =
+            request.object.ok_or_else(|| unreadable("the object", "the review carries none"))?;
         let new = Object::read(raw).map_err(|error| unreadable("the object", error))?;
         Ok(Workload { snapshot, product, flavour, request, phase, new })
     }
@@ -73,7 +80,10 @@ impl<'r> Workload<'r> {
     /// # Errors
     /// When the review does not carry it.
     pub fn old(&self) -> Result<Object<'r>, Denial> {
-        let raw = self.request.old_object.ok_or_else(|| unreadable("the old object", "the review carries none"))?;
+        let raw = self
+            .request
+            .old_object
+            .ok_or_else(|| unreadable("the old object", "the review carries none"))?;
         Object::read(raw).map_err(|error| unreadable("the old object", error))
     }
 
@@ -82,7 +92,11 @@ impl<'r> Workload<'r> {
     /// # Errors
     /// Everything that is wrong with it.
     pub fn asked(&self, object: &Object<'_>) -> Result<ClaimRequest, Vec<FieldError>> {
-        ClaimRequest::read(&self.product.spec, &object.spec, self.snapshot.catalog.scheduler().tier_names())
+        ClaimRequest::read(
+            &self.product.spec,
+            &object.spec,
+            self.snapshot.catalog.scheduler().tier_names(),
+        )
     }
 
     /// The workload's name, by which experiments know it.
@@ -109,7 +123,8 @@ impl<'r> Workload<'r> {
         let wanted = self.connection_secret()?;
         let given = self.new.spec.get("writeConnectionSecretToRef")?;
         (given.get("name").and_then(serde_json::Value::as_str) != Some(&wanted)).then(|| {
-            let message = format!("is {wanted:?}, set by the platform: remove writeConnectionSecretToRef");
+            let message =
+                format!("is {wanted:?}, set by the platform: remove writeConnectionSecretToRef");
             FieldError::new("spec.writeConnectionSecretToRef.name", Problem::Forbidden, message)
         })
     }
@@ -118,7 +133,13 @@ impl<'r> Workload<'r> {
     #[must_use]
     pub fn holder(&self) -> String {
         let resource = &self.request.resource;
-        format!("{}.{}/{}/{}", resource.resource, resource.group, self.request.namespace, self.name())
+        format!(
+            "{}.{}/{}/{}",
+            resource.resource,
+            resource.group,
+            self.request.namespace,
+            self.name()
+        )
     }
 }
 

@@ -1,4 +1,5 @@
-//! The circuit breakers: what composite resources say of their providers, counted into `CloudProvider.status`.
+//! The circuit breakers: what composite resources say of their providers, counted into
+//! `CloudProvider.status`.
 //!
 //! Only the leader writes, and by compare-and-swap, as admission takes probes from the same status.
 
@@ -25,7 +26,11 @@ const PROBE_SECONDS: f64 = 900.0;
 const ATTEMPTS: usize = 5;
 
 /// Counts observations for ever.
-pub(super) async fn run(client: Client, leading: watch::Receiver<bool>, mut reports: mpsc::Receiver<Report>) {
+pub(super) async fn run(
+    client: Client,
+    leading: watch::Receiver<bool>,
+    mut reports: mpsc::Receiver<Report>,
+) {
     let providers: Api<CloudProvider> = Api::all(client);
     let mut memory = Memory::default();
     let mut ticks = interval(TICK);
@@ -61,7 +66,10 @@ async fn cool_down(providers: &Api<CloudProvider>) {
                 let mut copy = provider.clone();
                 // Most have nothing to write.
                 if age(&mut copy, Timestamp::now()) {
-                    report_failure(&provider.name_any(), write(providers, &provider.name_any(), age).await);
+                    report_failure(
+                        &provider.name_any(),
+                        write(providers, &provider.name_any(), age).await,
+                    );
                 }
             }
         }
@@ -75,7 +83,8 @@ fn report_failure(provider: &str, written: Result<(), kube::Error>) {
     }
 }
 
-/// Changes a provider's status by compare-and-swap, if `change` says that there is something to write.
+/// Changes a provider's status by compare-and-swap, if `change` says that there is something to
+/// write.
 async fn write(
     providers: &Api<CloudProvider>,
     name: &str,
@@ -106,12 +115,19 @@ async fn write(
 
 /// Counts an observation.
 ///
-/// Reports come late: what a resource says of the time before the last failure tells nothing of now. While a circuit is open,
-/// only a resource that has failed and does well again closes it: another may not have met the outage yet.
-fn count(provider: &mut CloudProvider, observation: &Observation, news: News, now: Timestamp) -> bool {
+/// Reports come late: what a resource says of the time before the last failure tells nothing of
+/// now. While a circuit is open, only a resource that has failed and does well again closes it:
+/// another may not have met the outage yet.
+fn count(
+    provider: &mut CloudProvider,
+    observation: &Observation,
+    news: News,
+    now: Timestamp,
+) -> bool {
     let mut breaker = restore(provider);
     let status = provider.status.get_or_insert_default();
-    let is_newer = status.last_failure_time.as_ref().is_none_or(|MicroTime(last)| observation.since > *last);
+    let is_newer =
+        status.last_failure_time.as_ref().is_none_or(|MicroTime(last)| observation.since > *last);
     let is_good = status.consecutive_failures == 0 && status.state == CircuitState::Closed;
     let counts = match (observation.healthy, news) {
         (_, News::None) => false,
@@ -141,8 +157,12 @@ fn age(provider: &mut CloudProvider, now: Timestamp) -> bool {
     let Some(status) = &mut provider.status else {
         return false;
     };
-    let half_opens = status.state == CircuitState::Open && breaker.state(seconds(now)) == BreakerState::HalfOpen;
-    let stale = status.probe.as_ref().is_some_and(|probe| seconds(now) - seconds(probe.since.0) > PROBE_SECONDS);
+    let half_opens =
+        status.state == CircuitState::Open && breaker.state(seconds(now)) == BreakerState::HalfOpen;
+    let stale = status
+        .probe
+        .as_ref()
+        .is_some_and(|probe| seconds(now) - seconds(probe.since.0) > PROBE_SECONDS);
     if stale {
         status.probe = None;
     }
@@ -161,7 +181,13 @@ fn restore(provider: &CloudProvider) -> Breaker {
         CircuitState::HalfOpen => BreakerState::HalfOpen,
     };
     let last = status.last_failure_time.map_or(0.0, |MicroTime(time)| seconds(time));
-    Breaker::restore(settings.failure_threshold, settings.cooldown_seconds.into(), state, status.consecutive_failures, last)
+    Breaker::restore(
+        settings.failure_threshold,
+        settings.cooldown_seconds.into(),
+        state,
+        status.consecutive_failures,
+        last,
+    )
 }
 
 fn store(status: &mut CloudProviderStatus, breaker: &mut Breaker, now: Timestamp) {
@@ -233,14 +259,22 @@ mod tests {
         assert_eq!(state(&aws), CircuitState::HalfOpen);
         assert!(count(&mut aws, &said(true, 70), News::Change, at(70)));
         let status = aws.status.unwrap();
-        assert_eq!((status.state, status.consecutive_failures, status.opened_at), (CircuitState::Closed, 0, None));
+        assert_eq!(
+            (status.state, status.consecutive_failures, status.opened_at),
+            (CircuitState::Closed, 0, None)
+        );
     }
 
     #[test]
     fn a_failed_probe_opens_again_and_frees_the_slot() {
         let mut aws = provider();
         let probe = Some(Probe { holder: "a".to_owned(), since: MicroTime(at(0)) });
-        let status = CloudProviderStatus { state: CircuitState::HalfOpen, consecutive_failures: 2, probe, ..Default::default() };
+        let status = CloudProviderStatus {
+            state: CircuitState::HalfOpen,
+            consecutive_failures: 2,
+            probe,
+            ..Default::default()
+        };
         aws.status = Some(status);
         assert!(count(&mut aws, &said(false, 5), News::Change, at(5)));
         let status = aws.status.unwrap();
@@ -251,7 +285,11 @@ mod tests {
     fn a_probe_without_outcome_is_taken_back() {
         let mut aws = provider();
         let probe = Some(Probe { holder: "a".to_owned(), since: MicroTime(at(0)) });
-        aws.status = Some(CloudProviderStatus { state: CircuitState::HalfOpen, probe, ..Default::default() });
+        aws.status = Some(CloudProviderStatus {
+            state: CircuitState::HalfOpen,
+            probe,
+            ..Default::default()
+        });
         assert!(!age(&mut aws, at(900)));
         assert!(age(&mut aws, at(901)));
         assert_eq!(aws.status.unwrap().probe, None);
@@ -268,8 +306,14 @@ mod tests {
     #[test]
     fn who_has_not_met_an_outage_yet_does_not_end_it() {
         let mut aws = open();
-        assert!(!count(&mut aws, &said(true, 1), News::Change, at(4)), "of before the failure, heard late");
-        assert!(!count(&mut aws, &said(true, 9), News::First, at(9)), "it was created before the circuit opened");
+        assert!(
+            !count(&mut aws, &said(true, 1), News::Change, at(4)),
+            "of before the failure, heard late"
+        );
+        assert!(
+            !count(&mut aws, &said(true, 9), News::First, at(9)),
+            "it was created before the circuit opened"
+        );
         assert_eq!(state(&aws), CircuitState::Open);
         assert!(count(&mut aws, &said(true, 10), News::Recovery, at(10)));
         assert_eq!(state(&aws), CircuitState::Closed);

@@ -1,4 +1,5 @@
-//! The catalog, watched: whenever a configuration object changes, a new snapshot is made and swapped in.
+//! The catalog, watched: whenever a configuration object changes, a new snapshot is made and
+//! swapped in.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,7 +23,8 @@ use crate::metrics::Metrics;
 use crate::snapshot::{SharedSnapshot, Snapshot};
 
 /// The configuration kinds.
-const KINDS: [&str; 6] = ["Candidate", "CloudProvider", "Experiment", "FeatureFlag", "Product", "Tier"];
+const KINDS: [&str; 6] =
+    ["Candidate", "CloudProvider", "Experiment", "FeatureFlag", "Product", "Tier"];
 
 /// Changes come in bursts, as when a folder is applied: one snapshot for all of them.
 const BURST: Duration = Duration::from_millis(20);
@@ -64,7 +66,8 @@ impl Keeper {
         }
         let mut compiled = Compiled::default();
         loop {
-            let mut objects: Vec<Arc<DynamicObject>> = stores.iter().flat_map(Store::state).collect();
+            let mut objects: Vec<Arc<DynamicObject>> =
+                stores.iter().flat_map(Store::state).collect();
             objects.sort_by_key(|object| object.name_any());
             let next = compiled.snapshot(&objects);
             self.judge.send_replace(verdicts(objects, &next.rejected));
@@ -76,21 +79,33 @@ impl Keeper {
 
     fn publish(&self, next: Snapshot) {
         let before = self.snapshot.get();
-        let known = |rejected: &Rejected| before.as_ref().is_some_and(|before| before.rejected.contains(rejected));
+        let known = |rejected: &Rejected| {
+            before.as_ref().is_some_and(|before| before.rejected.contains(rejected))
+        };
         for rejected in next.rejected.iter().filter(|rejected| !known(rejected)) {
             warn!(object = %rejected, "left out of the catalog");
         }
         for provider in &next.objects.providers {
-            let state = next.objects.statuses.get(&provider.name).map(|status| status.state).unwrap_or_default();
+            let state = next
+                .objects
+                .statuses
+                .get(&provider.name)
+                .map(|status| status.state)
+                .unwrap_or_default();
             self.metrics.circuit(&provider.name, state);
         }
         let digest = next.catalog.scheduler().digest();
-        let products_of = |snapshot: &Snapshot| -> Vec<_> { snapshot.catalog.products().iter().map(Arc::as_ptr).collect() };
-        let decides_alike =
-            |before: &Arc<Snapshot>| before.catalog.scheduler().digest() == digest && products_of(before) == products_of(&next);
+        let products_of = |snapshot: &Snapshot| -> Vec<_> {
+            snapshot.catalog.products().iter().map(Arc::as_ptr).collect()
+        };
+        let decides_alike = |before: &Arc<Snapshot>| {
+            before.catalog.scheduler().digest() == digest
+                && products_of(before) == products_of(&next)
+        };
         // Much of what is written is a status that decides nothing.
         if !before.as_ref().is_some_and(decides_alike) {
-            let (candidates, products) = (next.objects.candidates.len(), next.catalog.products().len());
+            let (candidates, products) =
+                (next.objects.candidates.len(), next.catalog.products().len());
             info!(candidates, products, digest, "the catalog is current");
         }
         self.snapshot.set(next);
@@ -102,7 +117,8 @@ impl Keeper {
 fn verdicts(objects: Vec<Arc<DynamicObject>>, rejected: &[Rejected]) -> Vec<Verdict> {
     let judged = objects.into_iter().map(|object| {
         let (kind, name) = (kind(&object), object.name_any());
-        let wrong = rejected.iter().filter(|rejected| rejected.kind == kind && rejected.name == name);
+        let wrong =
+            rejected.iter().filter(|rejected| rejected.kind == kind && rejected.name == name);
         let errors = wrong.flat_map(|rejected| rejected.errors.iter().cloned()).collect();
         Verdict { object, errors }
     });
@@ -115,8 +131,15 @@ fn kind(object: &DynamicObject) -> &'static str {
     KINDS.into_iter().find(|known| Some(*known) == kind).unwrap_or("object")
 }
 
-async fn follow(kind: &'static str, api: Api<DynamicObject>, writer: Writer<DynamicObject>, touched: Arc<Notify>) {
-    let events = watcher(api, watcher::Config::default()).default_backoff().modify(|object| object.managed_fields_mut().clear());
+async fn follow(
+    kind: &'static str,
+    api: Api<DynamicObject>,
+    writer: Writer<DynamicObject>,
+    touched: Arc<Notify>,
+) {
+    let events = watcher(api, watcher::Config::default())
+        .default_backoff()
+        .modify(|object| object.managed_fields_mut().clear());
     let mut events = std::pin::pin!(reflector(writer, events));
     while let Some(event) = events.next().await {
         match event {
@@ -140,7 +163,10 @@ impl Compiled {
         for object in all {
             let kind = kind(object);
             if kind == "Product" {
-                let key = (object.uid().unwrap_or_default(), object.metadata.generation.unwrap_or_default());
+                let key = (
+                    object.uid().unwrap_or_default(),
+                    object.metadata.generation.unwrap_or_default(),
+                );
                 generations.insert(object.name_any(), key);
             }
             let value = serde_json::to_value(&**object).unwrap_or_default();

@@ -1,7 +1,9 @@
-//! The webhook's certificate, kept in a Secret: made by the first replica, used by all, renewed early by the leader.
+//! The webhook's certificate, kept in a Secret: made by the first replica, used by all, renewed
+//! early by the leader.
 //!
-//! A new authority is published before anything is signed with it, and the old one stays published until what it has signed
-//! is no longer used: at every moment each replica's certificate is trusted.
+//! A new authority is published before anything is signed with it, and the old one stays published
+//! until what it has signed is no longer used: at every moment each replica's certificate is
+//! trusted.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -29,7 +31,8 @@ const AUTHORITY_RENEWAL: SignedDuration = SignedDuration::from_hours(24 * 182);
 /// A certificate lives for 90 days and is replaced a month before its end.
 const SERVING_DAYS: i64 = 90;
 const SERVING_RENEWAL: SignedDuration = SignedDuration::from_hours(24 * 30);
-/// The registration is written within seconds of the Secret: after this long every API server trusts a published authority.
+/// The registration is written within seconds of the Secret: after this long every API server
+/// trusts a published authority.
 const PUBLISHED: SignedDuration = SignedDuration::from_mins(10);
 
 /// What the Secret holds.
@@ -51,7 +54,14 @@ impl Kept {
     fn new(names: &[String], now: Timestamp) -> Result<Self, ClusterError> {
         let authority = Authority::new(now, AUTHORITY_DAYS)?;
         let serving = authority.sign(names, now, SERVING_DAYS)?;
-        Ok(Kept { authority, authority_since: now, previous: String::new(), serving, serving_since: now, names: names.to_vec() })
+        Ok(Kept {
+            authority,
+            authority_since: now,
+            previous: String::new(),
+            serving,
+            serving_since: now,
+            names: names.to_vec(),
+        })
     }
 
     /// What whoever connects has to trust.
@@ -62,17 +72,25 @@ impl Kept {
     /// The next step, if it is time for one.
     fn renewed(&self, names: &[String], now: Timestamp) -> Result<Option<Self>, ClusterError> {
         let age = |since: Timestamp| now.duration_since(since);
-        if age(self.authority_since) > SignedDuration::from_hours(24 * AUTHORITY_DAYS) - AUTHORITY_RENEWAL {
+        if age(self.authority_since)
+            > SignedDuration::from_hours(24 * AUTHORITY_DAYS) - AUTHORITY_RENEWAL
+        {
             let authority = Authority::new(now, AUTHORITY_DAYS)?;
             let previous = self.authority.certificate.clone();
             return Ok(Some(Kept { authority, authority_since: now, previous, ..self.clone() }));
         }
         let published = age(self.authority_since) > PUBLISHED || self.previous.is_empty();
         let of_previous = self.serving_since < self.authority_since;
-        let old = age(self.serving_since) > SignedDuration::from_hours(24 * SERVING_DAYS) - SERVING_RENEWAL;
+        let old = age(self.serving_since)
+            > SignedDuration::from_hours(24 * SERVING_DAYS) - SERVING_RENEWAL;
         if published && (of_previous || old || self.names != names) {
             let serving = self.authority.sign(names, now, SERVING_DAYS)?;
-            return Ok(Some(Kept { serving, serving_since: now, names: names.to_vec(), ..self.clone() }));
+            return Ok(Some(Kept {
+                serving,
+                serving_since: now,
+                names: names.to_vec(),
+                ..self.clone()
+            }));
         }
         Ok(None)
     }
@@ -80,7 +98,10 @@ impl Kept {
     fn read(secret: &Secret) -> Option<Self> {
         let text = |key: &str| String::from_utf8(secret.data.as_ref()?.get(key)?.0.clone()).ok();
         Some(Kept {
-            authority: Authority { certificate: text("authority.crt")?, key: text("authority.key")? },
+            authority: Authority {
+                certificate: text("authority.crt")?,
+                key: text("authority.key")?,
+            },
             authority_since: text("authority.since")?.parse().ok()?,
             previous: text("previous.crt")?,
             serving: Serving { certificate: text("tls.crt")?, key: text("tls.key")? },
@@ -110,14 +131,18 @@ impl Kept {
     }
 }
 
-/// The certificate in the Secret, made if need be, kept current in the background; and the authorities to trust.
+/// The certificate in the Secret, made if need be, kept current in the background; and the
+/// authorities to trust.
 pub(super) async fn own(
     client: &Client,
     options: &ClusterOptions,
     leading: watch::Receiver<bool>,
     background: &mut Background,
 ) -> Result<(ReloadingTls, watch::Receiver<Option<String>>), crate::run::RunError> {
-    let keeper = Keeper { secrets: Api::namespaced(client.clone(), &options.namespace), names: names(options) };
+    let keeper = Keeper {
+        secrets: Api::namespaced(client.clone(), &options.namespace),
+        names: names(options),
+    };
     let (kept, _) = keeper.read_or_make().await?;
     let tls = ReloadingTls::new(&kept.pem())?;
     let (publish, bundle) = watch::channel(Some(kept.bundle()));
@@ -148,7 +173,8 @@ struct Keeper {
 impl Keeper {
     async fn read_or_make(&self) -> Result<(Kept, Secret), ClusterError> {
         if let Some(secret) = self.secrets.get_opt(SECRET).await? {
-            let kept = Kept::read(&secret).ok_or_else(|| ClusterError::Secret(SECRET.to_owned()))?;
+            let kept =
+                Kept::read(&secret).ok_or_else(|| ClusterError::Secret(SECRET.to_owned()))?;
             return Ok((kept, secret));
         }
         let kept = Kept::new(&self.names, Timestamp::now())?;
@@ -159,7 +185,8 @@ impl Keeper {
             // Another replica was faster.
             Err(kube::Error::Api(status)) if status.is_already_exists() => {
                 let secret = self.secrets.get(SECRET).await?;
-                let kept = Kept::read(&secret).ok_or_else(|| ClusterError::Secret(SECRET.to_owned()))?;
+                let kept =
+                    Kept::read(&secret).ok_or_else(|| ClusterError::Secret(SECRET.to_owned()))?;
                 Ok((kept, secret))
             }
             Err(error) => Err(error.into()),
@@ -221,13 +248,22 @@ mod tests {
         assert!(first.renewed(&names, after(59)).unwrap().is_none());
 
         let renewed = first.renewed(&names, after(61)).unwrap().unwrap();
-        assert!(renewed.serving.certificate != first.serving.certificate && renewed.bundle() == first.bundle());
+        assert!(
+            renewed.serving.certificate != first.serving.certificate
+                && renewed.bundle() == first.bundle()
+        );
 
         // The new authority is published first, and signs later.
         let rotated = renewed.renewed(&names, after(549)).unwrap().unwrap();
-        assert!(rotated.serving == renewed.serving && rotated.bundle().contains(&renewed.authority.certificate));
-        assert!(rotated.renewed(&names, after(549) + SignedDuration::from_mins(9)).unwrap().is_none());
-        let signed = rotated.renewed(&names, after(549) + SignedDuration::from_mins(11)).unwrap().unwrap();
+        assert!(
+            rotated.serving == renewed.serving
+                && rotated.bundle().contains(&renewed.authority.certificate)
+        );
+        assert!(
+            rotated.renewed(&names, after(549) + SignedDuration::from_mins(9)).unwrap().is_none()
+        );
+        let signed =
+            rotated.renewed(&names, after(549) + SignedDuration::from_mins(11)).unwrap().unwrap();
         assert!(signed.serving != rotated.serving && signed.bundle() == rotated.bundle());
         assert!(signed.renewed(&names, after(550)).unwrap().is_none());
     }

@@ -1,4 +1,5 @@
-//! The definitions of the configuration kinds, brought to this release: Helm installs definitions, and never upgrades them.
+//! The definitions of the configuration kinds, brought to this release: Helm installs definitions,
+//! and never upgrades them.
 
 use std::time::Duration;
 
@@ -13,7 +14,8 @@ use super::ClusterError;
 /// How long the API server may take until it serves a definition.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Creates the definitions that are not there, and makes the others what they are in this release. Objects stay as they are.
+/// Creates the definitions that are not there, and makes the others what they are in this release.
+/// Objects stay as they are.
 pub(super) async fn apply(client: &Client) -> Result<(), ClusterError> {
     let api: Api<Definition> = Api::all(client.clone());
     for definition in idp_crds::crd::all() {
@@ -30,8 +32,13 @@ pub(super) async fn apply(client: &Client) -> Result<(), ClusterError> {
     Ok(())
 }
 
-/// Replaced and not merged, so that nothing of the old release's schema stays; labels and annotations are other people's.
-async fn write(api: &Api<Definition>, name: &str, definition: Definition) -> Result<(), kube::Error> {
+/// Replaced and not merged, so that nothing of the old release's schema stays; labels and
+/// annotations are other people's.
+async fn write(
+    api: &Api<Definition>,
+    name: &str,
+    definition: Definition,
+) -> Result<(), kube::Error> {
     loop {
         let written = match api.get_opt(name).await? {
             None => api.create(&PostParams::default(), &definition).await,
@@ -42,7 +49,8 @@ async fn write(api: &Api<Definition>, name: &str, definition: Definition) -> Res
         };
         match written {
             // Somebody else wrote in between.
-            Err(kube::Error::Api(status)) if status.is_conflict() || status.is_already_exists() => {}
+            Err(kube::Error::Api(status)) if status.is_conflict() || status.is_already_exists() => {
+            }
             other => return other.map(|_| ()),
         }
     }

@@ -51,7 +51,8 @@ pub(super) async fn campaign(client: Client, options: ClusterOptions, leads: wat
 struct Campaign {
     leases: Api<Lease>,
     identity: String,
-    /// The Lease's version, and when it was first seen here: expiry is told by our own clock, as clocks differ.
+    /// The Lease's version, and when it was first seen here: expiry is told by our own clock, as
+    /// clocks differ.
     seen: Option<(Option<String>, Instant)>,
 }
 
@@ -62,7 +63,8 @@ impl Campaign {
             let lease = Lease { metadata, spec: Some(self.spec(None)) };
             return won(self.leases.create(&PostParams::default(), &lease).await);
         };
-        let ours = lease.spec.as_ref().and_then(|spec| spec.holder_identity.as_deref()) == Some(&self.identity);
+        let ours = lease.spec.as_ref().and_then(|spec| spec.holder_identity.as_deref())
+            == Some(&self.identity);
         let version = lease.metadata.resource_version.clone();
         match &self.seen {
             Some((seen, _)) if *seen == version => {}
@@ -92,7 +94,9 @@ impl Campaign {
 fn won(written: Result<Lease, kube::Error>) -> Result<bool, kube::Error> {
     match written {
         Ok(_) => Ok(true),
-        Err(kube::Error::Api(status)) if status.is_conflict() || status.is_already_exists() => Ok(false),
+        Err(kube::Error::Api(status)) if status.is_conflict() || status.is_already_exists() => {
+            Ok(false)
+        }
         Err(error) => Err(error),
     }
 }

@@ -1,6 +1,7 @@
-//! Being part of a cluster: [`catalog`] and [`workloads`] watch, [`registration`] tells the API server, [`certificates`] keeps
-//! the certificate, [`breaker`] opens and closes circuits by the [`observations`], [`conditions`] marks configuration objects;
-//! [`leader`] says which replica does what only one may do. [`definitions`] is for upgrades.
+//! Being part of a cluster: [`catalog`] and [`workloads`] watch, [`registration`] tells the API
+//! server, [`certificates`] keeps the certificate, [`breaker`] opens and closes circuits by the
+//! [`observations`], [`conditions`] marks configuration objects; [`leader`] says which replica does
+//! what only one may do. [`definitions`] is for upgrades.
 
 mod background;
 mod breaker;
@@ -35,7 +36,8 @@ pub use background::Background;
 /// How this program signs what it writes with server-side apply.
 const FIELD_MANAGER: &str = "idp-webhook";
 
-/// Observations of providers' health that wait for the breaker; a reconnect may list thousands at once.
+/// Observations of providers' health that wait for the breaker; a reconnect may list thousands at
+/// once.
 const OBSERVATIONS: usize = 1024;
 
 /// How often the authority in a folder of certificates is read; it changes once in months.
@@ -51,7 +53,9 @@ pub enum ClusterError {
     #[error("the API server: {0}")]
     Api(#[from] kube::Error),
     /// The Secret with the webhook's certificate is not one of its making.
-    #[error("the Secret {0} holds no certificate of this program: delete it, and a new one is made")]
+    #[error(
+        "the Secret {0} holds no certificate of this program: delete it, and a new one is made"
+    )]
     Secret(String),
     /// A definition was written, and the API server does not serve it.
     #[error("the API server does not serve {0}: `kubectl describe crd {0}` says why")]
@@ -92,13 +96,24 @@ pub async fn join(wanted: Wanted<'_>) -> Result<World, RunError> {
     let (tls, bundle) = certificate(&client, options, &leading, &mut background).await?;
     let (changed, catalog) = watch::channel(0_u64);
     let (judge, verdicts) = watch::channel(Vec::new());
-    let keeper =
-        catalog::Keeper { snapshot: snapshot.clone(), metrics: metrics.clone(), readiness: readiness.clone(), changed, judge };
+    let keeper = catalog::Keeper {
+        snapshot: snapshot.clone(),
+        metrics: metrics.clone(),
+        readiness: readiness.clone(),
+        changed,
+        judge,
+    };
     background.spawn(keeper.keep(client.clone()));
     background.spawn(conditions::keep(client.clone(), leading.clone(), verdicts));
 
     let (observe, observations) = mpsc::channel(OBSERVATIONS);
-    background.spawn(workloads::keep(client.clone(), snapshot.clone(), Arc::clone(placements), observe, catalog.clone()));
+    background.spawn(workloads::keep(
+        client.clone(),
+        snapshot.clone(),
+        Arc::clone(placements),
+        observe,
+        catalog.clone(),
+    ));
     background.spawn(breaker::run(client.clone(), leading.clone(), observations));
 
     if !options.cluster.no_register {
@@ -108,10 +123,17 @@ pub async fn join(wanted: Wanted<'_>) -> Result<World, RunError> {
     if options.cluster.unregister_on_exit {
         background.on_exit(client.clone());
     }
-    Ok(World { snapshot, rights: Rights::of_cluster(client.clone()), probes: Probes::of_cluster(client), tls, background })
+    Ok(World {
+        snapshot,
+        rights: Rights::of_cluster(client.clone()),
+        probes: Probes::of_cluster(client),
+        tls,
+        background,
+    })
 }
 
-/// The certificate to serve with, and the authority for the registration, as it changes; none where there is no telling.
+/// The certificate to serve with, and the authority for the registration, as it changes; none where
+/// there is no telling.
 async fn certificate(
     client: &Client,
     options: &ServeOptions,

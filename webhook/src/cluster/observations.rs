@@ -41,7 +41,9 @@ impl Observation {
     pub(super) fn of(object: &DynamicObject) -> Option<Observation> {
         let provider = object.data.pointer("/status/placement/provider")?.as_str()?;
         let conditions = object.data.pointer("/status/conditions")?.as_array()?;
-        let condition = conditions.iter().find(|condition| condition.get("type").and_then(Value::as_str) == Some(CONDITION))?;
+        let condition = conditions
+            .iter()
+            .find(|condition| condition.get("type").and_then(Value::as_str) == Some(CONDITION))?;
         let healthy = match condition.get("status")?.as_str()? {
             "True" => true,
             "False" => false,
@@ -76,7 +78,13 @@ impl Memory {
         match of_kind.insert(observation.uid.clone(), observation.clone()) {
             None => News::First,
             Some(before) if before == *observation => News::None,
-            Some(before) if !before.healthy && observation.healthy && before.provider == observation.provider => News::Recovery,
+            Some(before)
+                if !before.healthy
+                    && observation.healthy
+                    && before.provider == observation.provider =>
+            {
+                News::Recovery
+            }
             Some(_) => News::Change,
         }
     }

@@ -1,9 +1,11 @@
-//! The registration with the API server: which reviews reach the webhook, and what happens when it is down.
+//! The registration with the API server: which reviews reach the webhook, and what happens when it
+//! is down.
 //!
-//! Written by the leader with server-side apply whenever a Product comes or goes or the authority changes, and every now and
-//! then in between, in case somebody else has changed it. It belongs to the ClusterRole that lets the webhook write it: when what
-//! installed both goes, in whatever way, the garbage collector takes the registration along, and nobody's claims hang on a webhook
-//! that is no more.
+//! Written by the leader with server-side apply whenever a Product comes or goes or the authority
+//! changes, and every now and then in between, in case somebody else has changed it. It belongs to
+//! the ClusterRole that lets the webhook write it: when what installed both goes, in whatever way,
+//! the garbage collector takes the registration along, and nobody's claims hang on a webhook that
+//! is no more.
 
 use std::time::Duration;
 
@@ -11,8 +13,8 @@ use idp_crds::names::GROUP;
 use idp_crds::product::ProductApi;
 use k8s_openapi::ByteString;
 use k8s_openapi::api::admissionregistration::v1::{
-    MatchCondition, MutatingWebhook, MutatingWebhookConfiguration, RuleWithOperations, ServiceReference, ValidatingWebhook,
-    ValidatingWebhookConfiguration, WebhookClientConfig,
+    MatchCondition, MutatingWebhook, MutatingWebhookConfiguration, RuleWithOperations,
+    ServiceReference, ValidatingWebhook, ValidatingWebhookConfiguration, WebhookClientConfig,
 };
 use k8s_openapi::api::rbac::v1::ClusterRole;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
@@ -45,7 +47,11 @@ pub(super) struct Registration {
 
 impl Registration {
     pub(super) fn new(client: Client, options: &ServeOptions) -> Self {
-        Registration { client, options: options.cluster.clone(), crossplane: options.crossplane_user.clone() }
+        Registration {
+            client,
+            options: options.cluster.clone(),
+            crossplane: options.crossplane_user.clone(),
+        }
     }
 
     /// Keeps the registration current for ever, once there is a catalog to answer by.
@@ -81,11 +87,18 @@ impl Registration {
         let parameters = PatchParams::apply(FIELD_MANAGER).force();
         let metadata = self.metadata().await?;
         // First the one that changes: the other refuses what it has not changed.
-        let mutating = MutatingWebhookConfiguration { metadata: metadata.clone(), webhooks: Some(self.mutating(snapshot, ca)) };
+        let mutating = MutatingWebhookConfiguration {
+            metadata: metadata.clone(),
+            webhooks: Some(self.mutating(snapshot, ca)),
+        };
         let api: Api<MutatingWebhookConfiguration> = Api::all(self.client.clone());
-        let before = api.get_metadata_opt(NAME).await?.and_then(|object| object.metadata.generation);
+        let before =
+            api.get_metadata_opt(NAME).await?.and_then(|object| object.metadata.generation);
         let written = api.patch(NAME, &parameters, &Patch::Apply(&mutating)).await?;
-        let validating = ValidatingWebhookConfiguration { metadata, webhooks: Some(self.validating(snapshot, ca)) };
+        let validating = ValidatingWebhookConfiguration {
+            metadata,
+            webhooks: Some(self.validating(snapshot, ca)),
+        };
         let api: Api<ValidatingWebhookConfiguration> = Api::all(self.client.clone());
         api.patch(NAME, &parameters, &Patch::Apply(&validating)).await?;
         if written.metadata.generation != before {
@@ -108,24 +121,29 @@ impl Registration {
                 }])
             }
         };
-        Ok(ObjectMeta { name: Some(NAME.to_owned()), owner_references: owners, ..ObjectMeta::default() })
+        Ok(ObjectMeta {
+            name: Some(NAME.to_owned()),
+            owner_references: owners,
+            ..ObjectMeta::default()
+        })
     }
 
     fn mutating(&self, snapshot: &Snapshot, ca: Option<&str>) -> Vec<MutatingWebhook> {
-        let entry = |name: &str, failure: &str, timeout, operations: &[&str], conditions| MutatingWebhook {
-            name: format!("{name}.idp.{GROUP}"),
-            admission_review_versions: vec!["v1".to_owned()],
-            client_config: self.client_config("/mutate", ca),
-            failure_policy: Some(failure.to_owned()),
-            match_policy: Some("Equivalent".to_owned()),
-            // Another webhook may change what we look at; what we do twice we do once.
-            reinvocation_policy: Some("IfNeeded".to_owned()),
-            side_effects: "NoneOnDryRun".to_owned(),
-            timeout_seconds: Some(timeout),
-            rules: Some(workload_rules(snapshot, operations)),
-            match_conditions: Some(conditions),
-            ..MutatingWebhook::default()
-        };
+        let entry =
+            |name: &str, failure: &str, timeout, operations: &[&str], conditions| MutatingWebhook {
+                name: format!("{name}.idp.{GROUP}"),
+                admission_review_versions: vec!["v1".to_owned()],
+                client_config: self.client_config("/mutate", ca),
+                failure_policy: Some(failure.to_owned()),
+                match_policy: Some("Equivalent".to_owned()),
+                // Another webhook may change what we look at; what we do twice we do once.
+                reinvocation_policy: Some("IfNeeded".to_owned()),
+                side_effects: "NoneOnDryRun".to_owned(),
+                timeout_seconds: Some(timeout),
+                rules: Some(workload_rules(snapshot, operations)),
+                match_conditions: Some(conditions),
+                ..MutatingWebhook::default()
+            };
         if snapshot.catalog.products().is_empty() {
             return Vec::new();
         }
@@ -148,13 +166,31 @@ impl Registration {
             match_conditions: Some(conditions),
             ..ValidatingWebhook::default()
         };
-        let ours = |operations: &[&str], resources: &[&str]| vec![rule(GROUP, operations, resources)];
+        let ours =
+            |operations: &[&str], resources: &[&str]| vec![rule(GROUP, operations, resources)];
         let write = ["CREATE", "UPDATE"];
-        let changed = || vec![condition("changed", "request.operation != 'UPDATE' || object.spec != oldObject.spec".to_owned())];
+        let changed = || {
+            vec![condition(
+                "changed",
+                "request.operation != 'UPDATE' || object.spec != oldObject.spec".to_owned(),
+            )]
+        };
         let mut entries = vec![
-            entry("catalog", "Fail", TIMEOUT, ours(&write, &["candidates", "experiments", "products", "tiers"]), changed()),
+            entry(
+                "catalog",
+                "Fail",
+                TIMEOUT,
+                ours(&write, &["candidates", "experiments", "products", "tiers"]),
+                changed(),
+            ),
             // Switches that are needed most when something is down.
-            entry("switches", "Ignore", SHORT_TIMEOUT, ours(&write, &["cloudproviders", "featureflags"]), changed()),
+            entry(
+                "switches",
+                "Ignore",
+                SHORT_TIMEOUT,
+                ours(&write, &["cloudproviders", "featureflags"]),
+                changed(),
+            ),
             // A deletion must never hang on a webhook that is down.
             entry(
                 "deletions",
@@ -165,7 +201,13 @@ impl Registration {
             ),
         ];
         if !snapshot.catalog.products().is_empty() {
-            entries.push(entry("claims", "Fail", TIMEOUT, workload_rules(snapshot, &write), self.of_users()));
+            entries.push(entry(
+                "claims",
+                "Fail",
+                TIMEOUT,
+                workload_rules(snapshot, &write),
+                self.of_users(),
+            ));
         }
         entries
     }
@@ -189,10 +231,14 @@ impl Registration {
         }
     }
 
-    /// What users do that changes something: not what is being deleted, and not finalizers or owners.
+    /// What users do that changes something: not what is being deleted, and not finalizers or
+    /// owners.
     fn of_users(&self) -> Vec<MatchCondition> {
-        let map = |object: &str, field: &str| format!("(has({object}.metadata.{field}) ? {object}.metadata.{field} : {{}})");
-        let differs = |field: &str| format!("{} != {}", map("object", field), map("oldObject", field));
+        let map = |object: &str, field: &str| {
+            format!("(has({object}.metadata.{field}) ? {object}.metadata.{field} : {{}})")
+        };
+        let differs =
+            |field: &str| format!("{} != {}", map("object", field), map("oldObject", field));
         let changed = format!(
             "request.operation == 'CREATE' || object.?spec != oldObject.?spec || {} || {}",
             differs("labels"),
@@ -210,7 +256,10 @@ impl Registration {
         vec![
             condition("crossplane", self.is_crossplane()),
             condition("not-deleted", "!has(object.metadata.deletionTimestamp)".to_owned()),
-            condition("placed", "has(oldObject.status) && has(oldObject.status.placement)".to_owned()),
+            condition(
+                "placed",
+                "has(oldObject.status) && has(oldObject.status.placement)".to_owned(),
+            ),
         ]
     }
 

@@ -59,7 +59,8 @@ pub(super) async fn keep(
             };
             let watched = place.key().clone();
             info!(kind = watched.resource.kind, group = watched.resource.group, "watching");
-            let follower = Follower { watched, placements: Arc::clone(&placements), observe: observe.clone() };
+            let follower =
+                Follower { watched, placements: Arc::clone(&placements), observe: observe.clone() };
             place.insert(tasks.spawn(follower.follow(client.clone())));
         }
     }
@@ -71,11 +72,13 @@ fn wanted(snapshot: &SharedSnapshot) -> Vec<Watched> {
     };
     let kinds = snapshot.catalog.products().iter().flat_map(|product| {
         let api = &product.spec.api;
-        [(&api.claim_kind, false), (&api.composite_kind, true), (&api.namespaced_kind, true)].map(|(kind, composite)| Watched {
-            product: product.name.clone(),
-            resource: GroupVersionKind::gvk(&api.group, &api.version, kind),
-            composite,
-        })
+        [(&api.claim_kind, false), (&api.composite_kind, true), (&api.namespaced_kind, true)].map(
+            |(kind, composite)| Watched {
+                product: product.name.clone(),
+                resource: GroupVersionKind::gvk(&api.group, &api.version, kind),
+                composite,
+            },
+        )
     });
     kinds.collect()
 }
@@ -116,7 +119,11 @@ impl Follower {
                     }
                 }
                 Ok(watcher::Event::Delete(object)) => {
-                    self.placements.remove(&gvk.kind, &object.namespace().unwrap_or_default(), &object.name_any());
+                    self.placements.remove(
+                        &gvk.kind,
+                        &object.namespace().unwrap_or_default(),
+                        &object.name_any(),
+                    );
                     if let Some(uid) = object.uid() {
                         self.tell(Report::Gone(self.watched.kind(), uid)).await;
                     }
@@ -147,13 +154,23 @@ impl Follower {
             return None;
         }
         let parameter = |label: &str, field: &str| {
-            let given = || object.data.pointer(&format!("/spec/parameters/{field}")).and_then(Value::as_str);
+            let given = || {
+                object.data.pointer(&format!("/spec/parameters/{field}")).and_then(Value::as_str)
+            };
             labels.get(label).map(String::as_str).or_else(given).unwrap_or_default().to_owned()
         };
         let status = object.data.pointer("/status/placement");
-        let field = |name: &str| status.and_then(|s| s.get(name)).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let retained = status.and_then(|status| status.get("retained")).and_then(Value::as_array).into_iter().flatten();
-        let retained = retained.filter_map(|r| Some(format!("{}/{}", r.get("provider")?.as_str()?, r.get("region")?.as_str()?)));
+        let field = |name: &str| {
+            status.and_then(|s| s.get(name)).and_then(Value::as_str).unwrap_or_default().to_owned()
+        };
+        let retained = status
+            .and_then(|status| status.get("retained"))
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten();
+        let retained = retained.filter_map(|r| {
+            Some(format!("{}/{}", r.get("provider")?.as_str()?, r.get("region")?.as_str()?))
+        });
         let mut placed = Placed {
             product: self.watched.product.clone(),
             kind: self.watched.resource.kind.clone(),
@@ -164,12 +181,16 @@ impl Follower {
             environment: parameter(ENVIRONMENT, "environment"),
             provider: field("provider"),
             region: field("region"),
-            sequence: status.and_then(|status| status.get("sequence")).and_then(Value::as_u64).unwrap_or_default(),
+            sequence: status
+                .and_then(|status| status.get("sequence"))
+                .and_then(Value::as_u64)
+                .unwrap_or_default(),
             phase: field("phase"),
             retained: retained.collect(),
         };
         if placed.provider.is_empty()
-            && let Some(record) = object.annotations().get(PLACEMENT_REASON).and_then(|text| Record::parse(text).ok())
+            && let Some(record) =
+                object.annotations().get(PLACEMENT_REASON).and_then(|text| Record::parse(text).ok())
         {
             // Decided; the function has not acted on it yet.
             placed.provider = record.selected.provider;

@@ -20,7 +20,8 @@ use crate::admission::answer::{self, Answer, Denial, Reason, Subject};
 use crate::admission::{Admission, Phase, review};
 use crate::snapshot::Snapshot;
 
-/// The largest review that is read, bytes: two objects of the largest size that the API server takes (3 MiB), and an envelope.
+/// The largest review that is read, bytes: two objects of the largest size that the API server
+/// takes (3 MiB), and an envelope.
 pub const LARGEST_REVIEW: usize = 7 << 20;
 
 /// The API server's default patience.
@@ -40,7 +41,11 @@ pub fn router(admission: Arc<Admission>, readiness: Readiness) -> Router {
 }
 
 fn ready(readiness: &Readiness) -> (StatusCode, &'static str) {
-    if readiness.get() { (StatusCode::OK, "ready\n") } else { (StatusCode::SERVICE_UNAVAILABLE, "the catalog is not read yet\n") }
+    if readiness.get() {
+        (StatusCode::OK, "ready\n")
+    } else {
+        (StatusCode::SERVICE_UNAVAILABLE, "the catalog is not read yet\n")
+    }
 }
 
 async fn mutate(State(admission): State<Arc<Admission>>, request: Request) -> Response {
@@ -56,13 +61,17 @@ async fn respond(admission: &Admission, phase: Phase, request: Request) -> Respo
     let (head, body) = request.into_parts();
     let response = match read(body).await {
         Err((status, why)) => refuse(status, &format!("the request cannot be read: {why}")),
-        Ok(_) if !is_json(&head.headers) => {
-            refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the content type must be application/json: a review is sent as JSON")
-        }
+        Ok(_) if !is_json(&head.headers) => refuse(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "the content type must be application/json: a review is sent as JSON",
+        ),
         Ok(body) => match admission.snapshot.get() {
             Some(snapshot) => review(admission, &snapshot, phase, &head, &body).await,
-            // Judged by an empty catalog everything would be wrong. Whether this stops anybody says the registration.
-            None => refuse(StatusCode::SERVICE_UNAVAILABLE, "the catalog is not read yet: try again"),
+            // Judged by an empty catalog everything would be wrong. Whether this stops anybody says
+            // the registration.
+            None => {
+                refuse(StatusCode::SERVICE_UNAVAILABLE, "the catalog is not read yet: try again")
+            }
         },
     };
     admission.metrics.answered(phase, started);
@@ -70,7 +79,8 @@ async fn respond(admission: &Admission, phase: Phase, request: Request) -> Respo
 }
 
 async fn read(body: Body) -> Result<Bytes, (StatusCode, String)> {
-    let too_large = || (StatusCode::PAYLOAD_TOO_LARGE, format!("it is larger than {LARGEST_REVIEW} bytes"));
+    let too_large =
+        || (StatusCode::PAYLOAD_TOO_LARGE, format!("it is larger than {LARGEST_REVIEW} bytes"));
     // What says that it is too large is not read to see whether that is true.
     if body.size_hint().lower() > LARGEST_REVIEW as u64 {
         return Err(too_large());
@@ -82,7 +92,13 @@ async fn read(body: Body) -> Result<Bytes, (StatusCode, String)> {
     }
 }
 
-async fn review(admission: &Admission, snapshot: &Snapshot, phase: Phase, head: &Parts, body: &[u8]) -> Response {
+async fn review(
+    admission: &Admission,
+    snapshot: &Snapshot,
+    phase: Phase,
+    head: &Parts,
+    body: &[u8],
+) -> Response {
     let request = match review::read(body) {
         Ok(request) => request,
         Err(error) => return refuse(StatusCode::BAD_REQUEST, &error.to_string()),
@@ -94,15 +110,21 @@ async fn review(admission: &Admission, snapshot: &Snapshot, phase: Phase, head: 
     );
     telemetry::follow(&span, &head.headers);
     let answering = admission.answer(snapshot, phase, &request).instrument(span.clone());
-    let answer = tokio::time::timeout(patience(head.uri.query()), answering).await.unwrap_or_else(|_| {
-        let summary = "the platform could not answer in time, and nothing was changed: try again";
-        Answer::Denied(Denial::new(Reason::Unavailable, summary))
-    });
+    let answer =
+        tokio::time::timeout(patience(head.uri.query()), answering).await.unwrap_or_else(|_| {
+            let summary =
+                "the platform could not answer in time, and nothing was changed: try again";
+            Answer::Denied(Denial::new(Reason::Unavailable, summary))
+        });
     span.record("verdict", answer.verdict());
-    let subject = Subject { group: &request.kind.group, kind: &request.kind.kind, name: &request.name };
+    let subject =
+        Subject { group: &request.kind.group, kind: &request.kind.kind, name: &request.name };
     match answer::write(&request.uid, subject, &answer) {
         Ok(body) => ([(header::CONTENT_TYPE, "application/json")], body).into_response(),
-        Err(error) => refuse(StatusCode::INTERNAL_SERVER_ERROR, &format!("the answer cannot be written: {error}")),
+        Err(error) => refuse(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            &format!("the answer cannot be written: {error}"),
+        ),
     }
 }
 
@@ -112,14 +134,20 @@ fn refuse(status: StatusCode, why: &str) -> Response {
 }
 
 fn is_json(headers: &HeaderMap) -> bool {
-    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    value.split(';').next().is_some_and(|media_type| media_type.trim().eq_ignore_ascii_case("application/json"))
+    let value =
+        headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    value
+        .split(';')
+        .next()
+        .is_some_and(|media_type| media_type.trim().eq_ignore_ascii_case("application/json"))
 }
 
 /// How long the API server waits, which it says in the query, less the way back.
 fn patience(query: Option<&str>) -> Duration {
-    let given = query.and_then(|query| query.split('&').find_map(|pair| pair.strip_prefix("timeout=")));
-    let seconds = given.and_then(|text| text.strip_suffix('s')).and_then(|text| text.parse::<u32>().ok());
+    let given =
+        query.and_then(|query| query.split('&').find_map(|pair| pair.strip_prefix("timeout=")));
+    let seconds =
+        given.and_then(|text| text.strip_suffix('s')).and_then(|text| text.parse::<u32>().ok());
     let granted = seconds.map_or(DEFAULT_TIMEOUT, |seconds| Duration::from_secs(seconds.into()));
     granted.saturating_sub(TRAVEL)
 }

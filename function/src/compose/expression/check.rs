@@ -1,4 +1,5 @@
-//! What an expression refers to, and whether its cost is bounded: a walk over its syntax tree, once, when it is compiled.
+//! What an expression refers to, and whether its cost is bounded: a walk over its syntax tree,
+//! once, when it is compiled.
 
 use std::collections::BTreeSet;
 
@@ -9,10 +10,11 @@ use idp_crds::contract::did_you_mean;
 
 use super::functions::{KNOWN, NAMESPACES};
 
-/// How deep comprehensions (`map`, `filter`, `all`, `exists`) may be nested: each level multiplies the cost.
+/// How deep comprehensions (`map`, `filter`, `all`, `exists`) may be nested: each level multiplies
+/// the cost.
 const DEEPEST_COMPREHENSION: usize = 2;
-/// How deep calls, lists, maps and chains of operators may be nested: evaluating them recurses, and a stack that overflows ends
-/// the process.
+/// How deep calls, lists, maps and chains of operators may be nested: evaluating them recurses, and
+/// a stack that overflows ends the process.
 const DEEPEST: usize = 32;
 
 /// What an expression refers to.
@@ -31,7 +33,14 @@ pub struct References {
 }
 
 pub(super) fn check(program: &Program, known: &BTreeSet<&str>) -> Result<References, String> {
-    let mut walk = Walk { known, bound: Vec::new(), level: 0, depth: 0, along: false, found: References::default() };
+    let mut walk = Walk {
+        known,
+        bound: Vec::new(),
+        level: 0,
+        depth: 0,
+        along: false,
+        found: References::default(),
+    };
     walk.expression(program.expression())?;
     Ok(walk.found)
 }
@@ -52,7 +61,9 @@ impl Walk<'_> {
     fn expression(&mut self, node: &IdedExpr) -> Result<(), String> {
         self.level += 1;
         if self.level > DEEPEST {
-            return Err(format!("nests, or chains operators, more than {DEEPEST} deep: split it with variables"));
+            return Err(format!(
+                "nests, or chains operators, more than {DEEPEST} deep: split it with variables"
+            ));
         }
         self.node(node)?;
         self.level -= 1;
@@ -60,7 +71,8 @@ impl Walk<'_> {
     }
 
     fn node(&mut self, node: &IdedExpr) -> Result<(), String> {
-        let path = observed_path(node).filter(|_| !self.along && !self.bound.iter().any(|bound| bound == "observed"));
+        let path = observed_path(node)
+            .filter(|_| !self.along && !self.bound.iter().any(|bound| bound == "observed"));
         let Some(path) = path else {
             return self.inner(node);
         };
@@ -91,7 +103,9 @@ impl Walk<'_> {
             Expr::Select(select) => self.expression(&select.operand),
             Expr::Call(call) => {
                 let namespaced = call.target.as_deref().and_then(|target| match &target.expr {
-                    Expr::Ident(name) if NAMESPACES.contains(&name.as_str()) => Some(format!("{name}.{}", call.func_name)),
+                    Expr::Ident(name) if NAMESPACES.contains(&name.as_str()) => {
+                        Some(format!("{name}.{}", call.func_name))
+                    }
                     _ => None,
                 });
                 self.function(namespaced.as_deref().unwrap_or(&call.func_name))?;
@@ -100,7 +114,9 @@ impl Walk<'_> {
                 }
                 call.args.iter().try_for_each(|arg| self.expression(arg))
             }
-            Expr::List(list) => list.elements.iter().try_for_each(|element| self.expression(element)),
+            Expr::List(list) => {
+                list.elements.iter().try_for_each(|element| self.expression(element))
+            }
             Expr::Map(map) => map.entries.iter().try_for_each(|entry| match &entry.expr {
                 EntryExpr::MapEntry(entry) => {
                     self.expression(&entry.key)?;
@@ -108,10 +124,15 @@ impl Walk<'_> {
                 }
                 EntryExpr::StructField(field) => self.expression(&field.value),
             }),
-            Expr::Struct(_) => Err("makes a message, which templates have no use for: write a map".to_owned()),
+            Expr::Struct(_) => {
+                Err("makes a message, which templates have no use for: write a map".to_owned())
+            }
             Expr::Comprehension(comprehension) => {
                 if matches!(comprehension.iter_range.expr, Expr::Map(_)) {
-                    return Err("iterates over a literal map, which has no order: iterate over a list".to_owned());
+                    return Err(
+                        "iterates over a literal map, which has no order: iterate over a list"
+                            .to_owned(),
+                    );
                 }
                 self.expression(&comprehension.iter_range)?;
                 self.depth += 1;
@@ -123,8 +144,12 @@ impl Walk<'_> {
                 let before = self.bound.len();
                 self.bound.extend([comprehension.iter_var.clone(), comprehension.accu_var.clone()]);
                 self.bound.extend(comprehension.iter_var2.clone());
-                for part in [&comprehension.accu_init, &comprehension.loop_cond, &comprehension.loop_step, &comprehension.result]
-                {
+                for part in [
+                    &comprehension.accu_init,
+                    &comprehension.loop_cond,
+                    &comprehension.loop_step,
+                    &comprehension.result,
+                ] {
                     self.expression(part)?;
                 }
                 self.bound.truncate(before);
@@ -140,7 +165,9 @@ impl Walk<'_> {
             return Ok(());
         }
         if ["observed", "names", "vars"].contains(&name) {
-            return Err(format!("uses {name} as a whole: name the one that is meant, {name}.<name> or {name}[\"<name>\"]"));
+            return Err(format!(
+                "uses {name} as a whole: name the one that is meant, {name}.<name> or {name}[\"<name>\"]"
+            ));
         }
         self.variable(name)
     }
@@ -156,12 +183,17 @@ impl Walk<'_> {
     }
 
     fn function(&self, name: &str) -> Result<(), String> {
-        // Operators, and what macros such as math.greatest expand to, are functions with names that no identifier has.
+        // Operators, and what macros such as math.greatest expand to, are functions with names that
+        // no identifier has.
         let operator = name.contains(|c: char| !(c.is_ascii_alphanumeric() || c == '.'));
         if operator || KNOWN.contains(&name) {
             return Ok(());
         }
-        Err(format!("unknown function {name:?}{}; there are {}", did_you_mean(name, KNOWN), KNOWN.join(", ")))
+        Err(format!(
+            "unknown function {name:?}{}; there are {}",
+            did_you_mean(name, KNOWN),
+            KNOWN.join(", ")
+        ))
     }
 }
 
@@ -171,7 +203,9 @@ fn observed_path(node: &IdedExpr) -> Option<Vec<String>> {
     let (operand, field) = match &node.expr {
         Expr::Select(select) => (&*select.operand, select.field.as_str()),
         Expr::Call(call) if call.func_name == "_[_]" => match call.args.as_slice() {
-            [operand, IdedExpr { expr: Expr::Literal(LiteralValue::String(field)), .. }] => (operand, field.inner()),
+            [operand, IdedExpr { expr: Expr::Literal(LiteralValue::String(field)), .. }] => {
+                (operand, field.inner())
+            }
             _ => return None,
         },
         _ => return None,
@@ -192,7 +226,9 @@ pub(super) fn member_of(node: &IdedExpr) -> Option<(&str, &str)> {
         },
         Expr::Call(call) if call.func_name == "_[_]" => match call.args.as_slice() {
             [root, index] => match (&root.expr, &index.expr) {
-                (Expr::Ident(root), Expr::Literal(LiteralValue::String(member))) => Some((root, member.inner())),
+                (Expr::Ident(root), Expr::Literal(LiteralValue::String(member))) => {
+                    Some((root, member.inner()))
+                }
                 _ => None,
             },
             _ => None,

@@ -1,5 +1,5 @@
-//! The functions that templates have beside CEL's own. Each yields at most [`LARGEST_TEXT`] bytes or [`LONGEST_RANGE`] items,
-//! so that no expression can grow without bound.
+//! The functions that templates have beside CEL's own. Each yields at most [`LARGEST_TEXT`] bytes
+//! or [`LONGEST_RANGE`] items, so that no expression can grow without bound.
 
 use cel::common::types::{CelInt, CelList, CelString, DYN_TYPE, LIST_TYPE, STRING_TYPE};
 use cel::common::value::{CowVal, Val};
@@ -13,7 +13,8 @@ const LARGEST_TEXT: usize = 64 * 1024;
 /// The most items `range` yields.
 const LONGEST_RANGE: i64 = 256;
 
-/// The functions that a template may call, for error messages and the check against typing errors: ours and the standard ones.
+/// The functions that a template may call, for error messages and the check against typing errors:
+/// ours and the standard ones.
 pub(super) const KNOWN: [&str; 35] = [
     "base64.decode",
     "base64.encode",
@@ -83,7 +84,8 @@ pub(crate) fn short_hash(text: &str) -> String {
     hex::encode(digest.get(..4).unwrap_or_default())
 }
 
-/// `text` itself when it has at most `most` bytes; otherwise its beginning, `-`, and 8 hex digits that stand for all of it.
+/// `text` itself when it has at most `most` bytes; otherwise its beginning, `-`, and 8 hex digits
+/// that stand for all of it.
 ///
 /// Cloud and Kubernetes names are ASCII; other text is cut at a character's border.
 pub(crate) fn shortened(text: &str, most: usize) -> String {
@@ -150,7 +152,11 @@ fn trim(text: &CelString<'_>) -> CelString<'static> {
     text.inner().trim().to_owned().into()
 }
 
-fn replace(text: &CelString<'_>, from: &CelString<'_>, to: &CelString<'_>) -> Result<CelString<'static>, ExecutionError> {
+fn replace(
+    text: &CelString<'_>,
+    from: &CelString<'_>,
+    to: &CelString<'_>,
+) -> Result<CelString<'static>, ExecutionError> {
     let (text, from, to) = (text.inner(), from.inner(), to.inner());
     // Counted first, so that nothing large is ever made.
     let grown = text.matches(from).count().saturating_mul(to.len()).saturating_add(text.len());
@@ -161,7 +167,10 @@ fn replace(text: &CelString<'_>, from: &CelString<'_>, to: &CelString<'_>) -> Re
 }
 
 fn split(text: &CelString<'_>, at: &CelString<'_>) -> CelList<'static> {
-    let parts = text.inner().split(at.inner()).map(|part| Box::new(CelString::from(part.to_owned())) as Box<dyn Val>);
+    let parts = text
+        .inner()
+        .split(at.inner())
+        .map(|part| Box::new(CelString::from(part.to_owned())) as Box<dyn Val>);
     CelList::from(parts.collect::<Vec<_>>())
 }
 
@@ -170,14 +179,21 @@ fn substring(text: &CelString<'_>, from: &CelInt) -> Result<CelString<'static>, 
     substring_to(text, from, &CelInt::from(end))
 }
 
-fn substring_to(text: &CelString<'_>, from: &CelInt, to: &CelInt) -> Result<CelString<'static>, ExecutionError> {
+fn substring_to(
+    text: &CelString<'_>,
+    from: &CelInt,
+    to: &CelInt,
+) -> Result<CelString<'static>, ExecutionError> {
     let (from, to) = (*from.inner(), *to.inner());
     let count = text.inner().chars().count();
     match (usize::try_from(from), usize::try_from(to)) {
         (Ok(from), Ok(to)) if from <= to && to <= count => {
             Ok(text.inner().chars().skip(from).take(to - from).collect::<String>().into())
         }
-        _ => Err(failed("substring", format!("{from} to {to} is not within a text of {count} characters"))),
+        _ => Err(failed(
+            "substring",
+            format!("{from} to {to} is not within a text of {count} characters"),
+        )),
     }
 }
 
@@ -190,7 +206,10 @@ fn to_json_text<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Result<CowVal<'b, 'v>, Exe
 fn join<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Result<CowVal<'b, 'v>, ExecutionError> {
     let wrong = || failed("join", "takes a list of texts and a text");
     let (list, separator) = match args.as_slice() {
-        [list, separator] => (list.as_iterable().ok_or_else(wrong)?, separator.downcast_ref::<CelString>().ok_or_else(wrong)?),
+        [list, separator] => (
+            list.as_iterable().ok_or_else(wrong)?,
+            separator.downcast_ref::<CelString>().ok_or_else(wrong)?,
+        ),
         _ => return Err(wrong()),
     };
     let mut items = list.iter();

@@ -1,4 +1,5 @@
-//! Equal expressions are one: compiled once, and evaluated once per rendering where what they read stays the same throughout.
+//! Equal expressions are one: compiled once, and evaluated once per rendering where what they read
+//! stays the same throughout.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, OnceLock};
@@ -7,7 +8,8 @@ use serde_json::Value;
 
 use super::{CompileError, Expression};
 
-/// The variables that change while a product is rendered: more becomes known, or each object has its own.
+/// The variables that change while a product is rendered: more becomes known, or each object has
+/// its own.
 const CHANGING: [&str; 4] = ["each", "index", "names", "observed"];
 
 /// Compiles expressions that are rendered together.
@@ -26,9 +28,15 @@ impl Interner {
     ///
     /// # Errors
     /// As there.
-    pub fn compile(&mut self, source: &str, known: &BTreeSet<&str>) -> Result<Arc<Expression>, CompileError> {
+    pub fn compile(
+        &mut self,
+        source: &str,
+        known: &BTreeSet<&str>,
+    ) -> Result<Arc<Expression>, CompileError> {
         // Elsewhere other variables may be known.
-        let fits = |other: &&Arc<Expression>| other.references.variables.iter().all(|name| known.contains(name.as_str()));
+        let fits = |other: &&Arc<Expression>| {
+            other.references.variables.iter().all(|name| known.contains(name.as_str()))
+        };
         if let Some(same) = self.compiled.get(source).filter(fits) {
             return Ok(Arc::clone(same));
         }

@@ -1,4 +1,5 @@
-//! CEL expressions in product templates: compiled once, evaluated many times over JSON without copying it.
+//! CEL expressions in product templates: compiled once, evaluated many times over JSON without
+//! copying it.
 
 mod check;
 mod functions;
@@ -19,19 +20,22 @@ pub use check::References;
 pub use intern::{Interner, Memo};
 pub use value::{Resolver, to_val};
 
-/// The longest expression, bytes. Together with the nesting limits it bounds what evaluating one can cost.
+/// The longest expression, bytes. Together with the nesting limits it bounds what evaluating one
+/// can cost.
 pub const LONGEST: usize = 4096;
 /// The most operators, brackets and quotes in one expression. Bounds how deep the parser recurses.
 const MOST_SYMBOLS: usize = 256;
 /// Stack for the parser, which takes tens of KiB for each level: an overflow would end the process.
 const PARSER_STACK: usize = 64 << 20;
-/// The largest text or collection that an expression may yield, bytes or items. Bounds chains of variables.
+/// The largest text or collection that an expression may yield, bytes or items. Bounds chains of
+/// variables.
 const LARGEST: usize = 64 * 1024;
 
 static ENV: LazyLock<Arc<Env>> = LazyLock::new(|| {
     let mut env = Env::stdlib();
     let registered = functions::register(&mut env);
-    // Registering fails only when a name clashes with the library's; a test evaluates every function.
+    // Registering fails only when a name clashes with the library's; a test evaluates every
+    // function.
     debug_assert!(registered.is_ok(), "{registered:?}");
     Arc::new(env)
 });
@@ -71,10 +75,19 @@ impl Expression {
     /// Bad syntax, an unknown variable or function, or a shape whose cost cannot be bounded.
     pub fn compile(source: &str, known: &BTreeSet<&str>) -> Result<Self, CompileError> {
         if source.len() > LONGEST {
-            return Err(CompileError(format!("is longer than {LONGEST} bytes: split it with variables")));
+            return Err(CompileError(format!(
+                "is longer than {LONGEST} bytes: split it with variables"
+            )));
         }
-        if source.chars().filter(|c| !(c.is_alphanumeric() || c.is_whitespace() || *c == '_')).count() > MOST_SYMBOLS {
-            let message = format!("has more than {MOST_SYMBOLS} operators, brackets and quotes: split it with variables");
+        if source
+            .chars()
+            .filter(|c| !(c.is_alphanumeric() || c.is_whitespace() || *c == '_'))
+            .count()
+            > MOST_SYMBOLS
+        {
+            let message = format!(
+                "has more than {MOST_SYMBOLS} operators, brackets and quotes: split it with variables"
+            );
             return Err(CompileError(message));
         }
         let program = stacker::grow(PARSER_STACK, || ENV.compile(source))
@@ -116,7 +129,8 @@ impl Expression {
         let mut context = Context::with_env(Arc::clone(&ENV));
         context.set_variable_resolver(resolver);
         let error = |reason: String| EvalError { expression: self.source.clone(), reason };
-        let result = CelValue::resolve_val(self.program.expression(), &context).map_err(|e| error(reason(&e)))?;
+        let result = CelValue::resolve_val(self.program.expression(), &context)
+            .map_err(|e| error(reason(&e)))?;
         self.bounded(value::to_json(result.as_ref()).map_err(error)?)
     }
 

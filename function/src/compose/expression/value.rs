@@ -6,7 +6,9 @@ use std::sync::OnceLock;
 use super::Memo;
 use cel::ExecutionError;
 use cel::common::traits::{Container, Indexer, Iterable, Iterator as CelIterator, Sizer, Zeroer};
-use cel::common::types::{CelBool, CelDouble, CelInt, CelList, CelNull, CelString, CelUInt, Kind, MAP_TYPE, Type};
+use cel::common::types::{
+    CelBool, CelDouble, CelInt, CelList, CelNull, CelString, CelUInt, Kind, MAP_TYPE, Type,
+};
 use cel::common::value::{CowVal, Val};
 use cel::context::VariableResolver;
 use serde_json::{Map, Number, Value};
@@ -62,7 +64,9 @@ pub fn to_val<'v>(value: &'v Value) -> Box<dyn Val + 'v> {
         Value::Number(value) => number(value),
         Value::String(value) => Box::new(CelString::from(value.as_str())),
         // Lists in Kubernetes objects are short, and CEL wants to lend their elements.
-        Value::Array(items) => Box::new(CelList::from(items.iter().map(to_val).collect::<Vec<_>>())),
+        Value::Array(items) => {
+            Box::new(CelList::from(items.iter().map(to_val).collect::<Vec<_>>()))
+        }
         Value::Object(fields) => Box::new(JsonMap { fields, keys: OnceLock::new() }),
     }
 }
@@ -77,17 +81,25 @@ fn number<'v>(value: &Number) -> Box<dyn Val + 'v> {
     }
 }
 
-/// A CEL value as JSON. Fields of a map come in order of key unless they come from JSON, which has an order.
+/// A CEL value as JSON. Fields of a map come in order of key unless they come from JSON, which has
+/// an order.
 pub(super) fn to_json(value: &dyn Val) -> Result<Value, String> {
-    let unsupported = || format!("yields a {}, which JSON has no form for", value.get_type().name());
+    let unsupported =
+        || format!("yields a {}, which JSON has no form for", value.get_type().name());
     if let Some(text) = value.downcast_ref::<CelString>() {
         return Ok(Value::String(text.inner().to_owned()));
     }
     match value.get_type().kind() {
         Kind::NullType => Ok(Value::Null),
-        Kind::Boolean => value.downcast_ref::<CelBool>().map(|v| Value::Bool(*v.inner())).ok_or_else(unsupported),
-        Kind::Int => value.downcast_ref::<CelInt>().map(|v| Value::from(*v.inner())).ok_or_else(unsupported),
-        Kind::UInt => value.downcast_ref::<CelUInt>().map(|v| Value::from(*v.inner())).ok_or_else(unsupported),
+        Kind::Boolean => {
+            value.downcast_ref::<CelBool>().map(|v| Value::Bool(*v.inner())).ok_or_else(unsupported)
+        }
+        Kind::Int => {
+            value.downcast_ref::<CelInt>().map(|v| Value::from(*v.inner())).ok_or_else(unsupported)
+        }
+        Kind::UInt => {
+            value.downcast_ref::<CelUInt>().map(|v| Value::from(*v.inner())).ok_or_else(unsupported)
+        }
         Kind::Double => {
             let double = value.downcast_ref::<CelDouble>().ok_or_else(unsupported)?;
             Number::from_f64(*double.inner())
@@ -103,7 +115,8 @@ pub(super) fn to_json(value: &dyn Val) -> Result<Value, String> {
             Ok(Value::Array(list))
         }
         Kind::Map => {
-            let (iterable, indexer) = value.as_iterable().zip(value.as_indexer()).ok_or_else(unsupported)?;
+            let (iterable, indexer) =
+                value.as_iterable().zip(value.as_indexer()).ok_or_else(unsupported)?;
             let mut keys = iterable.iter();
             let mut fields = Vec::new();
             while let Some(key) = keys.next() {
@@ -170,7 +183,8 @@ impl<'a> Val for JsonMap<'a> {
     }
 
     fn equals(&self, other: &dyn Val) -> bool {
-        to_json(other).is_ok_and(|other| other.as_object().is_some_and(|other| other == self.fields))
+        to_json(other)
+            .is_ok_and(|other| other.as_object().is_some_and(|other| other == self.fields))
     }
 
     fn clone_as_boxed<'v>(&self) -> Box<dyn Val + 'v>
@@ -215,7 +229,9 @@ impl<'a> Iterable for JsonMap<'a> {
     where
         Self: 'v,
     {
-        let keys = self.keys.get_or_init(|| self.fields.keys().map(|key| CelString::from(key.as_str())).collect());
+        let keys = self
+            .keys
+            .get_or_init(|| self.fields.keys().map(|key| CelString::from(key.as_str())).collect());
         Box::new(Keys(keys.iter()))
     }
 }

@@ -104,12 +104,13 @@ impl CertificateDir {
     }
 
     fn watch(&self, changed: Arc<Notify>) -> notify::Result<RecommendedWatcher> {
-        let mut watcher = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            // Our own reading is an event as well.
-            if !event.is_ok_and(|event| matches!(event.kind, EventKind::Access(_))) {
-                changed.notify_one();
-            }
-        })?;
+        let mut watcher =
+            notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+                // Our own reading is an event as well.
+                if !event.is_ok_and(|event| matches!(event.kind, EventKind::Access(_))) {
+                    changed.notify_one();
+                }
+            })?;
         // The directory, not the files: the kubelet replaces a symbolic link in it.
         watcher.watch(&self.path, RecursiveMode::NonRecursive)?;
         Ok(watcher)

@@ -121,14 +121,18 @@ fn server_config(pem: &Pem) -> Result<ServerConfig, TlsError> {
 
 fn certificates(part: &'static str, pem: &[u8]) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let invalid = |source| TlsError::Pem { part, expected: "a BEGIN CERTIFICATE section", source };
-    let certificates: Vec<_> = CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>().map_err(invalid)?;
+    let certificates: Vec<_> =
+        CertificateDer::pem_slice_iter(pem).collect::<Result<_, _>>().map_err(invalid)?;
     if certificates.is_empty() {
         return Err(invalid(pem::Error::NoItemsFound));
     }
     Ok(certificates)
 }
 
-fn client_verifier(ca: &[u8], provider: &Arc<CryptoProvider>) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
+fn client_verifier(
+    ca: &[u8],
+    provider: &Arc<CryptoProvider>,
+) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates("ca.crt", ca)? {
         roots.add(certificate).map_err(|error| TlsError::ClientCa(error.to_string()))?;

@@ -24,7 +24,8 @@ impl<'de> Fields<'de> {
     }
 
     /// The next field's number and value.
-    // Inlined, most of what it returns is never written anywhere; reading is a quarter of what a request costs.
+    // Inlined, most of what it returns is never written anywhere; reading is a quarter of what a
+    // request costs.
     #[inline(always)]
     pub(super) fn next(&mut self) -> Result<Option<(u64, Payload<'de>)>, StructError> {
         if self.rest.is_empty() {
@@ -47,7 +48,9 @@ impl<'de> Fields<'de> {
                 Payload::Fixed32
             }
             other => {
-                return Err(StructError::new(format_args!("malformed protobuf: unknown wire type {other}")));
+                return Err(StructError::new(format_args!(
+                    "malformed protobuf: unknown wire type {other}"
+                )));
             }
         };
         Ok(Some((number, payload)))
@@ -83,7 +86,8 @@ impl<'de> Fields<'de> {
     }
 
     fn array<const N: usize>(&mut self) -> Result<[u8; N], StructError> {
-        let (bytes, rest) = self.rest.split_first_chunk().ok_or_else(|| truncated(N as u64, self.rest))?;
+        let (bytes, rest) =
+            self.rest.split_first_chunk().ok_or_else(|| truncated(N as u64, self.rest))?;
         self.rest = rest;
         Ok(*bytes)
     }
@@ -101,5 +105,8 @@ impl<'de> Fields<'de> {
 
 #[cold]
 fn truncated(wanted: u64, rest: &[u8]) -> StructError {
-    StructError::new(format_args!("malformed protobuf: truncated, {wanted} bytes expected, {} left", rest.len()))
+    StructError::new(format_args!(
+        "malformed protobuf: truncated, {wanted} bytes expected, {} left",
+        rest.len()
+    ))
 }

@@ -54,7 +54,9 @@ impl Out {
             return;
         };
         let length = self.bytes.len() - start;
-        if let (Ok(short @ 0..0x80), Some(byte)) = (u8::try_from(length), self.bytes.get_mut(start - 1)) {
+        if let (Ok(short @ 0..0x80), Some(byte)) =
+            (u8::try_from(length), self.bytes.get_mut(start - 1))
+        {
             *byte = short;
             return;
         }

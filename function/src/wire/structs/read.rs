@@ -3,8 +3,8 @@
 use std::str;
 
 use serde::de::{
-    Deserialize, DeserializeSeed, Deserializer, Error as _, IntoDeserializer as _, MapAccess, SeqAccess, Visitor,
-    value::MapAccessDeserializer,
+    Deserialize, DeserializeSeed, Deserializer, Error as _, IntoDeserializer as _, MapAccess,
+    SeqAccess, Visitor, value::MapAccessDeserializer,
 };
 use serde::forward_to_deserialize_any;
 
@@ -32,7 +32,10 @@ pub fn from_struct<'de, T: Deserialize<'de>>(bytes: &'de [u8]) -> Result<T, Stru
 /// # Errors
 ///
 /// As [`from_struct`].
-pub fn from_struct_seed<'de, S: DeserializeSeed<'de>>(bytes: &'de [u8], seed: S) -> Result<S::Value, StructError> {
+pub fn from_struct_seed<'de, S: DeserializeSeed<'de>>(
+    bytes: &'de [u8],
+    seed: S,
+) -> Result<S::Value, StructError> {
     seed.deserialize(Node { source: Source::Struct(bytes), depth: 1 })
 }
 
@@ -95,7 +98,9 @@ impl<'de> Kind<'de> {
 
 #[cold]
 fn wrong_wire_type(message: &str) -> StructError {
-    StructError::new(format_args!("malformed protobuf: a field of google.protobuf.{message} has the wrong wire type"))
+    StructError::new(format_args!(
+        "malformed protobuf: a field of google.protobuf.{message} has the wrong wire type"
+    ))
 }
 
 fn utf8(bytes: &[u8]) -> Result<&str, StructError> {
@@ -123,7 +128,11 @@ impl<'de> Deserializer<'de> for Node<'de> {
         }
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _name: &'static str, visitor: V) -> Result<V::Value, StructError> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, StructError> {
         visitor.visit_newtype_struct(self)
     }
 
@@ -179,7 +188,11 @@ fn visit_number<'de, V: Visitor<'de>>(value: f64, visitor: V) -> Result<V::Value
     }
 }
 
-fn visit_list<'de, V: Visitor<'de>>(bytes: &'de [u8], depth: usize, visitor: V) -> Result<V::Value, StructError> {
+fn visit_list<'de, V: Visitor<'de>>(
+    bytes: &'de [u8],
+    depth: usize,
+    visitor: V,
+) -> Result<V::Value, StructError> {
     let mut items = Items::new(bytes, depth)?;
     let value = visitor.visit_seq(&mut items)?;
     let taken = items.index;
@@ -219,7 +232,10 @@ impl<'de> Items<'de> {
 impl<'de> SeqAccess<'de> for &mut Items<'de> {
     type Error = StructError;
 
-    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, StructError> {
+    fn next_element_seed<T: DeserializeSeed<'de>>(
+        &mut self,
+        seed: T,
+    ) -> Result<Option<T::Value>, StructError> {
         let Some(value) = self.next_value()? else {
             return Ok(None);
         };
@@ -261,7 +277,10 @@ impl<'de> Entries<'de> {
 impl<'de> MapAccess<'de> for Entries<'de> {
     type Error = StructError;
 
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, StructError> {
+    fn next_key_seed<K: DeserializeSeed<'de>>(
+        &mut self,
+        seed: K,
+    ) -> Result<Option<K::Value>, StructError> {
         let Some(entry) = self.next_entry()? else {
             return Ok(None);
         };
@@ -271,13 +290,20 @@ impl<'de> MapAccess<'de> for Entries<'de> {
         seed.deserialize(key).map(Some)
     }
 
-    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, StructError> {
+    fn next_value_seed<V: DeserializeSeed<'de>>(
+        &mut self,
+        seed: V,
+    ) -> Result<V::Value, StructError> {
         let (key, value) = self.entry;
         read_value(value, self.depth, seed).map_err(|error| error.at_key(key))
     }
 }
 
-fn read_value<'de, S: DeserializeSeed<'de>>(value: &'de [u8], depth: usize, seed: S) -> Result<S::Value, StructError> {
+fn read_value<'de, S: DeserializeSeed<'de>>(
+    value: &'de [u8],
+    depth: usize,
+    seed: S,
+) -> Result<S::Value, StructError> {
     seed.deserialize(Node { source: Source::Value(value), depth: depth + 1 })
 }
 

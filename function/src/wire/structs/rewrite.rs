@@ -11,15 +11,19 @@ use super::read::{Entries, Kind, parse_entry};
 /// A field, by its path from the top.
 pub type FieldPath<'p> = &'p [&'p str];
 
-/// Copies the Struct in `object` without the fields in `remove`, and with one field set to another value. Whatever else is in
-/// it stays as it is, also what is not looked at.
+/// Copies the Struct in `object` without the fields in `remove`, and with one field set to another
+/// value. Whatever else is in it stays as it is, also what is not looked at.
 ///
 /// A field whose parent is not there, or is no object, is not set.
 ///
 /// # Errors
 ///
 /// Malformed bytes at or beside the paths, or `set` nests too deep.
-pub fn rewrite(object: &[u8], remove: &[FieldPath<'_>], set: Option<(FieldPath<'_>, &Value)>) -> Result<Bytes, StructError> {
+pub fn rewrite(
+    object: &[u8],
+    remove: &[FieldPath<'_>],
+    set: Option<(FieldPath<'_>, &Value)>,
+) -> Result<Bytes, StructError> {
     let mut out = Out::with_capacity(object.len());
     copy(object, remove, set, &mut out, 1)?;
     Ok(out.into_bytes())
@@ -38,7 +42,9 @@ fn copy(
         let inside = |path| below(path, key);
         let removed: Vec<FieldPath<'_>> = remove.iter().filter_map(|path| inside(path)).collect();
         let set = set.and_then(|(path, value)| Some((inside(path)?, value)));
-        if removed.iter().any(|rest| rest.is_empty()) || set.is_some_and(|(rest, _)| rest.is_empty()) {
+        if removed.iter().any(|rest| rest.is_empty())
+            || set.is_some_and(|(rest, _)| rest.is_empty())
+        {
             continue;
         }
         match Kind::parse(value)? {

@@ -118,11 +118,20 @@ impl<'a> Serializer for &'a mut Out {
         self.serialize_unit()
     }
 
-    fn serialize_unit_variant(self, _name: &'static str, _index: u32, variant: &'static str) -> Result<(), StructError> {
+    fn serialize_unit_variant(
+        self,
+        _name: &'static str,
+        _index: u32,
+        variant: &'static str,
+    ) -> Result<(), StructError> {
         self.serialize_str(variant)
     }
 
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _name: &'static str, value: &T) -> Result<(), StructError> {
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+        self,
+        _name: &'static str,
+        value: &T,
+    ) -> Result<(), StructError> {
         value.serialize(self)
     }
 
@@ -148,7 +157,11 @@ impl<'a> Serializer for &'a mut Out {
         self.container(tag::LIST)
     }
 
-    fn serialize_tuple_struct(self, _name: &'static str, _len: usize) -> Result<Container<'a>, StructError> {
+    fn serialize_tuple_struct(
+        self,
+        _name: &'static str,
+        _len: usize,
+    ) -> Result<Container<'a>, StructError> {
         self.container(tag::LIST)
     }
 
@@ -166,7 +179,11 @@ impl<'a> Serializer for &'a mut Out {
         self.container(tag::STRUCT)
     }
 
-    fn serialize_struct(self, _name: &'static str, _len: usize) -> Result<Container<'a>, StructError> {
+    fn serialize_struct(
+        self,
+        _name: &'static str,
+        _len: usize,
+    ) -> Result<Container<'a>, StructError> {
         self.container(tag::STRUCT)
     }
 

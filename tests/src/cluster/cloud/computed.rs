@@ -21,7 +21,8 @@ fn invent(schema: &Value, name: &str, field: &str) -> Option<Value> {
     match schema["type"].as_str()? {
         "object" => {
             let fields = schema["properties"].as_object()?.iter();
-            let known = fields.filter_map(|(field, schema)| Some((field.clone(), invent(schema, name, field)?)));
+            let known = fields
+                .filter_map(|(field, schema)| Some((field.clone(), invent(schema, name, field)?)));
             Some(Value::Object(known.collect()))
         }
         "array" => Some(json!([invent(&schema["items"], name, field)?])),

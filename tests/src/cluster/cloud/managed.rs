@@ -32,9 +32,16 @@ impl Provider {
             Mood::Stalled => Ok(()),
             Mood::Failing => {
                 let message = "cannot reach the cloud: the stand-in is told to fail";
-                self.report(object, &[condition("Synced", "False", "ReconcileError", message)], None).await
+                self.report(
+                    object,
+                    &[condition("Synced", "False", "ReconcileError", message)],
+                    None,
+                )
+                .await
             }
-            Mood::Healthy if object.metadata.deletion_timestamp.is_some() => self.delete(object).await,
+            Mood::Healthy if object.metadata.deletion_timestamp.is_some() => {
+                self.delete(object).await
+            }
             Mood::Healthy => self.observe_or_create(object).await,
         }
     }
@@ -53,7 +60,10 @@ impl Provider {
             return self.report(object, &[unsynced], None).await;
         }
         self.write_connection_secret(object, &external.name).await?;
-        let conditions = [condition("Synced", "True", "ReconcileSuccess", ""), condition("Ready", "True", "Available", "")];
+        let conditions = [
+            condition("Synced", "True", "ReconcileSuccess", ""),
+            condition("Ready", "True", "Available", ""),
+        ];
         let values = at_provider(&self.kind.at_provider, &external.name, for_provider);
         self.report(object, &conditions, Some(values)).await
     }
@@ -64,7 +74,11 @@ impl Provider {
         if !finalizers.iter().any(|finalizer| finalizer == FINALIZER) {
             finalizers.push(FINALIZER.to_owned());
         }
-        self.patch_metadata(object, json!({"finalizers": finalizers, "annotations": {EXTERNAL_NAME: external_name}})).await
+        self.patch_metadata(
+            object,
+            json!({"finalizers": finalizers, "annotations": {EXTERNAL_NAME: external_name}}),
+        )
+        .await
     }
 
     async fn delete(&self, object: &DynamicObject) -> kube::Result<()> {
@@ -84,34 +98,59 @@ impl Provider {
         let ApiResource { plural, group, .. } = &self.kind.resource;
         External {
             kind: format!("{plural}.{}", group.replace(".m.", ".")),
-            name: object.annotations().get(EXTERNAL_NAME).cloned().unwrap_or_else(|| object.name_any()),
+            name: object
+                .annotations()
+                .get(EXTERNAL_NAME)
+                .cloned()
+                .unwrap_or_else(|| object.name_any()),
         }
     }
 
     /// Writes the status, unless it says so already.
-    async fn report(&self, object: &DynamicObject, news: &[Value], at_provider: Option<Value>) -> kube::Result<()> {
+    async fn report(
+        &self,
+        object: &DynamicObject,
+        news: &[Value],
+        at_provider: Option<Value>,
+    ) -> kube::Result<()> {
         let old = object.data["status"]["conditions"].as_array().cloned().unwrap_or_default();
-        let of_type =
-            |conditions: &[Value], kind: &Value| conditions.iter().find(|condition| condition["type"] == *kind).cloned();
-        let same = |a: &Value, b: &Value| ["type", "status", "reason", "message"].iter().all(|field| a[field] == b[field]);
-        let reported = news.iter().all(|new| of_type(&old, &new["type"]).is_some_and(|old| same(&old, new)));
-        let values_known = at_provider.as_ref().is_none_or(|values| object.data["status"]["atProvider"] == *values);
+        let of_type = |conditions: &[Value], kind: &Value| {
+            conditions.iter().find(|condition| condition["type"] == *kind).cloned()
+        };
+        let same = |a: &Value, b: &Value| {
+            ["type", "status", "reason", "message"].iter().all(|field| a[field] == b[field])
+        };
+        let reported =
+            news.iter().all(|new| of_type(&old, &new["type"]).is_some_and(|old| same(&old, new)));
+        let values_known = at_provider
+            .as_ref()
+            .is_none_or(|values| object.data["status"]["atProvider"] == *values);
         if reported && values_known {
             return Ok(());
         }
         let mut conditions = news.to_vec();
-        conditions.extend(old.into_iter().filter(|condition| of_type(news, &condition["type"]).is_none()));
+        conditions.extend(
+            old.into_iter().filter(|condition| of_type(news, &condition["type"]).is_none()),
+        );
         let mut status = json!({"conditions": conditions});
         if let Some(values) = at_provider {
             status["atProvider"] = values;
         }
         self.api(object)
-            .patch_status(&object.name_any(), &PatchParams::default(), &Patch::Merge(json!({"status": status})))
+            .patch_status(
+                &object.name_any(),
+                &PatchParams::default(),
+                &Patch::Merge(json!({"status": status})),
+            )
             .await
             .map(|_| ())
     }
 
-    async fn write_connection_secret(&self, object: &DynamicObject, name: &str) -> kube::Result<()> {
+    async fn write_connection_secret(
+        &self,
+        object: &DynamicObject,
+        name: &str,
+    ) -> kube::Result<()> {
         let reference = &object.data["spec"]["writeConnectionSecretToRef"];
         let Some(secret_name) = reference["name"].as_str() else {
             return Ok(());
@@ -132,23 +171,37 @@ impl Provider {
             "stringData": values,
         });
         Api::<Secret>::namespaced(self.client.clone(), namespace.unwrap_or("default"))
-            .patch(secret_name, &PatchParams::apply("stand-in-cloud").force(), &Patch::Apply(secret))
+            .patch(
+                secret_name,
+                &PatchParams::apply("stand-in-cloud").force(),
+                &Patch::Apply(secret),
+            )
             .await
             .map(|_| ())
     }
 
-    async fn patch_metadata(&self, object: &DynamicObject, mut metadata: Value) -> kube::Result<()> {
+    async fn patch_metadata(
+        &self,
+        object: &DynamicObject,
+        mut metadata: Value,
+    ) -> kube::Result<()> {
         // Lists are replaced as a whole: only if nobody has changed them meanwhile.
         metadata["resourceVersion"] = json!(object.resource_version());
         self.api(object)
-            .patch(&object.name_any(), &PatchParams::default(), &Patch::Merge(json!({"metadata": metadata})))
+            .patch(
+                &object.name_any(),
+                &PatchParams::default(),
+                &Patch::Merge(json!({"metadata": metadata})),
+            )
             .await
             .map(|_| ())
     }
 
     fn api(&self, object: &DynamicObject) -> Api<DynamicObject> {
         match object.namespace() {
-            Some(namespace) => Api::namespaced_with(self.client.clone(), &namespace, &self.kind.resource),
+            Some(namespace) => {
+                Api::namespaced_with(self.client.clone(), &namespace, &self.kind.resource)
+            }
             None => Api::all_with(self.client.clone(), &self.kind.resource),
         }
     }

@@ -76,7 +76,8 @@ impl Cloud {
     pub(super) async fn run(self, client: Client, kinds: Vec<ManagedKind>) {
         let controllers = kinds.into_iter().map(|kind| {
             let api = Api::<DynamicObject>::all_with(client.clone(), &kind.resource);
-            let context = Arc::new(managed::Provider { cloud: self.clone(), client: client.clone(), kind });
+            let context =
+                Arc::new(managed::Provider { cloud: self.clone(), client: client.clone(), kind });
             let resource = context.kind.resource.clone();
             Controller::new_with(api, watcher::Config::default(), resource)
                 .run(
