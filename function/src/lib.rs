@@ -1,14 +1,10 @@
 //! The composition function of IDP Multicloud, and its command line `idp`.
 //!
-//! A request walks through the rooms once: [`wire`] (the protocol), [`catalog`] (what may be
-//! chosen), [`schedule`] (where a workload goes, and why), [`compose`] (what that place is made
-//! of); [`run`] leads it through them, and [`server`] takes the calls.
+//! [`wire`] is the protocol; [`run`] leads a request through the domain, which is `idp-core`;
+//! [`grpc`] takes the calls. [`generate`] writes what a cluster needs, [`cli`] is `idp`.
 
-pub mod catalog;
 pub mod cli;
-pub mod compose;
 pub mod generate;
+pub mod grpc;
 pub mod run;
-pub mod schedule;
-pub mod server;
 pub mod wire;

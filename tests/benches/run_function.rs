@@ -6,8 +6,9 @@
 use bytes::Bytes;
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
+use idp_core::structs::from_struct;
 use idp_function::run::Function;
-use idp_function::wire::{from_struct, v1};
+use idp_function::wire::v1;
 use prost::Message as _;
 use serde_json::{Value, json};
 

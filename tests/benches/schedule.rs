@@ -5,11 +5,11 @@
 use std::collections::BTreeMap;
 
 use divan::{Bencher, black_box};
-use idp_crds::record::DecidedBy;
-use idp_function::catalog::{Catalog, embedded};
-use idp_function::schedule::{
+use idp_core::catalog::{Catalog, embedded};
+use idp_core::schedule::{
     Candidate, Exclusion, FailoverRule, Provenance, Request, Scheduler, State, Tier, Weights,
 };
+use idp_crds::record::DecidedBy;
 use serde_json::json;
 
 /// A small platform's candidates (the default catalog's own), and ever larger ones.

@@ -5,8 +5,8 @@
 use bytes::Bytes;
 use divan::counter::BytesCount;
 use divan::{Bencher, black_box};
+use idp_core::structs::{from_struct, to_struct};
 use idp_function::wire::v1::{Resource, RunFunctionRequest, State};
-use idp_function::wire::{from_struct, to_struct};
 use prost::Message as _;
 use serde::Deserialize;
 use serde_json::{Value, json};

@@ -14,7 +14,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use idp_function::compose::expression::{Expression, Resolver};
+use idp_core::compose::expression::{Expression, Resolver};
 use jsonschema::{Draft, Validator};
 use serde_json::{Map, Value, json};
 

@@ -6,11 +6,11 @@
 
 use std::collections::BTreeMap;
 
-use idp_function::compose::credentials::RESOURCE_KEY;
-use idp_function::compose::parts::Parts;
-use idp_function::compose::product::Product;
-use idp_function::compose::rendering::Observed;
-use idp_function::wire::{from_struct_seed, to_struct};
+use idp_core::compose::credentials::RESOURCE_KEY;
+use idp_core::compose::parts::Parts;
+use idp_core::compose::product::Product;
+use idp_core::compose::rendering::Observed;
+use idp_core::structs::{from_struct_seed, to_struct};
 use serde_json::{Value, json};
 
 use crate::workload::{Rendering, Workload};

@@ -4,15 +4,15 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
+use idp_core::catalog::{Catalog, embedded};
+use idp_core::compose::credentials::{self, RESOURCE_KEY};
+use idp_core::compose::parts::Parts;
+use idp_core::compose::product::Product;
+use idp_core::compose::render;
+use idp_core::compose::rendering::{self, Composed, Inputs, Observed, Withheld};
+use idp_core::compose::scope::{Flavour, Identity};
+use idp_core::structs::from_struct;
 use idp_crds::contract::Request;
-use idp_function::catalog::{Catalog, embedded};
-use idp_function::compose::credentials::{self, RESOURCE_KEY};
-use idp_function::compose::parts::Parts;
-use idp_function::compose::product::Product;
-use idp_function::compose::render;
-use idp_function::compose::rendering::{self, Composed, Inputs, Observed, Withheld};
-use idp_function::compose::scope::{Flavour, Identity};
-use idp_function::wire::from_struct;
 use serde_json::{Map, Value, json};
 
 /// What has been rendered, with its objects decoded.

@@ -5,9 +5,9 @@ use std::fs;
 use std::io::Read;
 use std::path::Path;
 
+use idp_core::catalog::{embedded, embedded_files};
 use idp_crds::contract::Request;
 use idp_crds::names::{CATALOG as LABEL, CATALOG_VALUE, spoken};
-use idp_function::catalog::{embedded, embedded_files};
 use idp_tests::workload::CATALOG;
 use serde_json::{Value, json};
 

@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use idp_function::compose::product::Product;
+use idp_core::compose::product::Product;
 use idp_tests::provider_schema::ProviderSchemas;
 use idp_tests::simulated_cloud::SimulatedCloud;
 use idp_tests::workload::{Workload, default_product};

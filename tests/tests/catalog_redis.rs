@@ -1,7 +1,7 @@
 //! Adding a product is one YAML file and no Rust: Redis, from a fixture, on all three clouds.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-use idp_function::catalog::{Objects, compile};
+use idp_core::catalog::{Objects, compile};
 use idp_tests::provider_schema::ProviderSchemas;
 use idp_tests::simulated_cloud::SimulatedCloud;
 use idp_tests::workload::Workload;

@@ -2,7 +2,7 @@
 //! changes without a gap.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-use idp_function::compose::product::Product;
+use idp_core::compose::product::Product;
 use idp_tests::simulated_cloud::SimulatedCloud;
 use idp_tests::workload::{Rendering, Workload, default_product, for_provider, made_of};
 use rstest::rstest;

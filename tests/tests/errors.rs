@@ -7,11 +7,12 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use idp_function::catalog::{Catalog, Objects, compile, embedded, embedded_files};
-use idp_function::compose::product::Product;
+use idp_core::catalog::{Catalog, Objects, compile, embedded, embedded_files};
+use idp_core::compose::product::Product;
+use idp_core::structs::to_struct;
 use idp_function::run::Function;
 use idp_function::run::requirements::KINDS;
-use idp_function::wire::{to_struct, v1};
+use idp_function::wire::v1;
 use prost::Message as _;
 use serde_json::{Value, json};
 

@@ -11,7 +11,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use idp_function::catalog::{Catalog, embedded};
+use idp_core::catalog::{Catalog, embedded};
 use idp_function::generate::{Style, composition, to_yaml, xrd};
 use serde_json::Value;
 

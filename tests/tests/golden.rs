@@ -12,12 +12,12 @@
 use std::collections::BTreeMap;
 use std::io::{BufReader, Read};
 
+use idp_core::catalog::{Catalog, embedded};
+use idp_core::schedule::breaker::{Breaker, BreakerState};
+use idp_core::schedule::weights::{self, TierWeights};
+use idp_core::schedule::{Experiment, State, Weights};
 use idp_crds::record::Group;
-use idp_function::catalog::{Catalog, embedded};
 use idp_function::cli::schedule::Answerer;
-use idp_function::schedule::breaker::{Breaker, BreakerState};
-use idp_function::schedule::weights::{self, TierWeights};
-use idp_function::schedule::{Experiment, State, Weights};
 use serde_json::{Value, json};
 
 /// Vectors of `kind`: the line's text (byte for byte expectations need it) and its value.

@@ -6,12 +6,13 @@ use std::io::BufReader;
 use std::sync::LazyLock;
 
 use bytes::Bytes;
-use idp_function::catalog::{Catalog, embedded};
+use idp_core::catalog::{Catalog, embedded};
+use idp_core::compose::expression::Interner;
+use idp_core::compose::template::Template;
+use idp_core::structs::{from_struct, to_struct};
 use idp_function::cli::schedule::Answerer;
-use idp_function::compose::expression::Interner;
-use idp_function::compose::template::Template;
 use idp_function::run::Function;
-use idp_function::wire::{from_struct, to_struct, v1};
+use idp_function::wire::v1;
 use idp_tests::sim::Configuration;
 use proptest::prelude::*;
 use proptest::sample::Index;

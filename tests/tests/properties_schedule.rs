@@ -3,14 +3,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use idp_crds::names::{DIMENSIONS, PREFER_COST_OPTIMIZATION};
-use idp_crds::record::{DecidedBy, Group, Record};
-use idp_function::catalog::{Catalog, Objects};
-use idp_function::schedule::weights::TierWeights;
-use idp_function::schedule::{
+use idp_core::catalog::{Catalog, Objects};
+use idp_core::schedule::weights::TierWeights;
+use idp_core::schedule::{
     Candidate, Circuit, Exclusion, Experiment, FailoverRule, Provenance, ProviderHealth, Request,
     ScheduleError, Scheduler, State, Tier, Weights, gates, health,
 };
+use idp_crds::names::{DIMENSIONS, PREFER_COST_OPTIMIZATION};
+use idp_crds::record::{DecidedBy, Group, Record};
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 use serde_json::{Value, json};

@@ -10,14 +10,14 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::LazyLock;
 
+use idp_core::catalog::{Catalog, embedded, embedded_files};
+use idp_core::compose::product::Product;
 use idp_crds::names::{CLAIM_NAME, CLAIM_NAMESPACE, COMPOSITION_RESOURCE_NAME};
-use idp_function::catalog::{Catalog, embedded, embedded_files};
 use idp_function::cli::input::Document;
 use idp_function::cli::renderer::Renderer;
-use idp_function::compose::product::Product;
 use idp_function::generate::{Runtime, Style, composition, function, to_yaml, xrd};
+use idp_function::grpc::server::{Settings, serve};
 use idp_function::run::Function;
-use idp_function::server::function::{Settings, serve};
 use rstest::rstest;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -197,7 +197,7 @@ impl Tools {
 static SERVED: LazyLock<SocketAddr> = LazyLock::new(|| {
     let (started, address) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
-        idp_function::server::runtime::runtime().unwrap().block_on(async {
+        idp_serving::runtime::runtime().unwrap().block_on(async {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             started.send(listener.local_addr().unwrap()).unwrap();
             let settings = Settings { listener, tls: None, ops: None, message_limit: 64 << 20 };

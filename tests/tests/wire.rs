@@ -5,7 +5,8 @@
 use std::collections::BTreeMap;
 
 use function_sdk_rust::proto as sdk;
-use idp_function::wire::{self, MAX_DEPTH, StructError, from_struct, to_struct, v1};
+use idp_core::structs::{MAX_DEPTH, StructError, from_struct, to_struct};
+use idp_function::wire::{self, v1};
 use proptest::prelude::*;
 use prost::Message as _;
 use prost_types::value::Kind;

@@ -6,8 +6,8 @@ use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::routing::get;
 use axum::{Json, Router};
+use idp_core::catalog::Objects;
 use idp_crds::cloud_provider::CircuitState;
-use idp_function::catalog::Objects;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use idp_function::server::telemetry::TelemetryArgs;
+use idp_serving::telemetry::TelemetryArgs;
 
 use crate::admission::DecisionAt;
 

@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arc_swap::ArcSwapOption;
+use idp_core::catalog::{Catalog, Objects, Rejected};
+use idp_core::compose::product::Product;
 use idp_crds::cloud_provider::CircuitState;
-use idp_function::catalog::{Catalog, Objects, Rejected};
-use idp_function::compose::product::Product;
 
 /// The catalog of this moment, shared by everything that reads it; none before it has been read,
 /// which is not an empty one.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::CliError;
-use crate::catalog::{Catalog, Objects, embedded};
+use idp_core::catalog::{Catalog, Objects, embedded};
 
 /// Reads a catalog from a folder, or the built-in one; anything that is wrong with it is an error.
 ///

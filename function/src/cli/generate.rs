@@ -7,8 +7,8 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde_json::Value;
 
 use super::{CliError, catalog};
-use crate::catalog::embedded_files;
 use crate::generate::{Runtime, Style, composition, function, to_yaml, xrd};
+use idp_core::catalog::embedded_files;
 
 /// Print what a cluster or a laptop needs: definitions, compositions, the function, the default
 /// catalog.
@@ -137,7 +137,7 @@ fn write_crds(folder: &std::path::Path) -> Result<(), CliError> {
 impl ProductArgs {
     fn generate(
         &self,
-        make: impl Fn(&crate::compose::product::Product, Style) -> Value,
+        make: impl Fn(&idp_core::compose::product::Product, Style) -> Value,
     ) -> Result<Vec<Value>, CliError> {
         let (catalog, _) = catalog::load(self.catalog.as_deref())?;
         let known: Vec<&str> = catalog.products().iter().map(|p| p.name.as_str()).collect();

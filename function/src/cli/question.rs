@@ -7,8 +7,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Number, Value};
 
-use crate::schedule::breaker::{Breaker, BreakerState};
-use crate::schedule::{Candidate, Circuit, Experiment, ProviderHealth, State, Weights};
+use idp_core::schedule::breaker::{Breaker, BreakerState};
+use idp_core::schedule::{Candidate, Circuit, Experiment, ProviderHealth, State, Weights};
 
 #[derive(Deserialize)]
 pub(super) struct Question<'l> {

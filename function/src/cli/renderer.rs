@@ -10,11 +10,12 @@ use serde_json::{Map, Value, json};
 
 use super::CliError;
 use super::input::Document;
-use crate::catalog::Catalog;
-use crate::compose::product::Product;
 use crate::run::Function;
-use crate::schedule::Provenance;
-use crate::wire::{from_struct, to_struct, v1};
+use crate::wire::v1;
+use idp_core::catalog::Catalog;
+use idp_core::compose::product::Product;
+use idp_core::schedule::Provenance;
+use idp_core::structs::{from_struct, to_struct};
 
 /// A rendered workload.
 #[derive(Debug, Clone, PartialEq)]

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::question::{CandidateInput, Input, Question};
-use crate::schedule::{
+use idp_core::schedule::{
     Candidate, Exclusion, Provenance, Request, ScheduleError, Scheduler, State, Tier,
 };
 

@@ -10,13 +10,13 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::grpc::server::{self, Settings};
+use crate::grpc::service::FunctionRunner;
 use crate::run;
-use crate::server::function::{self, Settings};
-use crate::server::grpc::FunctionRunner;
-use crate::server::runtime::runtime;
-use crate::server::shutdown::{ShutdownError, drain_on_signal};
-use crate::server::telemetry::{Telemetry, TelemetryArgs, TelemetryError};
-use crate::server::tls::{CertificateDir, ReloadingTls, TlsError};
+use idp_serving::runtime::runtime;
+use idp_serving::shutdown::{ShutdownError, drain_on_signal};
+use idp_serving::telemetry::{Telemetry, TelemetryArgs, TelemetryError};
+use idp_serving::tls::{CertificateDir, ReloadingTls, TlsError};
 
 /// The flags every composition function has, with the names of the Crossplane
 /// SDKs.
@@ -143,7 +143,7 @@ pub async fn serve(args: ServeArgs, runner: impl FunctionRunner) -> Result<(), S
         };
         info!(%address, "serving the composition function");
         let settings = Settings { listener, tls, ops, message_limit: max_recv_message_size };
-        function::serve(settings, runner, shutdown).await.map_err(ServeError::from)
+        server::serve(settings, runner, shutdown).await.map_err(ServeError::from)
     })
     .await;
     telemetry.end().await;

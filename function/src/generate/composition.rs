@@ -4,8 +4,8 @@ use idp_crds::names::{API_VERSION, CATALOG, CATALOG_VALUE, PRODUCT};
 use serde_json::{Value, json};
 
 use super::{FUNCTION_NAME, Style};
-use crate::compose::product::Product;
 use crate::run::requirements::KINDS;
+use idp_core::compose::product::Product;
 
 /// The Composition that has the function compose a product.
 ///

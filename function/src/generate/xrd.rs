@@ -5,7 +5,7 @@ use idp_crds::product::ProductApi;
 use serde_json::{Value, json};
 
 use super::{Style, schema};
-use crate::compose::product::Product;
+use idp_core::compose::product::Product;
 
 /// The definition of a product's claims and composites, or of its namespaced composites.
 #[must_use]

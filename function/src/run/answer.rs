@@ -10,9 +10,10 @@ use super::Failure;
 use super::compose::{Desired, Plan};
 use super::evidence::Standing;
 use super::observed::{Composite, Item, Resources};
-use crate::compose::product::Product;
-use crate::compose::scope::Placement;
-use crate::wire::{from_struct, to_struct, v1};
+use crate::wire::v1;
+use idp_core::compose::product::Product;
+use idp_core::compose::scope::Placement;
+use idp_core::structs::{from_struct, to_struct};
 
 /// Condition: whether the workload has a place.
 pub const PLACED: &str = "Placed";

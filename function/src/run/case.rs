@@ -14,11 +14,11 @@ use super::compose::{self, Job};
 use super::evidence::{self, Evidence, Standing};
 use super::input::Input;
 use super::observed::{Composite, Resources};
-use crate::catalog::{Catalog, Rejected};
-use crate::compose::product::Product;
-use crate::compose::scope::Placement;
-use crate::schedule::Provenance;
 use crate::wire::v1;
+use idp_core::catalog::{Catalog, Rejected};
+use idp_core::compose::product::Product;
+use idp_core::compose::scope::Placement;
+use idp_core::schedule::Provenance;
 
 /// The product that a composite resource belongs to is not there (any more).
 const UNKNOWN_PRODUCT: &str = "UnknownProduct";

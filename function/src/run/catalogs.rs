@@ -12,9 +12,10 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::Failure;
-use crate::catalog::{self, Catalog, Objects, Rejected};
-use crate::compose::product::Product;
-use crate::wire::{from_struct, v1};
+use crate::wire::v1;
+use idp_core::catalog::{self, Catalog, Objects, Rejected};
+use idp_core::compose::product::Product;
+use idp_core::structs::from_struct;
 
 /// How many catalogs are kept: products have catalogs of their own when Compositions name them, and
 /// a change must not evict what the previous state's requests still use.

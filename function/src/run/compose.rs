@@ -10,14 +10,14 @@ use idp_crds::status::{Place, Retained};
 use serde_json::{Value, json};
 
 use super::observed::{Item, Resources, SeenPlace};
-use super::phase::{self, Fate, Other};
-use crate::compose::credentials::{self, Credentials};
-use crate::compose::object::{as_desired, as_observed_only};
-use crate::compose::product::Product;
-use crate::compose::render::render;
-use crate::compose::rendering::{Composed, Inputs, Rendering, Withheld};
-use crate::compose::scope::{Flavour, Identity, Placement, TierFacts};
-use crate::wire::to_struct;
+use idp_core::compose::credentials::{self, Credentials};
+use idp_core::compose::object::{as_desired, as_observed_only};
+use idp_core::compose::product::Product;
+use idp_core::compose::render::render;
+use idp_core::compose::rendering::{Composed, Inputs, Rendering, Withheld};
+use idp_core::compose::scope::{Flavour, Identity, Placement, TierFacts};
+use idp_core::placement::phase::{self, Fate, Other};
+use idp_core::structs::to_struct;
 
 /// The connection Secret of a namespaced composite, which has no native one.
 pub(super) const CONNECTION_KEY: &str = "workload/connection";

@@ -9,9 +9,9 @@ use idp_crds::record::{Previous, Record};
 use idp_crds::status::PlacementStatus;
 
 use super::observed::{Composite, SeenPlace};
-use crate::catalog::Catalog;
-use crate::compose::product::Product;
-use crate::compose::scope::place_id;
+use idp_core::catalog::Catalog;
+use idp_core::compose::product::Product;
+use idp_core::compose::scope::place_id;
 
 /// A decision in force: where the workload belongs.
 #[derive(Debug, Clone, PartialEq)]

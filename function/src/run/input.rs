@@ -4,7 +4,7 @@ use idp_crds::names::API_VERSION;
 use serde::Deserialize;
 
 use super::Failure;
-use crate::wire::from_struct;
+use idp_core::structs::from_struct;
 
 /// What a Composition may tell the function.
 #[derive(Debug, Clone, Default, Deserialize)]

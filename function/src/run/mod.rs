@@ -1,6 +1,6 @@
 //! RunFunction: one request, one answer, nothing remembered in between but compiled catalogs.
 //!
-//! read the request → [`requirements`] → [`evidence`] → decide → [`phase`] → [`compose`] → keep →
+//! read the request → [`requirements`] → [`evidence`] → decide → phase → [`compose`] → keep →
 //! [`answer`].
 //!
 //! Whatever is left out of the answer is deleted by Crossplane. So every path that cannot work
@@ -13,11 +13,11 @@ mod compose;
 mod evidence;
 mod input;
 mod observed;
-pub mod phase;
 pub mod requirements;
 
-use crate::catalog::Catalog;
-use crate::wire::{from_struct, v1};
+use crate::wire::v1;
+use idp_core::catalog::Catalog;
+use idp_core::structs::from_struct;
 
 use answer::{Answer, PLACED};
 use case::Case;

@@ -8,11 +8,12 @@ use idp_crds::status::{PlacementStatus, Retained};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::compose::object::place_prefix;
-use crate::compose::parts::Parts;
-use crate::compose::rendering::Observed;
-use crate::compose::scope::{Flavour, Identity, place_id};
-use crate::wire::{StructError, from_struct, from_struct_seed, v1};
+use crate::wire::v1;
+use idp_core::compose::object::place_prefix;
+use idp_core::compose::parts::Parts;
+use idp_core::compose::rendering::Observed;
+use idp_core::compose::scope::{Flavour, Identity, place_id};
+use idp_core::structs::{StructError, from_struct, from_struct_seed};
 
 /// The composite resource, as far as the function reads it.
 #[derive(Debug, Deserialize)]

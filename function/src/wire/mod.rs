@@ -1,21 +1,13 @@
-//! The protocol types, and the way between `google.protobuf.Struct` and Rust values.
+//! The protocol types.
 //!
-//! Crossplane sends every Kubernetes object as a `google.protobuf.Struct`.
-//! Decoding all of them costs far more than everything else a function does,
-//! and most are only passed on. So the generated types keep a Struct as the
-//! bytes it came in ([`bytes::Bytes`], a slice of the request, no copy):
-//! [`from_struct`] reads out of them just what a type asks for, [`rewrite`]
-//! copies them with changes, [`to_struct`] writes them.
+//! Crossplane sends every Kubernetes object as a `google.protobuf.Struct`. Decoding all of them
+//! costs far more than everything else a function does, and most are only passed on. So the
+//! generated types keep a Struct as the bytes it came in ([`bytes::Bytes`], a slice of the request,
+//! no copy), and [`idp_core::structs`] reads out of them just what a type asks for.
 //!
 //! - A malformed Struct shows only when it is read.
 //! - A slice keeps its whole request in memory for as long as it lives.
 //! - Objects arrive in whatever key order the sender's maps had; Go's is random.
-
-mod structs;
-
-pub use structs::{
-    FieldPath, MAX_DEPTH, StructError, from_struct, from_struct_seed, rewrite, to_struct,
-};
 
 /// The messages and the service of `apiextensions.fn.proto.v1`.
 #[allow(missing_docs, unreachable_pub, clippy::all)]

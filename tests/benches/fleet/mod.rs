@@ -1,9 +1,10 @@
 //! A product of 30 managed resources, each 8 KB as a provider leaves it, and the default catalog as
 //! required resources.
 
-use idp_function::catalog::embedded_files;
+use idp_core::catalog::embedded_files;
+use idp_core::structs::{from_struct, to_struct};
 use idp_function::run::Function;
-use idp_function::wire::{from_struct, to_struct, v1};
+use idp_function::wire::v1;
 use prost::Message as _;
 use serde_json::{Map, Value, json};
 

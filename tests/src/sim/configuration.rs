@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use idp_function::catalog::{Catalog, Objects, compile};
+use idp_core::catalog::{Catalog, Objects, compile};
+use idp_core::structs::to_struct;
 use idp_function::run::requirements::KINDS;
-use idp_function::wire::{to_struct, v1};
+use idp_function::wire::v1;
 use serde_json::{Value, json};
 
 /// Where workloads can run: two places of one cloud, one each of two others.

@@ -5,8 +5,9 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use idp_core::structs::{from_struct, to_struct};
 use idp_function::run::Function;
-use idp_function::wire::{from_struct, to_struct, v1};
+use idp_function::wire::v1;
 use prost::Message as _;
 use serde_json::{Value, json};
 

@@ -4,9 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use idp_core::compose::credentials::RESOURCE_KEY;
+use idp_core::structs::from_struct;
 use idp_crds::status::{Phase, PlacementStatus};
-use idp_function::compose::credentials::RESOURCE_KEY;
-use idp_function::wire::{from_struct, v1};
+use idp_function::wire::v1;
 use idp_tests::sim::{Crossplane, Object, Reconciled};
 use serde_json::Value;
 

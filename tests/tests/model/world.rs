@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use idp_core::schedule::Provenance;
 use idp_crds::contract::Request;
 use idp_crds::names::{PLACEMENT_REASON, RELEASE};
 use idp_crds::record::{DecidedBy, Previous, Record};
 use idp_crds::status::{Phase, PlacementStatus};
-use idp_function::schedule::Provenance;
 use idp_function::wire::v1;
 use idp_tests::sim::configuration::products;
 use idp_tests::sim::{Cloud, Crossplane, Faults, Generation, PLACES, Reconciled};

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::{Command, Output};
 
-use idp_function::catalog::{Catalog, Objects, embedded};
+use idp_core::catalog::{Catalog, Objects, embedded};
 use idp_function::generate::{Style, composition, to_yaml, xrd};
 use idp_tests::tools;
 use serde_json::{Value, json};
@@ -289,7 +289,7 @@ fn the_chart_ships_the_catalog_and_keeps_what_users_depend_on() {
 fn generated_definitions_are_current() {
     let catalog = Catalog::strict(embedded().unwrap()).unwrap();
     for (file, style) in [("claims.yaml", Style::Claim), ("namespaced.yaml", Style::Namespaced)] {
-        let all = |make: &dyn Fn(&idp_function::compose::product::Product) -> Value| {
+        let all = |make: &dyn Fn(&idp_core::compose::product::Product) -> Value| {
             to_yaml(&catalog.products().iter().map(|product| make(product)).collect::<Vec<_>>())
                 .unwrap()
         };

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use idp_function::catalog::embedded;
+use idp_core::catalog::embedded;
 use idp_tests::provider_schema::ProviderSchemas;
 use serde_json::Value;
 

@@ -6,9 +6,10 @@ use std::process::{Command, Stdio};
 
 use base64::Engine as _;
 use function_sdk_rust::proto::v1::function_runner_service_client::FunctionRunnerServiceClient;
+use idp_core::catalog::embedded;
+use idp_core::structs::{from_struct, to_struct};
 use idp_crds::names::PLACEMENT_REASON;
-use idp_function::catalog::embedded;
-use idp_function::wire::{from_struct, to_struct, v1};
+use idp_function::wire::v1;
 use idp_tests::cluster::{Program, our_program};
 use prost::Message as _;
 use serde_json::{Value, json};

@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use idp_function::server::tls::{CertificateDir, Pem, ReloadingTls};
+use idp_serving::tls::{CertificateDir, Pem, ReloadingTls};
 use tempfile::TempDir;
 
 use super::client::{Server, connect, echo, tagged};

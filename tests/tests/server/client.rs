@@ -6,10 +6,10 @@ use std::thread;
 
 use function_sdk_rust::proto::v1::function_runner_service_client::FunctionRunnerServiceClient;
 use function_sdk_rust::proto::v1::{RequestMeta, RunFunctionRequest};
-use idp_function::server::function::{self, Settings};
-use idp_function::server::grpc::FunctionRunner;
-use idp_function::server::tls::CertificateDir;
+use idp_function::grpc::server::{self, Settings};
+use idp_function::grpc::service::FunctionRunner;
 use idp_function::wire::v1;
+use idp_serving::tls::CertificateDir;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -60,7 +60,7 @@ impl Server {
         let (address, ops_address) = (listener.local_addr().unwrap(), ops.local_addr().unwrap());
         let settings =
             Settings { listener, tls: Some((certificates, tls)), ops: Some(ops), message_limit };
-        let serving = function::serve(settings, runner, shutdown.clone());
+        let serving = server::serve(settings, runner, shutdown.clone());
         Self {
             address,
             ops: ops_address,

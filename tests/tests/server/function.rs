@@ -120,7 +120,7 @@ async fn a_message_above_the_limit_is_refused_and_the_server_goes_on(
 #[tokio::test]
 async fn an_answer_above_the_limit_is_not_sent() {
     let runner = |_| {
-        let large = wire::to_struct(&json!({"blob": "x".repeat(MIB)})).unwrap();
+        let large = idp_core::structs::to_struct(&json!({"blob": "x".repeat(MIB)})).unwrap();
         Ok(wire::v1::RunFunctionResponse { output: Some(large), ..Default::default() })
     };
     let server = Server::start_with_limit(runner, MIB).await;

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::post;
-use idp_function::server::http::{Options, serve};
-use idp_function::server::tls::ReloadingTls;
+use idp_serving::http::{Options, serve};
+use idp_serving::tls::ReloadingTls;
 use rustls::pki_types::{CertificateDer, ServerName, pem::PemObject as _};
 use rustls::{ClientConfig, RootCertStore, crypto::ring};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

@@ -1,8 +1,8 @@
 //! The life of a claim at admission.
 
+use idp_core::catalog::{Catalog, embedded};
+use idp_core::schedule::Provenance;
 use idp_crds::names::{PLACEMENT_REASON, RELEASE};
-use idp_function::catalog::{Catalog, embedded};
-use idp_function::schedule::Provenance;
 use idp_webhook::admission::DecisionAt;
 use idp_webhook::snapshot::Snapshot;
 use serde_json::{Value, json};

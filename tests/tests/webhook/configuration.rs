@@ -1,6 +1,6 @@
 //! The platform's own kinds.
 
-use idp_function::catalog::embedded_files;
+use idp_core::catalog::embedded_files;
 use idp_webhook::placements::Placed;
 use serde_json::{Value, json};
 

@@ -4,11 +4,11 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use base64::Engine as _;
+use idp_core::catalog::{Objects, embedded};
 use idp_crds::names::{FAILOVER, PLACEMENT_REASON};
-use idp_function::catalog::{Objects, embedded};
-use idp_function::server::http::{self, Options};
-use idp_function::server::ops::Readiness;
-use idp_function::server::tls::{Pem, ReloadingTls};
+use idp_serving::http::{self, Options};
+use idp_serving::ops::Readiness;
+use idp_serving::tls::{Pem, ReloadingTls};
 use idp_tests::https::{Connection, Reply, Trust};
 use idp_webhook::admission::rights::Rights;
 use idp_webhook::admission::{Admission, DecisionAt};

@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
+use idp_core::catalog::{Objects, embedded};
 use idp_crds::cloud_provider::{CircuitState, CloudProviderStatus};
-use idp_function::catalog::{Objects, embedded};
-use idp_function::server::http::{self, Options};
+use idp_serving::http::{self, Options};
 use idp_webhook::api;
 use idp_webhook::placements::{Placed, Placements};
 use idp_webhook::snapshot::{SharedSnapshot, Snapshot};

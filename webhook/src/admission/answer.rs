@@ -3,8 +3,8 @@
 
 use std::fmt::Write as _;
 
+use idp_core::schedule::ScheduleError;
 use idp_crds::contract::FieldError;
-use idp_function::schedule::ScheduleError;
 use serde::Serialize;
 
 use super::patch::Patch;

@@ -3,12 +3,12 @@
 
 use std::collections::BTreeSet;
 
+use idp_core::catalog::{Named, Objects, ReadError};
+use idp_core::compose::product::Product;
 use idp_crds::contract::{FieldError, Problem, did_you_mean};
 use idp_crds::names::{PREFER_COST_OPTIMIZATION, spoken};
 use idp_crds::validate::Validate;
 use idp_crds::{CandidateSpec, ExperimentSpec, FeatureFlagSpec, ProductSpec, TierSpec};
-use idp_function::catalog::{Named, Objects, ReadError};
-use idp_function::compose::product::Product;
 use serde_json::Value;
 use serde_json::value::RawValue;
 

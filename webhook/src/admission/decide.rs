@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use idp_core::catalog::{Catalog, PlaceRef};
+use idp_core::schedule::{Provenance, ScheduleError, Stamp};
 use idp_crds::contract::Request as ClaimRequest;
 use idp_crds::record::{DecidedBy, Previous};
 use idp_crds::status::PlacementStatus;
-use idp_function::catalog::{Catalog, PlaceRef};
-use idp_function::schedule::{Provenance, ScheduleError, Stamp};
 
 use super::answer::{Denial, Reason};
 use super::object::Standing;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use idp_function::schedule::Stamp;
+use idp_core::schedule::Stamp;
 use json_patch::jsonptr::PointerBuf;
 use serde::ser::Error as _;
 use serde::{Serialize, Serializer};

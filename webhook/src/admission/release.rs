@@ -5,10 +5,10 @@
 //! It is of a place that the workload has left: one that named where it is would be of everything
 //! there, once it moves.
 
+use idp_core::compose::scope::place_id;
 use idp_crds::contract::{FieldError, Problem};
 use idp_crds::names::{RELEASE, VERB_RELEASE};
 use idp_crds::status::{PlacementStatus, Retained};
-use idp_function::compose::scope::place_id;
 
 use super::answer::Denial;
 use super::object::Object;

@@ -3,9 +3,9 @@
 
 use std::sync::Arc;
 
+use idp_core::schedule::Stamp;
 use idp_crds::contract::Request as ClaimRequest;
 use idp_crds::names;
-use idp_function::schedule::Stamp;
 use serde_json::{Map, Value, json};
 
 use super::answer::{Denial, Reason};

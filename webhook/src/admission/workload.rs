@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use idp_core::compose::product::Product;
 use idp_crds::contract::{FieldError, Problem, Request as ClaimRequest, metadata};
-use idp_function::compose::product::Product;
 
 use super::answer::{Denial, Reason};
 use super::object::Object;

@@ -1,6 +1,6 @@
 //! What goes on beside serving.
 
-use idp_function::server::tls::{CertificateDir, ReloadingTls};
+use idp_serving::tls::{CertificateDir, ReloadingTls};
 use kube::Client;
 use tokio::task::JoinSet;
 use tracing::warn;

@@ -5,9 +5,9 @@
 
 use std::time::Duration;
 
+use idp_core::schedule::breaker::{Breaker, BreakerState};
 use idp_crds::CloudProvider;
 use idp_crds::cloud_provider::{CircuitState, CloudProviderStatus};
-use idp_function::schedule::breaker::{Breaker, BreakerState};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use kube::api::{ListParams, PostParams};

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt as _;
+use idp_core::catalog::{Named, Objects, ReadError, Rejected, compile};
+use idp_core::compose::product::Product;
 use idp_crds::names::{GROUP, VERSION};
-use idp_function::catalog::{Named, Objects, ReadError, Rejected, compile};
-use idp_function::compose::product::Product;
-use idp_function::server::ops::Readiness;
+use idp_serving::ops::Readiness;
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind};
 use kube::runtime::reflector::Store;
 use kube::runtime::reflector::store::Writer;

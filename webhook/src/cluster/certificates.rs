@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use idp_function::server::tls::{Pem, ReloadingTls};
+use idp_serving::tls::{Pem, ReloadingTls};
 use jiff::{SignedDuration, Timestamp};
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::Secret;

@@ -17,8 +17,8 @@ mod workloads;
 use std::sync::Arc;
 use std::time::Duration;
 
-use idp_function::server::ops::Readiness;
-use idp_function::server::tls::{CertificateDir, ReloadingTls};
+use idp_serving::ops::Readiness;
+use idp_serving::tls::{CertificateDir, ReloadingTls};
 use kube::Client;
 use tokio::sync::{mpsc, watch};
 use tracing::info;

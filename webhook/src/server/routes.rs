@@ -11,8 +11,8 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use idp_function::server::ops::Readiness;
-use idp_function::server::telemetry::{self, TRACES};
+use idp_serving::ops::Readiness;
+use idp_serving::telemetry::{self, TRACES};
 use tracing::field::Empty;
 use tracing::{Instrument as _, info_span};
 

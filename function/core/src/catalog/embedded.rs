@@ -5,7 +5,7 @@ use include_dir::{Dir, include_dir};
 use super::{Objects, ReadError};
 
 /// `package/catalog`, which the chart installs too.
-static CATALOG: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../package/catalog");
+static CATALOG: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../package/catalog");
 
 /// The default catalog's objects.
 ///

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use idp_function::compose::expression::{Interner, Memo, Resolver};
-use idp_function::compose::template::Template;
+use idp_core::compose::expression::{Interner, Memo, Resolver};
+use idp_core::compose::template::Template;
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
 

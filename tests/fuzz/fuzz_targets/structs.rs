@@ -2,7 +2,7 @@
 //! reads as the changed value.
 #![no_main]
 
-use idp_function::wire::{from_struct, rewrite, to_struct};
+use idp_core::structs::{from_struct, rewrite, to_struct};
 use libfuzzer_sys::fuzz_target;
 use serde_json::{Value, json};
 

@@ -13,7 +13,7 @@ use super::product::{Product, ProviderPlan, ResourcePlan, VARIABLES};
 use super::rendering::{Composed, Inputs, Observed, Rendering, Withheld};
 use super::scope::Scope;
 use super::template::Template;
-use crate::wire::to_struct;
+use crate::structs::to_struct;
 
 /// Renders `plan` of `product`.
 #[must_use]

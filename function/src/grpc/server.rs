@@ -10,14 +10,14 @@ use tonic_health::ServingStatus;
 use tonic_health::server::HealthReporter;
 use tracing::{field::Empty, info_span};
 
-use super::grpc::{self, FunctionRunner};
-use super::http::{self, Options};
-use super::ops::{self, Readiness};
-use super::telemetry::TRACES;
-use super::tls::{CertificateDir, ReloadingTls};
+use super::service::{self, FunctionRunner};
 use crate::run;
 use crate::wire::v1::function_runner_service_server::SERVICE_NAME;
 use crate::wire::v1::{RunFunctionRequest, RunFunctionResponse, Severity};
+use idp_serving::http::{self, Options};
+use idp_serving::ops::{self, Readiness};
+use idp_serving::telemetry::TRACES;
+use idp_serving::tls::{CertificateDir, ReloadingTls};
 
 /// Crossplane keeps its connection for as long as it lasts; once it ends, it
 /// looks up the function's addresses anew and finds new replicas.
@@ -75,7 +75,7 @@ pub async fn serve(
     let Settings { listener, tls, ops, message_limit } = settings;
     let mut registry = Registry::default();
     let health = HealthReporter::new();
-    let router = grpc::router(runner, message_limit, health.clone(), &mut registry)?;
+    let router = service::router(runner, message_limit, health.clone(), &mut registry)?;
     let readiness = Readiness::default();
 
     let (certificates, tls) = tls.unzip();

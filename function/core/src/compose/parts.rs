@@ -98,7 +98,7 @@ impl<'de> Visitor<'de> for &Parts {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::wire::{from_struct_seed, to_struct};
+    use crate::structs::{from_struct_seed, to_struct};
     use serde_json::json;
 
     #[test]

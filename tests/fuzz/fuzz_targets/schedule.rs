@@ -4,7 +4,7 @@
 use std::io::BufReader;
 use std::sync::LazyLock;
 
-use idp_function::catalog::{Catalog, embedded};
+use idp_core::catalog::{Catalog, embedded};
 use idp_function::cli::schedule::Answerer;
 use libfuzzer_sys::fuzz_target;
 

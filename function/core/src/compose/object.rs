@@ -13,7 +13,7 @@ use super::expression::shortened;
 use super::product::ResourcePlan;
 use super::scope::{Flavour, Identity, Placement};
 use super::tree::{Fields, Tree};
-use crate::wire::{StructError, rewrite};
+use crate::structs::{StructError, rewrite};
 
 /// Policies of a managed resource that is fully ours. Late initialisation is left out: it would pin
 /// the provider's defaults into the spec, and then fight the template.

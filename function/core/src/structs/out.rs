@@ -8,17 +8,17 @@ use super::{MAX_DEPTH, StructError};
 
 /// The first byte of each field: its number and wire type.
 pub(super) mod tag {
-    pub(in crate::wire::structs) const NULL: u8 = 1 << 3;
-    pub(in crate::wire::structs) const NUMBER: u8 = 2 << 3 | 1;
-    pub(in crate::wire::structs) const STRING: u8 = 3 << 3 | 2;
-    pub(in crate::wire::structs) const BOOL: u8 = 4 << 3;
-    pub(in crate::wire::structs) const STRUCT: u8 = 5 << 3 | 2;
-    pub(in crate::wire::structs) const LIST: u8 = 6 << 3 | 2;
+    pub(in crate::structs) const NULL: u8 = 1 << 3;
+    pub(in crate::structs) const NUMBER: u8 = 2 << 3 | 1;
+    pub(in crate::structs) const STRING: u8 = 3 << 3 | 2;
+    pub(in crate::structs) const BOOL: u8 = 4 << 3;
+    pub(in crate::structs) const STRUCT: u8 = 5 << 3 | 2;
+    pub(in crate::structs) const LIST: u8 = 6 << 3 | 2;
 
-    pub(in crate::wire::structs) const STRUCT_ENTRY: u8 = 1 << 3 | 2;
-    pub(in crate::wire::structs) const ENTRY_KEY: u8 = 1 << 3 | 2;
-    pub(in crate::wire::structs) const ENTRY_VALUE: u8 = 2 << 3 | 2;
-    pub(in crate::wire::structs) const LIST_ITEM: u8 = 1 << 3 | 2;
+    pub(in crate::structs) const STRUCT_ENTRY: u8 = 1 << 3 | 2;
+    pub(in crate::structs) const ENTRY_KEY: u8 = 1 << 3 | 2;
+    pub(in crate::structs) const ENTRY_VALUE: u8 = 2 << 3 | 2;
+    pub(in crate::structs) const LIST_ITEM: u8 = 1 << 3 | 2;
 }
 
 #[derive(Default)]

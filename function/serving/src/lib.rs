@@ -1,0 +1,15 @@
+//! What both programs serve with.
+//!
+//! - [`http`]: serves a router, plain or over TLS, and drains it on shutdown;
+//! - [`tls`]: certificates that can be replaced while they are in use;
+//! - [`ops`]: metrics and probes for the operator's port;
+//! - [`shutdown`]: what the signals do;
+//! - [`telemetry`]: logs and traces;
+//! - [`runtime`]: the threads all of it runs on.
+
+pub mod http;
+pub mod ops;
+pub mod runtime;
+pub mod shutdown;
+pub mod telemetry;
+pub mod tls;
