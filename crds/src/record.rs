@@ -8,6 +8,8 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value};
 
+use crate::status::Place;
+
 /// A placement decision with its reasons.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
 pub struct Record {
@@ -75,6 +77,12 @@ impl Record {
     /// When it is not JSON, or not a record.
     pub fn parse(annotation: &str) -> Result<Record, serde_json::Error> {
         serde_json::from_str(annotation)
+    }
+
+    /// Where it goes.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        Place::new(&self.selected.provider, &self.selected.region)
     }
 
     /// The annotation's value.

@@ -1,5 +1,7 @@
 //! What a composite resource (and so its claim) says about its placement: `status.placement`.
 
+use std::fmt;
+
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -46,6 +48,12 @@ pub struct PlacementStatus {
 }
 
 impl PlacementStatus {
+    /// Where the workload is.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        Place::new(&self.provider, &self.region)
+    }
+
     /// The places, provider and region, that a move must not go to: where the workload is, what it
     /// is leaving, and where it has left something. There is never a second copy in one place.
     #[must_use]
@@ -72,12 +80,44 @@ pub enum Phase {
 }
 
 /// A place, by provider and region.
-#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     /// The cloud.
     pub provider: String,
     /// The cloud's region.
     pub region: String,
+}
+
+impl Place {
+    /// The place at `provider` and `region`.
+    pub fn new(provider: impl Into<String>, region: impl Into<String>) -> Self {
+        Place { provider: provider.into(), region: region.into() }
+    }
+
+    /// Provider and region.
+    #[must_use]
+    pub fn parts(&self) -> (&str, &str) {
+        (&self.provider, &self.region)
+    }
+
+    /// Its [`place_id`].
+    #[must_use]
+    pub fn id(&self) -> String {
+        place_id(&self.provider, &self.region)
+    }
+}
+
+/// `<provider>/<region>`: how messages name it.
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.provider, self.region)
+    }
+}
+
+/// `<provider>-<region>`: the place in composed names, in `retained`, and in what a release names.
+#[must_use]
+pub fn place_id(provider: &str, region: &str) -> String {
+    format!("{provider}-{region}")
 }
 
 /// What is kept at one place: looked at, never changed, never deleted, until someone releases it.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use idp_crds::contract::{FieldError, Request, forbidden};
 use idp_crds::names::{CLAIM_NAME, CLAIM_NAMESPACE, COMPOSITION_RESOURCE_NAME, PLACEMENT_REASON};
-use idp_crds::record::{DecidedBy, Previous, Record};
+use idp_crds::record::{DecidedBy, Record};
 use idp_crds::status::PlacementStatus;
 use serde_json::{Map, Value, json};
 
@@ -14,6 +14,7 @@ use crate::run::Function;
 use crate::wire::v1;
 use idp_core::catalog::Catalog;
 use idp_core::compose::product::Product;
+use idp_core::placement::{PlacementInForce, Relocation};
 use idp_core::schedule::Provenance;
 use idp_core::structs::{from_struct, to_struct};
 
@@ -84,7 +85,7 @@ impl Renderer {
                 }
             };
         if !exclude.is_empty() {
-            self.without(exclude, &subject, product, &request, &mut composite)?;
+            self.relocate(exclude, &subject, product, &request, &mut composite)?;
         }
         let request = function_request(&composite, observed)?;
         let response = self.function.answer(&request);
@@ -93,7 +94,7 @@ impl Renderer {
 
     /// Decides without some providers, as admission does for a failover, and writes the decision
     /// into the annotation.
-    fn without(
+    fn relocate(
         &self,
         exclude: &[String],
         subject: &str,
@@ -110,23 +111,22 @@ impl Renderer {
             .and_then(|labels| labels.get(CLAIM_NAME))
             .or_else(|| composite.pointer("/metadata/name"));
         let name = name.and_then(Value::as_str).unwrap_or_default().to_owned();
-        let occupied = status.as_ref().map(PlacementStatus::occupied).unwrap_or_default();
+        let relocation = status
+            .as_ref()
+            .map(|status| Relocation::new(&PlacementInForce::from(status), Some(status)));
+        let not_to = relocation.as_ref().map(Relocation::not_to).unwrap_or_default();
         let decision =
-            self.catalog.decide(product, &name, request, exclude, &occupied).map_err(|error| {
+            self.catalog.decide(product, &name, request, exclude, &not_to).map_err(|error| {
                 let reasons = error.reasons().into_iter();
                 CliError::refused(
                     subject,
                     std::iter::once(error.to_string()).chain(reasons).collect(),
                 )
             })?;
-        let previous = status.as_ref().map(|s| Previous {
-            provider: s.provider.clone(),
-            region: s.region.clone(),
-            sequence: s.sequence,
-        });
-        let sequence = status.as_ref().map_or(1, |status| status.sequence + 1);
-        let record =
-            decision.record(Provenance { sequence, previous, decided_by: DecidedBy::Admission });
+        let by = DecidedBy::Admission;
+        let provenance =
+            relocation.as_ref().map_or(Provenance::first(by), |moves| moves.provenance(by));
+        let record = decision.record(provenance);
         let annotations = object_at(object_at(composite, "metadata"), "annotations");
         if let Some(annotations) = annotations.as_object_mut() {
             annotations.insert(PLACEMENT_REASON.to_owned(), json!(record.to_annotation()?));

@@ -1,4 +1,4 @@
-//! Catalogs made of required resources, made once for as long as their objects stay the same.
+//! CatalogCache made of required resources, made once for as long as their objects stay the same.
 //!
 //! An object's bytes are no key: Crossplane's encoder writes maps in random order. Its uid and
 //! resourceVersion are. On a laptop objects have none worth trusting, and catalogs are made anew
@@ -23,17 +23,17 @@ const KEPT: usize = 16;
 
 /// A catalog, and what was left out of it.
 #[derive(Debug)]
-pub(super) struct Loaded {
+pub(super) struct CatalogBuild {
     pub(super) catalog: Catalog,
     pub(super) rejected: Vec<Rejected>,
 }
 
 /// Makes and keeps catalogs.
 #[derive(Debug, Default)]
-pub(super) struct Catalogs {
-    embedded: OnceLock<Arc<Loaded>>,
+pub(super) struct CatalogCache {
+    embedded: OnceLock<Arc<CatalogBuild>>,
     /// Most recently used last.
-    kept: Mutex<Vec<(Key<'static>, Arc<Loaded>)>>,
+    kept: Mutex<Vec<(Key<'static>, Arc<CatalogBuild>)>>,
     products: Mutex<Vec<(Version<'static>, Arc<Product>)>>,
 }
 
@@ -69,23 +69,23 @@ impl Version<'_> {
     }
 }
 
-impl Catalogs {
+impl CatalogCache {
     /// The catalog that is built in.
-    pub(super) fn embedded(&self) -> Result<Arc<Loaded>, Failure> {
-        if let Some(loaded) = self.embedded.get() {
-            return Ok(Arc::clone(loaded));
+    pub(super) fn embedded(&self) -> Result<Arc<CatalogBuild>, Failure> {
+        if let Some(build) = self.embedded.get() {
+            return Ok(Arc::clone(build));
         }
         let objects = catalog::embedded().map_err(|errors| Failure::invalid(join(&errors)))?;
         let catalog = Catalog::strict(objects).map_err(|errors| Failure::invalid(join(&errors)))?;
         Ok(Arc::clone(
-            self.embedded.get_or_init(|| Arc::new(Loaded { catalog, rejected: Vec::new() })),
+            self.embedded.get_or_init(|| Arc::new(CatalogBuild { catalog, rejected: Vec::new() })),
         ))
     }
 
     /// A fixed catalog instead of the built-in one: what `idp render --catalog` uses.
     pub(super) fn with_embedded(catalog: Catalog) -> Self {
-        let catalogs = Catalogs::default();
-        let _ = catalogs.embedded.set(Arc::new(Loaded { catalog, rejected: Vec::new() }));
+        let catalogs = CatalogCache::default();
+        let _ = catalogs.embedded.set(Arc::new(CatalogBuild { catalog, rejected: Vec::new() }));
         catalogs
     }
 
@@ -93,29 +93,29 @@ impl Catalogs {
     pub(super) fn of(
         &self,
         objects: &[(&'static str, &[v1::Resource])],
-    ) -> Result<Arc<Loaded>, Failure> {
+    ) -> Result<Arc<CatalogBuild>, Failure> {
         let key = key(objects)?;
         if let Some(key) = &key {
             let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(at) = kept.iter().rposition(|(other, _)| other == key) {
                 let hit = kept.remove(at);
-                let loaded = Arc::clone(&hit.1);
+                let build = Arc::clone(&hit.1);
                 kept.push(hit);
-                return Ok(loaded);
+                return Ok(build);
             }
         }
-        let loaded = Arc::new(self.load(objects)?);
+        let build = Arc::new(self.load(objects)?);
         if let Some(key) = key {
             let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
             if kept.len() >= KEPT {
                 kept.remove(0);
             }
-            kept.push((key.into_iter().map(Version::into_owned).collect(), Arc::clone(&loaded)));
+            kept.push((key.into_iter().map(Version::into_owned).collect(), Arc::clone(&build)));
         }
-        Ok(loaded)
+        Ok(build)
     }
 
-    fn load(&self, objects: &[(&'static str, &[v1::Resource])]) -> Result<Loaded, Failure> {
+    fn load(&self, objects: &[(&'static str, &[v1::Resource])]) -> Result<CatalogBuild, Failure> {
         let mut read = Objects::default();
         let mut rejected = Vec::new();
         let mut products = Vec::new();
@@ -150,7 +150,7 @@ impl Catalogs {
         products.sort_by(|a, b| a.name.cmp(&b.name));
         let (catalog, more) = Catalog::new(&read, products, &BTreeSet::new());
         rejected.extend(more);
-        Ok(Loaded { catalog, rejected })
+        Ok(CatalogBuild { catalog, rejected })
     }
 
     fn compiled(&self, version: &Version<'_>) -> Option<Arc<Product>> {

@@ -6,30 +6,34 @@
 //! Whatever is left out of the answer is deleted by Crossplane. So every path that cannot work
 //! something out gives back what exists, as it is.
 
-pub mod answer;
-mod case;
 mod catalogs;
 mod compose;
-mod evidence;
 mod input;
 mod observed;
+mod plan;
+mod preserve;
+mod reconcile;
+pub mod report;
 pub mod requirements;
+mod response;
+mod secrets;
 
 use crate::wire::v1;
 use idp_core::catalog::Catalog;
 use idp_core::structs::from_struct;
 
-use answer::{Answer, PLACED};
-use case::Case;
-use catalogs::Catalogs;
-pub use compose::connection_secret_name;
+use catalogs::CatalogCache;
 use input::{CatalogSource, Input};
 use observed::{Composite, Resources};
+use reconcile::Reconcile;
+use report::PLACED;
+use response::ResponseBuilder;
+pub use secrets::connection_secret_name;
 
 /// The composition function.
 #[derive(Debug, Default)]
 pub struct Function {
-    catalogs: Catalogs,
+    catalogs: CatalogCache,
     /// Whether the built-in catalog is used whatever the input says.
     offline: bool,
 }
@@ -57,27 +61,27 @@ impl Function {
     /// A function for laptops: configuration is `catalog`, whatever requests bring.
     #[must_use]
     pub fn offline(catalog: Catalog) -> Self {
-        Function { catalogs: Catalogs::with_embedded(catalog), offline: true }
+        Function { catalogs: CatalogCache::with_embedded(catalog), offline: true }
     }
 
     /// Answers one request. Errors are part of the answer: a fatal result where nothing exists yet,
     /// a condition where something does.
     #[must_use]
     pub fn answer(&self, request: &v1::RunFunctionRequest) -> v1::RunFunctionResponse {
-        let mut answer = Answer::new(request);
-        if let Err(failure) = self.run(request, &mut answer) {
-            answer.condition(
-                PLACED,
-                v1::Status::ConditionFalse,
-                failure.reason,
-                failure.message.clone(),
-            );
-            answer.result(v1::Severity::Fatal, failure.reason, failure.message);
+        let mut response = ResponseBuilder::new(request);
+        if let Err(Failure { reason, message }) = self.run(request, &mut response) {
+            let finding = (v1::Status::ConditionFalse, reason, message.clone());
+            response.condition(PLACED, finding);
+            response.result(v1::Severity::Fatal, reason, message);
         }
-        answer.finish(request)
+        response.build(request)
     }
 
-    fn run(&self, request: &v1::RunFunctionRequest, answer: &mut Answer) -> Result<(), Failure> {
+    fn run(
+        &self,
+        request: &v1::RunFunctionRequest,
+        response: &mut ResponseBuilder,
+    ) -> Result<(), Failure> {
         let input = Input::read(request.input.as_ref())?;
         let state = request
             .observed
@@ -94,19 +98,19 @@ impl Function {
         span.record("namespace", composite.metadata.namespace.as_deref().unwrap_or_default());
         let seen = Resources::read(&state.resources)
             .map_err(|e| Failure::invalid(format!("a composed resource cannot be read: {e}")))?;
-        let case = Case { request, composite: &composite, seen: &seen };
+        let reconcile = Reconcile { request, composite: &composite, seen: &seen };
 
-        let loaded = match (self.offline, input.catalog) {
+        let build = match (self.offline, input.catalog) {
             (true, _) | (_, CatalogSource::Embedded) => self.catalogs.embedded()?,
             (false, CatalogSource::Cluster) => {
-                answer.require(requirements::requirements(&input, request.meta.as_ref()));
+                response.require(requirements::requirements(&input, request.meta.as_ref()));
                 match requirements::arrived(request) {
                     Some(objects) => self.catalogs.of(&objects)?,
                     // Crossplane calls again with them. Until then nothing changes.
-                    None => return case.keep(answer, None),
+                    None => return reconcile.preserve_observed(response, None),
                 }
             }
         };
-        case.compose(&loaded, &input, answer)
+        reconcile.run(&build, &input, response)
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use idp_crds::names;
-use idp_crds::status::{PlacementStatus, Retained};
+use idp_crds::status::{Place, PlacementStatus, Retained, place_id};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -12,7 +12,8 @@ use crate::wire::v1;
 use idp_core::compose::object::place_prefix;
 use idp_core::compose::parts::Parts;
 use idp_core::compose::rendering::Observed;
-use idp_core::compose::scope::{Flavour, Identity, place_id};
+use idp_core::compose::scope::{Flavour, Identity};
+use idp_core::placement::ObservedPlace;
 use idp_core::structs::{StructError, from_struct, from_struct_seed};
 
 /// The composite resource, as far as the function reads it.
@@ -104,45 +105,52 @@ impl Composite {
         fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()
     }
 
-    /// A condition as it stands.
-    pub(super) fn condition(&self, kind: &str) -> Option<&Condition> {
-        self.status.conditions.iter().find(|condition| condition.kind == kind)
+    /// An annotation's value.
+    pub(super) fn annotation(&self, name: &str) -> Option<&str> {
+        self.metadata.annotations.get(name).map(String::as_str)
+    }
+
+    /// Whether a condition says this already.
+    pub(super) fn already_says(&self, kind: &str, message: &str) -> bool {
+        let mut conditions = self.status.conditions.iter();
+        conditions.any(|condition| condition.kind == kind && condition.message == message)
     }
 }
 
 /// The composed resources.
 pub(super) struct Resources<'r> {
-    by_key: BTreeMap<&'r str, Item<'r>>,
+    by_key: BTreeMap<&'r str, ObservedResource<'r>>,
+    places: Vec<ObservedPlace>,
 }
 
 /// One composed resource: its bytes, and what was read of it.
-pub(super) struct Item<'r> {
+pub(super) struct ObservedResource<'r> {
     bytes: &'r Bytes,
-    pub(super) head: Head<'r>,
+    pub(super) fields: ObservedFields<'r>,
 }
 
 /// What every decision needs of a composed resource.
 #[derive(Debug, Deserialize, Default)]
-pub(super) struct Head<'r> {
+pub(super) struct ObservedFields<'r> {
     #[serde(default, borrow)]
-    metadata: HeadMetadata<'r>,
+    metadata: FieldsMetadata<'r>,
     #[serde(default, borrow)]
-    spec: HeadSpec<'r>,
+    spec: FieldsSpec<'r>,
     #[serde(default, borrow)]
-    status: HeadStatus<'r>,
+    status: FieldsStatus<'r>,
 }
 
 #[derive(Debug, Deserialize, Default)]
 #[serde(rename_all = "camelCase")]
-struct HeadMetadata<'r> {
+struct FieldsMetadata<'r> {
     #[serde(default, borrow)]
-    labels: HeadLabels<'r>,
+    labels: FieldsLabels<'r>,
     #[serde(default)]
     creation_timestamp: Option<&'r str>,
 }
 
 #[derive(Debug, Deserialize, Default)]
-struct HeadLabels<'r> {
+struct FieldsLabels<'r> {
     #[serde(default, borrow, rename = "platform.example.org/provider")]
     provider: Option<&'r str>,
     #[serde(default, borrow, rename = "platform.example.org/region")]
@@ -157,7 +165,7 @@ struct HeadLabels<'r> {
 
 #[derive(Debug, Deserialize, Default)]
 #[serde(rename_all = "camelCase")]
-struct HeadSpec<'r> {
+struct FieldsSpec<'r> {
     #[serde(default, borrow)]
     management_policies: Option<Vec<&'r str>>,
     #[serde(default)]
@@ -165,13 +173,13 @@ struct HeadSpec<'r> {
 }
 
 #[derive(Debug, Deserialize, Default)]
-struct HeadStatus<'r> {
+struct FieldsStatus<'r> {
     #[serde(default, borrow)]
-    conditions: Vec<HeadCondition<'r>>,
+    conditions: Vec<FieldsCondition<'r>>,
 }
 
 #[derive(Debug, Deserialize, Default)]
-struct HeadCondition<'r> {
+struct FieldsCondition<'r> {
     #[serde(default, rename = "type")]
     kind: &'r str,
     #[serde(default)]
@@ -182,67 +190,30 @@ struct HeadCondition<'r> {
     message: &'r str,
 }
 
-/// A place that composed resources are labelled with.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct SeenPlace {
-    pub(super) provider: String,
-    pub(super) region: String,
-    /// The highest sequence among its resources.
-    pub(super) sequence: u64,
-    /// When the first of its resources was created: RFC 3339 in UTC, which sorts as text; empty
-    /// outside of a cluster.
-    pub(super) created: String,
-}
-
 impl<'r> Resources<'r> {
     /// Reads what every decision needs of each.
     pub(super) fn read(resources: &'r BTreeMap<String, v1::Resource>) -> Result<Self, StructError> {
         let mut by_key = BTreeMap::new();
         for (key, resource) in resources {
             if let Some(bytes) = &resource.resource {
-                by_key.insert(key.as_str(), Item { bytes, head: from_struct(bytes)? });
+                let fields = from_struct(bytes)?;
+                by_key.insert(key.as_str(), ObservedResource { bytes, fields });
             }
         }
-        Ok(Resources { by_key })
+        let places = places(&by_key);
+        Ok(Resources { by_key, places })
     }
 
-    /// The places that resources of ours are labelled with, by `<provider>-<region>`. What belongs
-    /// to the workload rather than to a placement has no sequence, and other steps' resources have
-    /// no labels of ours.
-    pub(super) fn places(&self) -> BTreeMap<String, SeenPlace> {
-        let mut places: BTreeMap<String, SeenPlace> = BTreeMap::new();
-        for (key, item) in &self.by_key {
-            let labels = &item.head.metadata.labels;
-            let (Some(provider), Some(region), Some(sequence)) =
-                (labels.provider, labels.region, labels.sequence)
-            else {
-                continue;
-            };
-            let id = place_id(provider, region);
-            if !key.starts_with(&place_prefix(&id)) {
-                continue;
-            }
-            let sequence = sequence.parse().unwrap_or(1);
-            let created = item.head.metadata.creation_timestamp.unwrap_or_default();
-            let seen = places.entry(id).or_insert_with(|| SeenPlace {
-                provider: provider.to_owned(),
-                region: region.to_owned(),
-                sequence,
-                created: created.to_owned(),
-            });
-            seen.sequence = seen.sequence.max(sequence);
-            if created < seen.created.as_str() {
-                created.clone_into(&mut seen.created);
-            }
-        }
-        places
+    /// The places that resources of ours are labelled with, in order of their ids.
+    pub(super) fn places(&self) -> &[ObservedPlace] {
+        &self.places
     }
 
     /// The resources of one place, in order of key.
     pub(super) fn at<'s>(
         &'s self,
         place: &str,
-    ) -> impl Iterator<Item = (&'r str, &'s Item<'r>)> + use<'s, 'r> {
+    ) -> impl Iterator<Item = (&'r str, &'s ObservedResource<'r>)> + use<'s, 'r> {
         let prefix = place_prefix(place);
         self.by_key
             .iter()
@@ -250,12 +221,42 @@ impl<'r> Resources<'r> {
             .map(|(key, item)| (*key, item))
     }
 
-    pub(super) fn get(&self, key: &str) -> Option<&Item<'r>> {
+    pub(super) fn get(&self, key: &str) -> Option<&ObservedResource<'r>> {
         self.by_key.get(key)
     }
 }
 
-impl Item<'_> {
+/// The places that resources are labelled with. What belongs to the workload rather than to a
+/// placement has no sequence, and other steps' resources have no labels of ours.
+fn places(by_key: &BTreeMap<&str, ObservedResource<'_>>) -> Vec<ObservedPlace> {
+    let mut places: BTreeMap<String, ObservedPlace> = BTreeMap::new();
+    for (key, resource) in by_key {
+        let labels = &resource.fields.metadata.labels;
+        let (Some(provider), Some(region), Some(sequence)) =
+            (labels.provider, labels.region, labels.sequence)
+        else {
+            continue;
+        };
+        let id = place_id(provider, region);
+        if !key.starts_with(&place_prefix(&id)) {
+            continue;
+        }
+        let sequence = sequence.parse().unwrap_or(1);
+        let created = resource.fields.metadata.creation_timestamp.unwrap_or_default();
+        let seen = places.entry(id).or_insert_with(|| ObservedPlace {
+            place: Place::new(provider, region),
+            sequence,
+            created: created.to_owned(),
+        });
+        seen.sequence = seen.sequence.max(sequence);
+        if created < seen.created.as_str() {
+            created.clone_into(&mut seen.created);
+        }
+    }
+    places.into_values().collect()
+}
+
+impl ObservedResource<'_> {
     /// The object, as it came.
     pub(super) fn bytes(&self) -> &[u8] {
         self.bytes
@@ -268,20 +269,20 @@ impl Item<'_> {
 
     /// The resource it was composed from, as its label says.
     pub(super) fn resource(&self) -> Option<&str> {
-        self.head.metadata.labels.resource
+        self.fields.metadata.labels.resource
     }
 
     pub(super) fn is_stateful(&self) -> bool {
-        self.head.metadata.labels.stateful == Some("true")
+        self.fields.metadata.labels.stateful == Some("true")
     }
 
     pub(super) fn is_managed(&self) -> bool {
-        self.head.spec.for_provider.is_some()
+        self.fields.spec.for_provider.is_some()
     }
 
     /// Whether deleting it would delete what it stands for.
     pub(super) fn deletion_reaches_provider(&self) -> bool {
-        match &self.head.spec.management_policies {
+        match &self.fields.spec.management_policies {
             Some(policies) if self.is_managed() => {
                 policies.iter().any(|policy| *policy == "*" || *policy == "Delete")
             }
@@ -289,8 +290,8 @@ impl Item<'_> {
         }
     }
 
-    fn condition(&self, kind: &str) -> Option<&HeadCondition<'_>> {
-        self.head.status.conditions.iter().find(|condition| condition.kind == kind)
+    fn condition(&self, kind: &str) -> Option<&FieldsCondition<'_>> {
+        self.fields.status.conditions.iter().find(|condition| condition.kind == kind)
     }
 
     /// A managed resource is ready when its provider says so and has taken its present spec;
@@ -321,6 +322,6 @@ impl Observed for Resources<'_> {
     }
 
     fn ready(&self, key: &str) -> bool {
-        self.get(key).is_some_and(Item::is_ready)
+        self.get(key).is_some_and(ObservedResource::is_ready)
     }
 }

@@ -5,9 +5,9 @@
 //! It is of a place that the workload has left: one that named where it is would be of everything
 //! there, once it moves.
 
-use idp_core::compose::scope::place_id;
 use idp_crds::contract::{FieldError, Problem};
 use idp_crds::names::{RELEASE, VERB_RELEASE};
+use idp_crds::status::place_id;
 use idp_crds::status::{PlacementStatus, Retained};
 
 use super::answer::Denial;

@@ -2,6 +2,7 @@
 
 use idp_crds::candidate::ProviderConfigRef;
 use idp_crds::contract::Request;
+use idp_crds::status::place_id;
 use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
@@ -33,12 +34,6 @@ impl Placement {
     pub fn id(&self) -> String {
         place_id(&self.provider, &self.region)
     }
-}
-
-/// `<provider>-<region>`.
-#[must_use]
-pub fn place_id(provider: &str, region: &str) -> String {
-    format!("{provider}-{region}")
 }
 
 /// Which kind of composite resource it is, and with it which kind of managed resources.

@@ -1,0 +1,56 @@
+//! What is to be composed for: the context, and the plan that comes of it.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use idp_core::compose::product::Product;
+use idp_core::compose::rendering::Withheld;
+use idp_core::compose::scope::{Identity, Placement, TierFacts};
+use idp_crds::contract::Request;
+use idp_crds::status::{Place, Retained};
+use serde_json::{Map, Value};
+
+/// What is desired, and what is to be said about it.
+#[derive(Debug, Default)]
+pub(super) struct Plan {
+    pub(super) desired: BTreeMap<String, Desired>,
+    /// Whether everything at the current placement is there and ready.
+    pub(super) placement_ready: bool,
+    pub(super) retained: Vec<Retained>,
+    /// Old placements that are still active.
+    pub(super) leaving: Vec<Place>,
+    pub(super) withheld: Vec<Withheld>,
+    /// Resources of the current placement that are not ready.
+    pub(super) unready: Vec<String>,
+    pub(super) effective: Map<String, Value>,
+    pub(super) notices: BTreeMap<String, String>,
+    /// The connection, once complete.
+    pub(super) connection: Option<BTreeMap<String, String>>,
+}
+
+impl Plan {
+    /// Whether an old placement is still active.
+    pub(super) fn is_moving(&self) -> bool {
+        !self.leaving.is_empty()
+    }
+}
+
+/// One desired resource.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Desired {
+    /// The object, as a Struct's bytes.
+    pub(super) object: Bytes,
+    pub(super) ready: bool,
+}
+
+/// What the plan is made for.
+#[derive(Clone, Copy)]
+pub(super) struct ComposeContext<'a> {
+    pub(super) product: &'a Product,
+    pub(super) request: &'a Request,
+    pub(super) tier: &'a TierFacts,
+    pub(super) placement: &'a Placement,
+    pub(super) identity: &'a Identity,
+    /// Another place, which a human has let go.
+    pub(super) release: Option<&'a str>,
+}

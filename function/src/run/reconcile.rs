@@ -1,0 +1,305 @@
+//! One workload, one call: read → resolve → compose → report.
+//!
+//! Where a step cannot be taken, whatever exists is given back as it is.
+
+use idp_core::catalog::{Catalog, Rejected};
+use idp_core::compose::product::Product;
+use idp_core::compose::scope::{Identity, Placement, TierFacts};
+use idp_core::placement::{Evidence, Judge, NotFollowed, PlacementInForce, Resolution};
+use idp_core::schedule::Provenance;
+use idp_crds::contract::Request;
+use idp_crds::names::{PLACEMENT_REASON, RELEASE};
+use idp_crds::record::DecidedBy;
+use idp_crds::status::PlacementStatus;
+use serde_json::Map;
+
+use super::catalogs::CatalogBuild;
+use super::input::Input;
+use super::observed::{Composite, Resources};
+use super::plan::{ComposeContext, Plan};
+use super::report::{PLACED, PROVIDER_HEALTHY, RESOURCES_READY, StatusReport};
+use super::response::ResponseBuilder;
+use super::{Failure, compose, preserve};
+use crate::wire::v1;
+
+/// The product that a composite resource belongs to is not there (any more).
+const UNKNOWN_PRODUCT: &str = "UnknownProduct";
+/// The place where a workload runs is not described (any more).
+const CANDIDATE_GONE: &str = "CandidateGone";
+/// The product is not offered (any more) on the provider where a workload runs.
+const PROVIDER_GONE: &str = "ProviderGone";
+
+/// One request, read.
+pub(super) struct Reconcile<'a> {
+    pub(super) request: &'a v1::RunFunctionRequest,
+    pub(super) composite: &'a Composite,
+    pub(super) seen: &'a Resources<'a>,
+}
+
+/// What is asked for, of which product.
+struct Asked<'c> {
+    product: &'c Product,
+    request: Request,
+    identity: Identity,
+}
+
+/// Where it goes, as templates see it.
+struct Site {
+    placement: Placement,
+    tier: TierFacts,
+}
+
+impl Reconcile<'_> {
+    /// Takes all steps.
+    pub(super) fn run(
+        &self,
+        build: &CatalogBuild,
+        input: &Input,
+        response: &mut ResponseBuilder,
+    ) -> Result<(), Failure> {
+        let catalog = &build.catalog;
+        let status = self.composite.placement();
+        let exists = status.is_some() || !self.seen.places().is_empty();
+        let asked = match self.read(build, input) {
+            Ok(asked) => asked,
+            // Something runs: it stays as it is, and the condition says why it does not follow the
+            // request.
+            Err(failure) if exists => return self.preserve_observed(response, Some(failure)),
+            Err(failure) => return Err(failure),
+        };
+        let (in_force, not_followed) = match self.resolve(catalog, &asked, status.as_ref()) {
+            Ok(resolved) => resolved,
+            Err(failure) => return self.report_unplaceable(response, &failure),
+        };
+        let site = match locate(catalog, &asked, &in_force) {
+            Ok(site) => site,
+            Err(failure) => return self.preserve_observed(response, Some(failure)),
+        };
+        let plan = self.compose(&asked, &site);
+        let report = StatusReport {
+            in_force: &in_force,
+            placement: &site.placement,
+            product: asked.product,
+            plan: &plan,
+            before: status.as_ref(),
+        };
+        self.report(response, report, not_followed)?;
+        self.desire(response, plan);
+        Ok(())
+    }
+
+    fn read<'c>(&self, build: &'c CatalogBuild, input: &Input) -> Result<Asked<'c>, Failure> {
+        let product = self.product(build, input)?;
+        let request = self.request(product, build)?;
+        Ok(Asked { product, request, identity: self.composite.identity() })
+    }
+
+    fn product<'c>(&self, build: &'c CatalogBuild, input: &Input) -> Result<&'c Product, Failure> {
+        let catalog = &build.catalog;
+        let found = match &input.product {
+            Some(name) => catalog.product(name),
+            None => catalog.product_of(self.composite.group(), &self.composite.kind),
+        };
+        if let Some(product) = found {
+            return Ok(product);
+        }
+        let wanted = match &input.product {
+            Some(name) => format!("no Product {name:?}"),
+            None => format!(
+                "no Product with the API {}, kind {}",
+                self.composite.api_version, self.composite.kind
+            ),
+        };
+        let rejected: Vec<String> = build
+            .rejected
+            .iter()
+            .filter(|r| r.kind == "Product")
+            .map(ToString::to_string)
+            .collect();
+        let hint = if rejected.is_empty() {
+            "apply the Product first".to_owned()
+        } else {
+            format!("left out for their errors: {}", rejected.join(" | "))
+        };
+        Err(Failure { reason: UNKNOWN_PRODUCT, message: format!("there is {wanted}: {hint}") })
+    }
+
+    fn request(&self, product: &Product, build: &CatalogBuild) -> Result<Request, Failure> {
+        let catalog = &build.catalog;
+        if catalog.is_empty() {
+            let message = "the catalog is empty: no Candidate tells where workloads can run. Install the chart with `catalog.enabled=true`, or apply Candidates and Tiers of your own (`idp generate catalog` prints the default ones)";
+            return Err(Failure { reason: "EmptyCatalog", message: message.to_owned() });
+        }
+        let tiers = catalog.scheduler().tier_names();
+        Request::read(&product.spec, &self.composite.spec, tiers).map_err(|errors| {
+            let mut all: Vec<String> = errors.iter().map(ToString::to_string).collect();
+            // A tier that is not known may be one that is wrong.
+            let wrong = |tier: &&Rejected| {
+                tier.kind == "Tier"
+                    && errors.iter().any(|error| error.path == "spec.parameters.tier")
+            };
+            all.extend(
+                build
+                    .rejected
+                    .iter()
+                    .filter(wrong)
+                    .map(|tier| format!("left out for its errors: {tier}")),
+            );
+            Failure { reason: "InvalidRequest", message: all.join("; ") }
+        })
+    }
+
+    /// The decision in force, made now where there is none.
+    fn resolve(
+        &self,
+        catalog: &Catalog,
+        asked: &Asked<'_>,
+        status: Option<&PlacementStatus>,
+    ) -> Result<(PlacementInForce, Option<NotFollowed>), Failure> {
+        let Asked { product, request, identity } = asked;
+        let evidence = Evidence {
+            observed: Some(self.seen.places()),
+            status,
+            annotation: self.composite.annotation(PLACEMENT_REASON),
+        };
+        let judge = Judge { catalog, product, request };
+        let Resolution { in_force, not_followed } = evidence.resolve(Some(judge));
+        let in_force = match in_force {
+            Some(in_force) => in_force,
+            None => decide(catalog, product, request, &identity.claim_name)?,
+        };
+        Ok((in_force, not_followed))
+    }
+
+    fn compose(&self, asked: &Asked<'_>, site: &Site) -> Plan {
+        let Asked { product, request, identity } = asked;
+        let Site { placement, tier } = site;
+        // Of where it is nothing is let go: what is asked of a place would be asked of all that is
+        // there, now and later.
+        let release = self.composite.annotation(RELEASE).filter(|place| *place != placement.id());
+        compose::plan(
+            ComposeContext { product, request, tier, placement, identity, release },
+            self.seen,
+        )
+    }
+
+    fn report(
+        &self,
+        response: &mut ResponseBuilder,
+        report: StatusReport<'_>,
+        not_followed: Option<NotFollowed>,
+    ) -> Result<(), Failure> {
+        let plan = report.plan;
+        let mut notices = plan.notices.clone();
+        notices.extend(not_followed.map(|why| ("annotation-not-followed".into(), why.to_string())));
+        if let Some((reason, message)) = report.events() {
+            response.result(v1::Severity::Normal, reason, message);
+        }
+        for message in report.new_notices(&notices) {
+            response.result(v1::Severity::Warning, "Notice", message.clone());
+        }
+        let health = report.provider_healthy(self.seen);
+        let is_healthy = health.0 == v1::Status::ConditionTrue;
+        response.settled(plan.placement_ready && !plan.is_moving() && is_healthy);
+        response.condition(PLACED, report.placed());
+        response.condition(RESOURCES_READY, report.resources_ready());
+        response.condition(PROVIDER_HEALTHY, health);
+        let (connection, ready) = (plan.connection.as_ref(), Some(plan.placement_ready));
+        response.composite(self.composite, report.status(&notices), connection, ready)
+    }
+
+    fn desire(&self, response: &mut ResponseBuilder, plan: Plan) {
+        if plan.connection.is_none() {
+            response.keep_connection(self.request);
+        }
+        response.desire(plan.desired);
+    }
+
+    /// No place now; there may be one later.
+    fn report_unplaceable(
+        &self,
+        response: &mut ResponseBuilder,
+        failure: &Failure,
+    ) -> Result<(), Failure> {
+        // The workload's Secret may be there already.
+        response.desire(preserve::everything(self.seen, false).0);
+        let Failure { reason, message } = failure;
+        if !self.composite.already_says(PLACED, message) {
+            response.result(v1::Severity::Warning, reason, message.clone());
+        }
+        response.condition(PLACED, (v1::Status::ConditionFalse, reason, message.clone()));
+        response.composite(self.composite, Map::new(), None, Some(false))
+    }
+
+    /// Everything stays as it is: resources, status, connection.
+    pub(super) fn preserve_observed(
+        &self,
+        response: &mut ResponseBuilder,
+        failure: Option<Failure>,
+    ) -> Result<(), Failure> {
+        let for_good = [UNKNOWN_PRODUCT, CANDIDATE_GONE, PROVIDER_GONE];
+        let gone = failure.as_ref().is_some_and(|failure| for_good.contains(&failure.reason));
+        let (kept, retained) = preserve::everything(self.seen, gone);
+        response.desire(kept);
+        response.keep_connection(self.request);
+        response.composite(self.composite, self.composite.kept_status(retained), None, None)?;
+        if let Some(Failure { reason, message }) = failure {
+            if !self.composite.already_says(RESOURCES_READY, &message) {
+                response.result(v1::Severity::Warning, reason, message.clone());
+            }
+            response.condition(RESOURCES_READY, (v1::Status::ConditionFalse, reason, message));
+        }
+        Ok(())
+    }
+}
+
+fn decide(
+    catalog: &Catalog,
+    product: &Product,
+    request: &Request,
+    name: &str,
+) -> Result<PlacementInForce, Failure> {
+    let decision = catalog.decide(product, name, request, &[], &[]).map_err(|error| {
+        let reasons = error.reasons();
+        let message = if reasons.is_empty() {
+            error.to_string()
+        } else {
+            format!("{error} {}", reasons.join("; "))
+        };
+        Failure { reason: "NoCandidate", message }
+    })?;
+    let stamp = decision.stamp(Provenance::first(DecidedBy::Function));
+    let reason = stamp.text().map_err(|error| Failure::invalid(error.to_string()))?.to_owned();
+    let record = stamp.record.clone();
+    Ok(PlacementInForce {
+        place: record.place(),
+        sequence: record.sequence,
+        previous: None,
+        reason: Some(reason),
+        record: Some(Box::new(record)),
+    })
+}
+
+/// What templates need to know of the place in force.
+fn locate(
+    catalog: &Catalog,
+    asked: &Asked<'_>,
+    in_force: &PlacementInForce,
+) -> Result<Site, Failure> {
+    let place = &in_force.place;
+    let placement = catalog.placement(place.parts(), in_force.sequence);
+    let (Some(placement), Some(tier)) = (placement, catalog.tier_facts(&asked.request.tier)) else {
+        let message = format!(
+            "{place} is not a Candidate any more: what runs there stays as it is; put the Candidate back, or move the workload"
+        );
+        return Err(Failure { reason: CANDIDATE_GONE, message });
+    };
+    if asked.product.provider(&place.provider).is_none() {
+        let message = format!(
+            "{} is not offered on {} any more: what runs there stays as it is; put the provider back into the Product, or move the workload",
+            asked.product.name, place.provider
+        );
+        return Err(Failure { reason: PROVIDER_GONE, message });
+    }
+    Ok(Site { placement, tier })
+}

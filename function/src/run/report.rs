@@ -1,0 +1,187 @@
+//! What is said of a workload: its status, conditions, events and notices.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use idp_core::compose::product::Product;
+use idp_core::compose::scope::Placement;
+use idp_core::placement::PlacementInForce;
+use idp_crds::json::float;
+use idp_crds::status::{Phase, PlacementStatus};
+use serde_json::{Map, Value};
+
+use super::observed::{ObservedResource, Resources};
+use super::plan::Plan;
+use crate::wire::v1;
+
+/// Condition: whether the workload has a place.
+pub const PLACED: &str = "Placed";
+/// Condition: whether everything it is made of is there and ready.
+pub const RESOURCES_READY: &str = "ResourcesReady";
+/// Condition: whether its provider takes what it is asked; the circuit breaker counts by it.
+pub const PROVIDER_HEALTHY: &str = "ProviderHealthy";
+
+/// A condition's status, reason and message.
+pub(super) type Finding = (v1::Status, &'static str, String);
+
+/// What was worked out of a placed workload.
+#[derive(Clone, Copy)]
+pub(super) struct StatusReport<'a> {
+    pub(super) in_force: &'a PlacementInForce,
+    pub(super) placement: &'a Placement,
+    pub(super) product: &'a Product,
+    pub(super) plan: &'a Plan,
+    /// What the status said before.
+    pub(super) before: Option<&'a PlacementStatus>,
+}
+
+impl StatusReport<'_> {
+    /// The status fields, with the names of all notices.
+    pub(super) fn status(&self, notices: &BTreeMap<String, String>) -> Map<String, Value> {
+        let StatusReport { in_force, placement, plan, .. } = *self;
+        let placement = PlacementStatus {
+            provider: placement.provider.clone(),
+            region: placement.region.clone(),
+            runtime_cluster: placement.runtime_cluster.clone(),
+            network: placement.network.clone(),
+            sequence: in_force.sequence,
+            phase: if plan.is_moving() { Phase::Moving } else { Phase::Steady },
+            reason: in_force.reason.clone().unwrap_or_default(),
+            failover: in_force.record.as_ref().and_then(|record| record.failover.clone()),
+            previous: in_force.previous.clone(),
+            leaving: plan.leaving.clone(),
+            retained: plan.retained.clone(),
+            notices: notices.keys().cloned().collect(),
+        };
+        let mut status = Map::new();
+        // Serialising a status into a value cannot fail; were it to, nothing would be said rather
+        // than something wrong.
+        status.insert("placement".to_owned(), serde_json::to_value(placement).unwrap_or_default());
+        if !plan.effective.is_empty() {
+            status.insert("effective".to_owned(), Value::Object(plan.effective.clone()));
+        }
+        status
+    }
+
+    /// Those of `notices` that have not been given before.
+    pub(super) fn new_notices<'n>(
+        &self,
+        notices: &'n BTreeMap<String, String>,
+    ) -> impl Iterator<Item = &'n String> {
+        let already_reported: BTreeSet<&str> = self
+            .before
+            .into_iter()
+            .flat_map(|status| status.notices.iter().map(String::as_str))
+            .collect();
+        let is_new = move |name: &str| !already_reported.contains(name);
+        notices.iter().filter(move |(name, _)| is_new(name)).map(|(_, message)| message)
+    }
+
+    /// What has happened since the status was written, as events: reason and message.
+    pub(super) fn events(&self) -> Option<(&'static str, String)> {
+        let StatusReport { in_force, plan, .. } = *self;
+        let place = &in_force.place;
+        let Some(before) = self.before else {
+            let failover = in_force.record.as_ref().and_then(|record| record.failover.as_ref());
+            let failover = failover
+                .map(|target| format!("; failover target {}/{}", target.provider, target.region))
+                .unwrap_or_default();
+            return Some(("Placed", format!("placed on {place}{failover}")));
+        };
+        if before.sequence < in_force.sequence {
+            return Some(("Moving", format!("moving from {} to {place}", before.place())));
+        }
+        (before.phase == Phase::Moving && !plan.is_moving()).then(|| {
+            let kept = if plan.retained.is_empty() {
+                ""
+            } else {
+                "; the old placement is kept, observed only, until it is released"
+            };
+            ("Moved", format!("moved to {place}{kept}"))
+        })
+    }
+
+    /// [`PLACED`].
+    pub(super) fn placed(&self) -> Finding {
+        let score = self.in_force.record.as_ref();
+        let score =
+            score.map(|r| format!(", score {}", float(r.selected.total_score))).unwrap_or_default();
+        let reason = if self.plan.is_moving() { "Moving" } else { "Placed" };
+        (v1::Status::ConditionTrue, reason, format!("{}{score}", self.in_force.place))
+    }
+
+    /// [`RESOURCES_READY`]: what is missing, for people.
+    pub(super) fn resources_ready(&self) -> Finding {
+        let plan = self.plan;
+        let failed: Vec<String> = plan
+            .withheld
+            .iter()
+            .filter(|w| !w.waiting)
+            .map(|w| format!("{}: {}", w.resource, w.reason))
+            .collect();
+        if !failed.is_empty() {
+            let message = shorten(&failed.join("; "));
+            return (v1::Status::ConditionFalse, "TemplateError", message);
+        }
+        let waiting = plan.withheld.iter().map(|w| format!("{} {}", w.resource, w.reason));
+        let unready = plan.unready.iter().map(|key| format!("{} is not ready", last_part(key)));
+        let all: Vec<String> = unready.chain(waiting).collect();
+        if all.is_empty() && plan.placement_ready {
+            return (v1::Status::ConditionTrue, "Available", String::new());
+        }
+        (v1::Status::ConditionFalse, "Creating", shorten(&all.join("; ")))
+    }
+
+    /// [`PROVIDER_HEALTHY`]: whether the provider takes what it is asked, from the conditions of
+    /// the current placement's managed resources.
+    ///
+    /// An error of a resource that refers to another which is not ready yet is no failure of the
+    /// provider: a user cannot be made before its database, nor a listener before its load
+    /// balancer.
+    pub(super) fn provider_healthy(&self, seen: &Resources<'_>) -> Finding {
+        let provider = &self.placement.provider;
+        let place = self.placement.id();
+        let managed: Vec<_> =
+            seen.at(&place).filter(|(_, resource)| resource.is_managed()).collect();
+        let unready: BTreeSet<&str> = managed
+            .iter()
+            .filter(|(_, resource)| !resource.is_ready())
+            .filter_map(|(_, resource)| resource.resource())
+            .collect();
+        let plan = self.product.provider(provider);
+        let plans = plan.map(|plan| plan.resources.as_slice()).unwrap_or_default();
+        let excused = |resource: &ObservedResource<'_>| {
+            let plan = plans.iter().find(|plan| Some(plan.name.as_str()) == resource.resource());
+            plan.is_some_and(|plan| plan.refers_to.iter().any(|o| unready.contains(o.as_str())))
+        };
+        let errors: Vec<String> = managed
+            .iter()
+            .filter(|(_, resource)| !excused(resource))
+            .filter_map(|(key, resource)| {
+                Some(format!("{}: {}", last_part(key), resource.sync_error()?))
+            })
+            .collect();
+        if !errors.is_empty() {
+            let message = format!("{provider}: {}", shorten(&errors.join("; ")));
+            return (v1::Status::ConditionFalse, "ReconcileError", message);
+        }
+        if managed.iter().any(|(_, resource)| resource.is_synced()) {
+            return (v1::Status::ConditionTrue, "Reconciled", provider.clone());
+        }
+        (v1::Status::ConditionUnknown, "NothingObserved", provider.clone())
+    }
+}
+
+/// The resource in a composition-resource-name.
+fn last_part(key: &str) -> &str {
+    key.rsplit('/').next().unwrap_or(key)
+}
+
+/// Conditions and events are read in terminals, and stored many times.
+fn shorten(text: &str) -> String {
+    const MOST: usize = 1024;
+    if text.chars().count() <= MOST {
+        text.to_owned()
+    } else {
+        text.chars().take(MOST - 1).chain(['…']).collect()
+    }
+}

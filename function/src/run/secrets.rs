@@ -1,0 +1,113 @@
+//! The workload's own Secrets: its credentials, and the connection of a namespaced composite.
+
+use std::collections::BTreeMap;
+
+use idp_core::compose::credentials::{self, Credentials};
+use idp_core::compose::scope::Flavour;
+use idp_core::structs::to_struct;
+use idp_crds::names;
+use serde_json::{Value, json};
+
+use super::observed::{ObservedResource, Resources};
+use super::plan::{ComposeContext, Desired, Plan};
+use super::preserve::unchanged;
+
+/// The connection Secret of a namespaced composite, which has no native one.
+pub(super) const CONNECTION_KEY: &str = "workload/connection";
+
+/// The workload's Secret, composed once and kept ever after, also when the product has none any
+/// more.
+pub(super) fn credentials(
+    context: ComposeContext<'_>,
+    seen: &Resources<'_>,
+    plan: &mut Plan,
+) -> Option<Credentials> {
+    let observed = seen.get(credentials::RESOURCE_KEY);
+    let Some(spec) = &context.product.spec.credentials else {
+        if let Some(kept) = observed.and_then(unchanged) {
+            plan.desired.insert(credentials::RESOURCE_KEY.to_owned(), kept);
+        }
+        return None;
+    };
+    let object = observed.and_then(ObservedResource::object);
+    let credentials::Plan { credentials, mut secret } =
+        credentials::plan(context.identity, &context.product.name, &spec.username, object.as_ref());
+    label_workload(&mut secret, context, "credentials", true);
+    let ready = credentials.password.is_some();
+    if let Some(desired) = desired(&secret, ready) {
+        plan.desired.insert(credentials::RESOURCE_KEY.to_owned(), desired);
+    }
+    Some(credentials)
+}
+
+/// The connection, complete or not at all; during a move the old one stays until the new placement
+/// is ready.
+pub(super) fn connect(
+    plan: &mut Plan,
+    context: ComposeContext<'_>,
+    connection: BTreeMap<String, String>,
+    seen: &Resources<'_>,
+) {
+    let keys = &context.product.spec.connection_keys;
+    let complete = !keys.is_empty() && keys.iter().all(|key| connection.contains_key(key));
+    let current = complete && (plan.placement_ready || !plan.is_moving());
+    if current {
+        plan.connection = Some(connection);
+    }
+    if context.identity.flavour == Flavour::Cluster {
+        return;
+    }
+    let desired = match &plan.connection {
+        Some(connection) => {
+            let mut secret = json!({
+                "apiVersion": "v1", "kind": "Secret", "type": "connection.crossplane.io/v1alpha1",
+                "metadata": {"name": connection_secret_name(&context.identity.claim_name), "namespace": context.identity.namespace},
+                "data": encode(connection),
+            });
+            label_workload(&mut secret, context, "connection", false);
+            desired(&secret, true)
+        }
+        None => seen.get(CONNECTION_KEY).and_then(unchanged),
+    };
+    if let Some(desired) = desired {
+        plan.desired.insert(CONNECTION_KEY.to_owned(), desired);
+    }
+}
+
+fn encode(connection: &BTreeMap<String, String>) -> Value {
+    use base64::Engine as _;
+    let encode = |text: &String| base64::engine::general_purpose::STANDARD.encode(text);
+    connection
+        .iter()
+        .map(|(key, text)| (key.clone(), json!(encode(text))))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
+}
+
+/// The name of a workload's connection secret.
+#[must_use]
+pub fn connection_secret_name(claim_name: &str) -> String {
+    format!("{claim_name}-conn")
+}
+
+/// Labels of what belongs to the workload: like those of composed objects, but without a decision's
+/// sequence.
+fn label_workload(secret: &mut Value, context: ComposeContext<'_>, resource: &str, stateful: bool) {
+    let ComposeContext { request, product, placement, .. } = context;
+    let mut labels = json!({
+        names::CELL: request.cell, names::TIER: request.tier, names::ENVIRONMENT: request.environment, names::PRODUCT: product.name,
+        names::PROVIDER: placement.provider, names::REGION: placement.region, names::RESOURCE: resource,
+    });
+    if let (true, Some(labels)) = (stateful, labels.as_object_mut()) {
+        labels.insert(names::STATEFUL.to_owned(), json!("true"));
+    }
+    if let Some(metadata) = secret.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.insert("labels".to_owned(), labels);
+    }
+}
+
+/// An object of the workload's own.
+fn desired(object: &Value, ready: bool) -> Option<Desired> {
+    // Texts in a shallow object: writing it does not fail.
+    Some(Desired { object: to_struct(object).ok()?, ready })
+}
