@@ -10,8 +10,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-use crate::admission::Phase;
-use crate::admission::answer::Reason;
+use crate::admission::WebhookKind;
+use crate::admission::verdict::Reason;
 
 /// Seconds. An answer takes tens of microseconds; one that asks the API server for rights,
 /// milliseconds.
@@ -98,9 +98,10 @@ impl Metrics {
             circuits.clone(),
         );
         Metrics {
-            mutating: admission.get_or_create_owned(&Webhook { webhook: Phase::Mutating.name() }),
+            mutating: admission
+                .get_or_create_owned(&Webhook { webhook: WebhookKind::Mutating.name() }),
             validating: admission
-                .get_or_create_owned(&Webhook { webhook: Phase::Validating.name() }),
+                .get_or_create_owned(&Webhook { webhook: WebhookKind::Validating.name() }),
             scheduling,
             placements,
             gate_rejections,
@@ -109,10 +110,10 @@ impl Metrics {
         }
     }
 
-    pub(crate) fn answered(&self, phase: Phase, started: Instant) {
+    pub(crate) fn answered(&self, phase: WebhookKind, started: Instant) {
         let histogram = match phase {
-            Phase::Mutating => &self.mutating,
-            Phase::Validating => &self.validating,
+            WebhookKind::Mutating => &self.mutating,
+            WebhookKind::Validating => &self.validating,
         };
         histogram.observe(started.elapsed().as_secs_f64());
     }

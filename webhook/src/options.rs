@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use idp_serving::telemetry::TelemetryArgs;
 
-use crate::admission::DecisionAt;
+use crate::admission::DecisionMode;
 
 /// The admission webhook of IDP Multicloud: refuses claims that break the contract, decides where
 /// the others go.
@@ -60,7 +60,7 @@ pub struct ServeOptions {
     pub ca_file: Option<PathBuf>,
     /// Where a new workload's place is decided.
     #[arg(long, value_enum, default_value_t)]
-    pub decision_at: DecisionAt,
+    pub decision_at: DecisionMode,
     /// Crossplane's user names: it carries claims on and is not held to the contract.
     #[arg(
         long,

@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use crate::admission::Admission;
-use crate::admission::rights::Rights;
+use crate::admission::authorizer::Authorizer;
 use crate::certificates::{Authority, CertificateError};
 use crate::metrics::Metrics;
 use crate::options::{Command, Options, ServeOptions};
@@ -145,13 +145,13 @@ async fn serve(options: ServeOptions, shutdown: CancellationToken) -> Result<(),
             None => return Ok(()),
         },
     };
-    let World { snapshot, rights, probes, tls, mut background } = world;
+    let World { snapshot, authorizer, probes, tls, mut background } = world;
     let admission = Arc::new(Admission {
         snapshot: snapshot.clone(),
         placements: Arc::clone(&placements),
-        rights,
+        authorizer,
         probes,
-        decision_at: options.decision_at,
+        decision_mode: options.decision_at,
         crossplane: options.crossplane_user.iter().cloned().collect(),
         metrics,
     });
@@ -191,7 +191,7 @@ pub struct World {
     /// The catalog.
     pub snapshot: SharedSnapshot,
     /// Who may do what.
-    pub rights: Rights,
+    pub authorizer: Authorizer,
     /// Who may try a half-open cloud.
     pub probes: Probes,
     /// The certificate.
@@ -220,7 +220,7 @@ fn laptop(catalog: &str, options: &ServeOptions) -> Result<World, RunError> {
     };
     Ok(World {
         snapshot: snapshot.shared(),
-        rights: Rights::NoCluster,
+        authorizer: Authorizer::NoCluster,
         probes: Probes::NoCluster,
         tls,
         background,

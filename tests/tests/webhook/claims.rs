@@ -3,7 +3,7 @@
 use idp_core::catalog::{Catalog, embedded};
 use idp_core::schedule::Provenance;
 use idp_crds::names::{PLACEMENT_REASON, RELEASE};
-use idp_webhook::admission::DecisionAt;
+use idp_webhook::admission::DecisionMode;
 use idp_webhook::snapshot::Snapshot;
 use serde_json::{Value, json};
 
@@ -95,7 +95,7 @@ async fn nothing_passes_names_every_candidate() {
         candidate.spec.capabilities.retain(|capability| capability != "private_networking");
         candidate.spec.healthy = candidate.spec.provider != "oci";
     }
-    let webhook = Webhook::with(objects, DecisionAt::Admission).await;
+    let webhook = Webhook::with(objects, DecisionMode::Admission).await;
     insta::assert_snapshot!(webhook.admit(&Review::create(claim())).await.refused());
 }
 
@@ -177,7 +177,7 @@ async fn a_tier_that_the_place_cannot_serve_is_refused_with_the_way_out() {
     let mut objects = embedded().unwrap();
     // The cheapest place, which has one zone, is the best for critical.
     objects.candidates.retain(|candidate| candidate.spec.region != "eu-frankfurt-1");
-    let webhook = Webhook::with(objects, DecisionAt::Admission).await;
+    let webhook = Webhook::with(objects, DecisionMode::Admission).await;
     let mut cheap = claim();
     cheap["spec"]["parameters"]["tier"] = "critical".into();
     let stored = webhook.admit(&Review::create(cheap)).await.allowed();
@@ -418,7 +418,7 @@ async fn a_release_is_of_a_place_that_the_workload_has_left() {
 
 #[tokio::test]
 async fn what_the_function_decided_is_mirrored() {
-    let webhook = Webhook::with(embedded().unwrap(), DecisionAt::Pipeline).await;
+    let webhook = Webhook::with(embedded().unwrap(), DecisionMode::Pipeline).await;
     let stored = webhook.admit(&Review::create(claim())).await.allowed();
     assert_eq!(
         stored["metadata"]["annotations"].get(PLACEMENT_REASON),
@@ -501,4 +501,52 @@ async fn the_validating_webhook_refuses_what_was_changed_after_the_mutating_one(
             .contains("/metadata/labels/platform.example.org~1cell must be what the platform sets"),
         "{message}"
     );
+}
+
+/// The copies of the rule of adoption once differed: such a restore was admitted, and then placed
+/// elsewhere by the function.
+#[tokio::test]
+async fn a_restore_to_where_the_product_is_not_offered_is_refused() {
+    let mut objects = embedded().unwrap();
+    for product in &mut objects.products {
+        product.spec.providers.remove("gcp");
+    }
+    let webhook = Webhook::with(objects, DecisionMode::Admission).await;
+    let stored = webhook.admit(&Review::create(claim())).await.allowed();
+    let text = stored["metadata"]["annotations"][PLACEMENT_REASON].as_str().unwrap();
+    let mut restored = claim();
+    let elsewhere = text.replace("\"aws\"", "\"gcp\"").replace("us-east-1", "us-central1");
+    annotate(&mut restored, PLACEMENT_REASON, &elsewhere);
+    let message = webhook.admit(&Review::create(restored).by_admin()).await.refused();
+    assert!(
+        message.contains("places it in gcp/us-central1, where mysql is not offered"),
+        "{message}"
+    );
+}
+
+/// Admission once took any annotation with a higher number for in force, which the function does
+/// not where the workload still has something there, or the place does not pass.
+#[tokio::test]
+async fn what_the_function_will_not_follow_is_not_in_force() {
+    let webhook = Webhook::start().await;
+    let stored = webhook.admit(&Review::create(claim())).await.allowed();
+    let moved = webhook
+        .admit(&Review::update(&stored, |object| ask_failover(object, "aws")).by_admin())
+        .await
+        .allowed();
+    assert_eq!(place(&moved), "gcp/us-central1");
+    // The function has not acted yet, and says that it still has something there.
+    let mut occupied = moved.clone();
+    occupied["status"] = with_status(&stored, &[("gcp", "us-central1")])["status"].take();
+    let synced = webhook.admit(&Review::update(&occupied, |_| {}).by_crossplane()).await.allowed();
+    assert_eq!(place(&synced), "aws/us-east-1");
+
+    // Or the place is no Candidate any more.
+    let mut waiting = moved;
+    waiting["status"] = with_status(&stored, &[])["status"].take();
+    let mut objects = embedded().unwrap();
+    objects.candidates.retain(|candidate| candidate.spec.region != "us-central1");
+    webhook.snapshot.set(Snapshot::strict(objects).unwrap());
+    let synced = webhook.admit(&Review::update(&waiting, |_| {}).by_crossplane()).await.allowed();
+    assert_eq!(place(&synced), "aws/us-east-1");
 }

@@ -10,8 +10,8 @@ use idp_serving::http::{self, Options};
 use idp_serving::ops::Readiness;
 use idp_serving::tls::{Pem, ReloadingTls};
 use idp_tests::https::{Connection, Reply, Trust};
-use idp_webhook::admission::rights::Rights;
-use idp_webhook::admission::{Admission, DecisionAt};
+use idp_webhook::admission::authorizer::Authorizer;
+use idp_webhook::admission::{Admission, DecisionMode};
 use idp_webhook::certificates::Authority;
 use idp_webhook::metrics::Metrics;
 use idp_webhook::placements::{Placed, Placements};
@@ -44,18 +44,18 @@ pub fn certificate(authority: &Authority) -> Pem {
 
 impl Webhook {
     pub async fn start() -> Self {
-        Self::with(embedded().unwrap(), DecisionAt::Admission).await
+        Self::with(embedded().unwrap(), DecisionMode::Admission).await
     }
 
-    pub async fn with(objects: Objects, decision_at: DecisionAt) -> Self {
+    pub async fn with(objects: Objects, decision_mode: DecisionMode) -> Self {
         let snapshot = Snapshot::strict(objects).unwrap().shared();
         let placements = Arc::new(Placements::default());
         let admission = Admission {
             snapshot: snapshot.clone(),
             placements: Arc::clone(&placements),
-            rights: Rights::NoCluster,
+            authorizer: Authorizer::NoCluster,
             probes: Probes::NoCluster,
-            decision_at,
+            decision_mode,
             crossplane: [CROSSPLANE.to_owned()].into(),
             metrics: Metrics::register(&mut Registry::default()),
         };

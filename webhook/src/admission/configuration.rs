@@ -12,9 +12,8 @@ use idp_crds::{CandidateSpec, ExperimentSpec, FeatureFlagSpec, ProductSpec, Tier
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::answer::{Answer, Denial, Reason};
-use super::review::{Operation, Request};
-use super::unreadable;
+use super::review::{AdmissionRequest, Operation};
+use super::verdict::{Denial, Reason, Verdict, unreadable};
 use crate::placements::{Placed, Placements};
 use crate::snapshot::Snapshot;
 
@@ -28,8 +27,8 @@ const MOST_NAMED: usize = 5;
 pub fn validate(
     snapshot: &Snapshot,
     placements: &Placements,
-    request: &Request<'_>,
-) -> Result<Answer, Denial> {
+    request: &AdmissionRequest<'_>,
+) -> Result<Verdict, Denial> {
     let warnings = match request.operation {
         Operation::Create | Operation::Update => {
             let raw = request
@@ -55,7 +54,7 @@ pub fn validate(
         Operation::Delete => deletion(snapshot, placements, request)?,
         Operation::Connect => Vec::new(),
     };
-    Ok(Answer::with_warnings(warnings))
+    Ok(Verdict::with_warnings(warnings))
 }
 
 /// The one object of `raw`, in the list of its kind.
@@ -243,7 +242,7 @@ impl Findings {
 fn deletion(
     snapshot: &Snapshot,
     placements: &Placements,
-    request: &Request<'_>,
+    request: &AdmissionRequest<'_>,
 ) -> Result<Vec<String>, Denial> {
     let name = &*request.name;
     let refuse = |users: &[Placed], way_out: &str| match users {

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use idp_crds::record::{Previous, Record};
 use idp_crds::status::PlacementStatus;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -80,80 +79,5 @@ impl<'a> Object<'a> {
     pub fn has_claim(&self) -> bool {
         self.metadata.label(idp_crds::names::CLAIM_NAME).is_some()
             || self.spec.get("claimRef").is_some_and(|r| !r.is_null())
-    }
-}
-
-/// A decision as it is written down somewhere.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Evidence {
-    /// The record's text.
-    pub text: String,
-    /// What it says.
-    pub record: Record,
-}
-
-impl Evidence {
-    /// Reads a record's text.
-    #[must_use]
-    pub fn read(text: &str) -> Option<Evidence> {
-        Some(Evidence { text: text.to_owned(), record: Record::parse(text).ok()? })
-    }
-
-    /// Where the workload is, or is going: provider and region.
-    #[must_use]
-    pub fn place(&self) -> (&str, &str) {
-        (&self.record.selected.provider, &self.record.selected.region)
-    }
-}
-
-/// A decision in force: where a workload is, or is going.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Standing {
-    /// The cloud.
-    pub provider: String,
-    /// The cloud's region.
-    pub region: String,
-    /// The decision's number.
-    pub sequence: u64,
-    /// Where the workload was before.
-    pub previous: Option<Previous>,
-    /// The record's text; none when it was lost.
-    pub text: Option<String>,
-}
-
-impl Standing {
-    /// Provider and region.
-    #[must_use]
-    pub fn place(&self) -> (&str, &str) {
-        (&self.provider, &self.region)
-    }
-}
-
-/// By the record in the status; where that was lost, by what the function knows from what exists.
-impl From<&PlacementStatus> for Standing {
-    fn from(status: &PlacementStatus) -> Self {
-        Evidence::read(&status.reason).map_or_else(
-            || Standing {
-                provider: status.provider.clone(),
-                region: status.region.clone(),
-                sequence: status.sequence,
-                previous: status.previous.clone(),
-                text: None,
-            },
-            Standing::from,
-        )
-    }
-}
-
-impl From<Evidence> for Standing {
-    fn from(Evidence { text, record }: Evidence) -> Self {
-        let Record { selected, sequence, previous, .. } = record;
-        Standing {
-            provider: selected.provider,
-            region: selected.region,
-            sequence,
-            previous,
-            text: Some(text),
-        }
     }
 }

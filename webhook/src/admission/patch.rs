@@ -139,12 +139,11 @@ impl Patch {
         }
     }
 
-    /// Appends it to `text`, as an AdmissionResponse carries it.
+    /// As an AdmissionResponse carries it.
     ///
     /// # Errors
     /// Never for what this module puts in; the type cannot say so.
-    pub fn push_base64(&self, text: &mut String) -> Result<(), serde_json::Error> {
-        STANDARD.encode_string(serde_json::to_vec(&self.0)?, text);
-        Ok(())
+    pub fn to_base64(&self) -> Result<String, serde_json::Error> {
+        Ok(STANDARD.encode(serde_json::to_vec(&self.0)?))
     }
 }

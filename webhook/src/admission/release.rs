@@ -7,53 +7,49 @@
 
 use idp_crds::contract::{FieldError, Problem};
 use idp_crds::names::{RELEASE, VERB_RELEASE};
-use idp_crds::status::place_id;
-use idp_crds::status::{PlacementStatus, Retained};
+use idp_crds::status::{Place, PlacementStatus, Retained};
 
-use super::answer::Denial;
+use super::authorizer;
+use super::before::Before;
+use super::context::Admission;
 use super::object::Object;
+use super::verdict::Denial;
 use super::workload::{Workload, annotation_error};
-use super::{Admission, rights};
 
-impl Admission {
-    /// What is wrong with letting a placement go, if that is asked for now.
-    pub(super) async fn release_error(
-        &self,
-        workload: &Workload<'_>,
-        old: &Object<'_>,
-        status: Option<&PlacementStatus>,
-    ) -> Result<Option<FieldError>, Denial> {
-        let asked = workload.new.metadata.annotation(RELEASE);
-        let Some(place) = asked.filter(|_| asked != old.metadata.annotation(RELEASE)) else {
-            return Ok(None);
-        };
-        if !self.rights.allow(workload.request, VERB_RELEASE).await? {
-            return Ok(Some(annotation_error(
-                RELEASE,
-                Problem::Forbidden,
-                rights::missing(workload.request, VERB_RELEASE),
-            )));
-        }
-        if status.is_some_and(|status| place_id(&status.provider, &status.region) == place) {
-            let message = format!(
-                "names {place:?}, where the workload is: what is kept there of an earlier Product goes when you `kubectl delete` that object, and stays at the provider"
-            );
-            return Ok(Some(annotation_error(RELEASE, Problem::Invalid, message)));
-        }
-        let retained: Vec<&str> =
-            retained(status).iter().map(|retained| retained.place.as_str()).collect();
-        if retained.contains(&place) {
-            return Ok(None);
-        }
-        let there_is = match retained.as_slice() {
-            [] => "nothing is retained".to_owned(),
-            names => format!("retained are {}", names.join(", ")),
-        };
-        let message = format!(
-            "names {place:?}, which is not a retained placement of this workload: {there_is}"
-        );
-        Ok(Some(annotation_error(RELEASE, Problem::Invalid, message)))
+/// What is wrong with letting a placement go, if that is asked for now.
+pub(super) async fn error(
+    admission: &Admission,
+    workload: &Workload<'_>,
+    before: &Before<'_>,
+) -> Result<Option<FieldError>, Denial> {
+    let asked = workload.new.metadata.annotation(RELEASE);
+    let asked_before = before.object.metadata.annotation(RELEASE);
+    let Some(place) = asked.filter(|_| asked != asked_before) else {
+        return Ok(None);
+    };
+    let error = |problem, message| Ok(Some(annotation_error(RELEASE, problem, message)));
+    if !admission.authorizer.allow(workload.request, VERB_RELEASE).await? {
+        return error(Problem::Forbidden, authorizer::missing(workload.request, VERB_RELEASE));
     }
+    let status = before.status.as_ref();
+    if status.is_some_and(|status| status.place().id() == place) {
+        let message = format!(
+            "names {place:?}, where the workload is: what is kept there of an earlier Product goes when you `kubectl delete` that object, and stays at the provider"
+        );
+        return error(Problem::Invalid, message);
+    }
+    let retained: Vec<&str> =
+        retained(status).iter().map(|retained| retained.place.as_str()).collect();
+    if retained.contains(&place) {
+        return Ok(None);
+    }
+    let there_is = match retained.as_slice() {
+        [] => "nothing is retained".to_owned(),
+        names => format!("retained are {}", names.join(", ")),
+    };
+    let message =
+        format!("names {place:?}, which is not a retained placement of this workload: {there_is}");
+    error(Problem::Invalid, message)
 }
 
 /// Whether a release that was asked for before has been carried out.
@@ -71,8 +67,8 @@ pub(super) fn is_done(
 
 /// Whether a release names the place that a move leaves: older than that move, it was not meant for
 /// what the move leaves there.
-pub(super) fn is_of(object: &Object<'_>, (provider, region): (&str, &str)) -> bool {
-    object.metadata.annotation(RELEASE).is_some_and(|place| place == place_id(provider, region))
+pub(super) fn is_of(object: &Object<'_>, place: &Place) -> bool {
+    object.metadata.annotation(RELEASE).is_some_and(|named| named == place.id())
 }
 
 fn retained(status: Option<&PlacementStatus>) -> &[Retained] {

@@ -15,7 +15,7 @@ pub const API_VERSION: &str = "admission.k8s.io/v1";
 /// What the API server asks.
 #[derive(Deserialize, Debug)]
 #[serde(rename_all = "camelCase")]
-pub struct Request<'a> {
+pub struct AdmissionRequest<'a> {
     /// Names this round trip; the answer carries it back.
     #[serde(borrow)]
     pub uid: Text<'a>,
@@ -117,7 +117,7 @@ pub enum Operation {
     Connect,
 }
 
-impl Request<'_> {
+impl AdmissionRequest<'_> {
     /// Whether nothing will be kept of it.
     #[must_use]
     pub fn is_dry_run(&self) -> bool {
@@ -166,8 +166,8 @@ impl<R> Envelope<'_, R> {
 ///
 /// # Errors
 /// When it is not a review, or not of the version that is spoken here.
-pub fn read(body: &[u8]) -> Result<Request<'_>, ReviewError> {
-    match serde_json::from_slice::<Envelope<'_, Request<'_>>>(body) {
+pub fn read(body: &[u8]) -> Result<AdmissionRequest<'_>, ReviewError> {
+    match serde_json::from_slice::<Envelope<'_, AdmissionRequest<'_>>>(body) {
         Ok(envelope) if envelope.is_ours() => envelope.request.ok_or(ReviewError::NoRequest),
         _ => read_in_steps(body),
     }
@@ -175,7 +175,7 @@ pub fn read(body: &[u8]) -> Result<Request<'_>, ReviewError> {
 
 /// A review of another version may have a request of another shape: its version is what is to be
 /// said of it.
-fn read_in_steps(body: &[u8]) -> Result<Request<'_>, ReviewError> {
+fn read_in_steps(body: &[u8]) -> Result<AdmissionRequest<'_>, ReviewError> {
     let envelope: Envelope<'_, &RawValue> = serde_json::from_slice(body)?;
     if !envelope.is_ours() {
         let Envelope { api_version, kind, .. } = envelope;

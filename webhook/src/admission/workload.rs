@@ -3,12 +3,15 @@
 use std::sync::Arc;
 
 use idp_core::compose::product::Product;
+use idp_core::placement::{Evidence, Judge, PlacementInForce};
 use idp_crds::contract::{FieldError, Problem, Request as ClaimRequest, metadata};
 
-use super::answer::{Denial, Reason};
+use idp_crds::status::PlacementStatus;
+
+use super::context::WebhookKind;
 use super::object::Object;
-use super::review::Request;
-use super::{Phase, unreadable};
+use super::review::AdmissionRequest;
+use super::verdict::{Denial, Reason, unreadable};
 use crate::snapshot::Snapshot;
 
 /// A claim or composite resource under review.
@@ -21,9 +24,9 @@ pub struct Workload<'r> {
     /// How it is asked for.
     pub flavour: Flavour,
     /// Who asks whom for what.
-    pub request: &'r Request<'r>,
+    pub request: &'r AdmissionRequest<'r>,
     /// Which webhook is asked.
-    pub phase: Phase,
+    pub webhook: WebhookKind,
     /// The object as it would become.
     pub new: Object<'r>,
 }
@@ -44,10 +47,10 @@ impl<'r> Workload<'r> {
     ///
     /// # Errors
     /// When there is nothing to judge by, or the object cannot be read.
-    pub fn of(
+    pub fn identify(
         snapshot: &'r Snapshot,
-        phase: Phase,
-        request: &'r Request<'r>,
+        webhook: WebhookKind,
+        request: &'r AdmissionRequest<'r>,
     ) -> Result<Self, Denial> {
         let kind = &request.kind;
         if snapshot.catalog.is_empty() {
@@ -72,7 +75,7 @@ impl<'r> Workload<'r> {
         let raw =
             request.object.ok_or_else(|| unreadable("the object", "the review carries none"))?;
         let new = Object::read(raw).map_err(|error| unreadable("the object", error))?;
-        Ok(Workload { snapshot, product, flavour, request, phase, new })
+        Ok(Workload { snapshot, product, flavour, request, webhook, new })
     }
 
     /// The object as it is.
@@ -97,6 +100,24 @@ impl<'r> Workload<'r> {
             &object.spec,
             self.snapshot.catalog.scheduler().tier_names(),
         )
+    }
+
+    /// What a decision that is only written down is judged by.
+    #[must_use]
+    pub fn judge<'j>(&'j self, asked: &'j ClaimRequest) -> Judge<'j> {
+        Judge { catalog: &self.snapshot.catalog, product: self.product, request: asked }
+    }
+
+    /// The decision in force, as far as admission can know it.
+    #[must_use]
+    pub fn in_force(
+        &self,
+        annotation: Option<&str>,
+        status: Option<&PlacementStatus>,
+        asked: Option<&ClaimRequest>,
+    ) -> Option<PlacementInForce> {
+        let evidence = Evidence { observed: None, status, annotation };
+        evidence.resolve(asked.map(|asked| self.judge(asked))).in_force
     }
 
     /// The workload's name, by which experiments know it.

@@ -23,7 +23,7 @@ use kube::Client;
 use tokio::sync::{mpsc, watch};
 use tracing::info;
 
-use crate::admission::rights::Rights;
+use crate::admission::authorizer::Authorizer;
 use crate::metrics::Metrics;
 use crate::options::ServeOptions;
 use crate::placements::Placements;
@@ -125,7 +125,7 @@ pub async fn join(wanted: Wanted<'_>) -> Result<World, RunError> {
     }
     Ok(World {
         snapshot,
-        rights: Rights::of_cluster(client.clone()),
+        authorizer: Authorizer::of_cluster(client.clone()),
         probes: Probes::of_cluster(client),
         tls,
         background,

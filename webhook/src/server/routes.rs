@@ -16,8 +16,9 @@ use idp_serving::telemetry::{self, TRACES};
 use tracing::field::Empty;
 use tracing::{Instrument as _, info_span};
 
-use crate::admission::answer::{self, Answer, Denial, Reason, Subject};
-use crate::admission::{Admission, Phase, review};
+use crate::admission::respond::{self, Subject};
+use crate::admission::verdict::{Denial, Reason, Verdict};
+use crate::admission::{Admission, WebhookKind, admit, review};
 use crate::snapshot::Snapshot;
 
 /// The largest review that is read, bytes: two objects of the largest size that the API server
@@ -49,14 +50,14 @@ fn ready(readiness: &Readiness) -> (StatusCode, &'static str) {
 }
 
 async fn mutate(State(admission): State<Arc<Admission>>, request: Request) -> Response {
-    respond(&admission, Phase::Mutating, request).await
+    respond(&admission, WebhookKind::Mutating, request).await
 }
 
 async fn validate(State(admission): State<Arc<Admission>>, request: Request) -> Response {
-    respond(&admission, Phase::Validating, request).await
+    respond(&admission, WebhookKind::Validating, request).await
 }
 
-async fn respond(admission: &Admission, phase: Phase, request: Request) -> Response {
+async fn respond(admission: &Admission, webhook: WebhookKind, request: Request) -> Response {
     let started = Instant::now();
     let (head, body) = request.into_parts();
     let response = match read(body).await {
@@ -66,7 +67,7 @@ async fn respond(admission: &Admission, phase: Phase, request: Request) -> Respo
             "the content type must be application/json: a review is sent as JSON",
         ),
         Ok(body) => match admission.snapshot.get() {
-            Some(snapshot) => review(admission, &snapshot, phase, &head, &body).await,
+            Some(snapshot) => review(admission, &snapshot, webhook, &head, &body).await,
             // Judged by an empty catalog everything would be wrong. Whether this stops anybody says
             // the registration.
             None => {
@@ -74,7 +75,7 @@ async fn respond(admission: &Admission, phase: Phase, request: Request) -> Respo
             }
         },
     };
-    admission.metrics.answered(phase, started);
+    admission.metrics.answered(webhook, started);
     response
 }
 
@@ -95,7 +96,7 @@ async fn read(body: Body) -> Result<Bytes, (StatusCode, String)> {
 async fn review(
     admission: &Admission,
     snapshot: &Snapshot,
-    phase: Phase,
+    webhook: WebhookKind,
     head: &Parts,
     body: &[u8],
 ) -> Response {
@@ -104,22 +105,22 @@ async fn review(
         Err(error) => return refuse(StatusCode::BAD_REQUEST, &error.to_string()),
     };
     let span = info_span!(
-        target: TRACES, "review", otel.kind = "server", webhook = phase.name(), uid = %request.uid,
+        target: TRACES, "review", otel.kind = "server", webhook = webhook.name(), uid = %request.uid,
         operation = ?request.operation, group = %request.kind.group, kind = %request.kind.kind,
         namespace = %request.namespace, name = %request.name, verdict = Empty
     );
     telemetry::follow(&span, &head.headers);
-    let answering = admission.answer(snapshot, phase, &request).instrument(span.clone());
-    let answer =
+    let answering = admit(admission, snapshot, webhook, &request).instrument(span.clone());
+    let verdict =
         tokio::time::timeout(patience(head.uri.query()), answering).await.unwrap_or_else(|_| {
             let summary =
                 "the platform could not answer in time, and nothing was changed: try again";
-            Answer::Denied(Denial::new(Reason::Unavailable, summary))
+            Verdict::Denied(Denial::new(Reason::Unavailable, summary))
         });
-    span.record("verdict", answer.verdict());
+    span.record("verdict", verdict.name());
     let subject =
         Subject { group: &request.kind.group, kind: &request.kind.kind, name: &request.name };
-    match answer::write(&request.uid, subject, &answer) {
+    match respond::respond(&request.uid, subject, &verdict) {
         Ok(body) => ([(header::CONTENT_TYPE, "application/json")], body).into_response(),
         Err(error) => refuse(
             StatusCode::INTERNAL_SERVER_ERROR,

@@ -8,13 +8,13 @@ use idp_crds::contract::Request as ClaimRequest;
 use idp_crds::names;
 use serde_json::{Map, Value, json};
 
-use super::answer::{Denial, Reason};
 use super::patch::{Operation, Patch};
+use super::verdict::{Denial, Reason};
 use super::workload::Workload;
 
 /// What a workload's object is to be like.
 #[derive(Debug, Default)]
-pub struct Settled {
+pub struct DesiredClaim {
     /// What is asked for; none where that is not looked at, or was wrong before and has not
     /// changed.
     pub asked: Option<ClaimRequest>,
@@ -39,7 +39,7 @@ pub enum Decision {
 ///
 /// # Errors
 /// A decision that cannot be written, which none is.
-pub fn patch(workload: &Workload<'_>, settled: &Settled) -> Result<Patch, serde_json::Error> {
+pub fn patch(workload: &Workload<'_>, settled: &DesiredClaim) -> Result<Patch, serde_json::Error> {
     let mut patch = Patch::default();
     let metadata = &workload.new.metadata;
     if let Some(asked) = &settled.asked {
@@ -84,7 +84,7 @@ fn defaults(patch: &mut Patch, spec: &Map<String, Value>, asked: &ClaimRequest) 
 
 /// The refusal of an object that is not as the mutating webhook left it.
 #[must_use]
-pub fn interfered(patch: &Patch) -> Denial {
+pub fn overridden(patch: &Patch) -> Denial {
     let paths: Vec<&str> = patch.operations().iter().map(Operation::path).collect();
     let summary = format!(
         "{} must be what the platform sets, and something has changed that after it: look for another mutating webhook",

@@ -9,9 +9,10 @@ use k8s_openapi::api::authorization::v1::{
 };
 use kube::api::PostParams;
 use kube::{Api, Client};
+use sha2::{Digest as _, Sha256};
 
-use super::answer::{Denial, Reason};
-use super::review::Request;
+use super::review::AdmissionRequest;
+use super::verdict::{Denial, Reason};
 
 /// Answers are kept this long: a claim's mutating and validating reviews ask the same.
 const KEPT: Duration = Duration::from_secs(5);
@@ -23,35 +24,38 @@ const MASTERS: &str = "system:masters";
 
 /// Who knows what users may do.
 #[derive(Debug)]
-pub enum Rights {
+pub enum Authorizer {
     /// The cluster's authorizers.
-    Cluster(Box<Authorizer>),
+    Cluster(Box<AccessReviews>),
     /// There is no cluster: members of `system:masters` may do anything, nobody else anything
     /// special.
     NoCluster,
 }
 
-impl Rights {
+impl Authorizer {
     /// Asks the cluster.
     #[must_use]
     pub fn of_cluster(client: Client) -> Self {
-        Rights::Cluster(Box::new(Authorizer { reviews: Api::all(client), kept: Mutex::default() }))
+        let reviews = Api::all(client);
+        Authorizer::Cluster(Box::new(AccessReviews { reviews, kept: Mutex::default() }))
     }
 
     /// Whether the user of `request` may do `verb` to its object.
     ///
     /// # Errors
     /// When that cannot be found out now.
-    pub async fn allow(&self, request: &Request<'_>, verb: &'static str) -> Result<bool, Denial> {
+    pub async fn allow(
+        &self,
+        request: &AdmissionRequest<'_>,
+        verb: &'static str,
+    ) -> Result<bool, Denial> {
         match self {
-            Rights::NoCluster => {
+            Authorizer::NoCluster => {
                 Ok(request.user_info.groups().iter().any(|group| group == MASTERS))
             }
-            Rights::Cluster(authorizer) => authorizer.allow(request, verb).await.map_err(|error| {
-                let what = format!(
-                    "cannot find out whether {:?} may {verb} this: {error}",
-                    &*request.user_info.username
-                );
+            Authorizer::Cluster(reviews) => reviews.allow(request, verb).await.map_err(|error| {
+                let user = &*request.user_info.username;
+                let what = format!("cannot find out whether {user:?} may {verb} this: {error}");
                 Denial::new(Reason::Unavailable, what + "; try again")
             }),
         }
@@ -59,31 +63,34 @@ impl Rights {
 }
 
 /// SubjectAccessReviews, with their answers kept for a moment.
-pub struct Authorizer {
+pub struct AccessReviews {
     reviews: Api<SubjectAccessReview>,
-    kept: Mutex<HashMap<String, (Instant, bool)>>,
+    kept: Mutex<HashMap<Digest, (Instant, bool)>>,
 }
 
-impl std::fmt::Debug for Authorizer {
+/// A question's SHA-256: its size is not the caller's to choose.
+type Digest = [u8; 32];
+
+impl std::fmt::Debug for AccessReviews {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Authorizer").finish_non_exhaustive()
+        f.debug_struct("AccessReviews").finish_non_exhaustive()
     }
 }
 
-impl Authorizer {
-    async fn allow(&self, request: &Request<'_>, verb: &'static str) -> Result<bool, kube::Error> {
+impl AccessReviews {
+    async fn allow(
+        &self,
+        request: &AdmissionRequest<'_>,
+        verb: &'static str,
+    ) -> Result<bool, kube::Error> {
         let question = question(request, verb);
-        let key = format!("{question:?}");
+        let key = digest(&question);
         if let Some(answer) = self.kept(&key) {
             return Ok(answer);
         }
         let review = SubjectAccessReview { spec: question, ..SubjectAccessReview::default() };
-        let answer = self
-            .reviews
-            .create(&PostParams::default(), &review)
-            .await?
-            .status
-            .is_some_and(|status| status.allowed);
+        let answered = self.reviews.create(&PostParams::default(), &review).await?;
+        let answer = answered.status.is_some_and(|status| status.allowed);
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.retain(|_, (at, _)| at.elapsed() < KEPT);
         if kept.len() < MOST_KEPT {
@@ -92,13 +99,18 @@ impl Authorizer {
         Ok(answer)
     }
 
-    fn kept(&self, key: &str) -> Option<bool> {
+    fn kept(&self, key: &Digest) -> Option<bool> {
         let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.get(key).filter(|(at, _)| at.elapsed() < KEPT).map(|(_, answer)| *answer)
     }
 }
 
-fn question(request: &Request<'_>, verb: &str) -> SubjectAccessReviewSpec {
+fn digest(question: &SubjectAccessReviewSpec) -> Digest {
+    // Its maps are ordered, and every text is quoted: one question, one text.
+    Sha256::digest(format!("{question:?}")).into()
+}
+
+fn question(request: &AdmissionRequest<'_>, verb: &str) -> SubjectAccessReviewSpec {
     let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     let user = &request.user_info;
     SubjectAccessReviewSpec {
@@ -121,7 +133,7 @@ fn question(request: &Request<'_>, verb: &str) -> SubjectAccessReviewSpec {
 
 /// How a message says that a right is missing.
 #[must_use]
-pub fn missing(request: &Request<'_>, verb: &str) -> String {
+pub fn missing(request: &AdmissionRequest<'_>, verb: &str) -> String {
     format!(
         "user {:?} does not have the verb {verb:?} on {}.{} here",
         &*request.user_info.username, request.resource.resource, request.resource.group

@@ -8,11 +8,10 @@ use idp_crds::contract::FieldError;
 use serde::Serialize;
 
 use super::patch::Patch;
-use super::review;
 
 /// What is answered.
 #[derive(Debug)]
-pub enum Answer {
+pub enum Verdict {
     /// It may be, changed as the patch says.
     Allowed {
         /// What to change.
@@ -24,32 +23,32 @@ pub enum Answer {
     Denied(Denial),
 }
 
-impl Answer {
+impl Verdict {
     /// Allowed as it is.
     #[must_use]
     pub fn allowed() -> Self {
-        Answer::Allowed { patch: Patch::default(), warnings: Vec::new() }
+        Verdict::Allowed { patch: Patch::default(), warnings: Vec::new() }
     }
 
     /// Allowed as it is, with something to be told.
     #[must_use]
     pub fn with_warnings(warnings: Vec<String>) -> Self {
-        Answer::Allowed { patch: Patch::default(), warnings }
+        Verdict::Allowed { patch: Patch::default(), warnings }
     }
 
     /// In one word.
     #[must_use]
-    pub fn verdict(&self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         match self {
-            Answer::Allowed { .. } => "Allowed",
-            Answer::Denied(denial) => denial.reason.name(),
+            Verdict::Allowed { .. } => "Allowed",
+            Verdict::Denied(denial) => denial.reason.name(),
         }
     }
 }
 
-impl From<Denial> for Answer {
+impl From<Denial> for Verdict {
     fn from(denial: Denial) -> Self {
-        Answer::Denied(denial)
+        Verdict::Denied(denial)
     }
 }
 
@@ -78,7 +77,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    fn code(self) -> u16 {
+    pub(super) fn code(self) -> u16 {
         match self {
             Reason::Invalid => 422,
             Reason::Forbidden => 403,
@@ -154,7 +153,7 @@ impl Denial {
 
     /// With the summary put after `context`.
     #[must_use]
-    pub fn during(mut self, context: &str) -> Self {
+    pub fn with_context(mut self, context: &str) -> Self {
         self.summary = format!("{context}: {}", self.summary);
         self
     }
@@ -175,108 +174,7 @@ impl Denial {
     }
 }
 
-/// What the refusal is about, as `kubectl` names it: `The MySQLInstanceClaim "orders-db" is
-/// invalid`.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Subject<'a> {
-    /// API group.
-    pub group: &'a str,
-    /// Kind.
-    pub kind: &'a str,
-    /// Name.
-    pub name: &'a str,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Review<'a> {
-    api_version: &'static str,
-    kind: &'static str,
-    response: Response<'a>,
-}
-
-impl<'a> Review<'a> {
-    fn of(response: Response<'a>) -> Self {
-        Review { api_version: review::API_VERSION, kind: "AdmissionReview", response }
-    }
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Response<'a> {
-    uid: &'a str,
-    allowed: bool,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    warnings: &'a [String],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    status: Option<Status<'a>>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Status<'a> {
-    status: &'static str,
-    code: u16,
-    reason: &'static str,
-    message: String,
-    details: Details<'a>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Details<'a> {
-    group: &'a str,
-    kind: &'a str,
-    name: &'a str,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    causes: &'a [Cause],
-}
-
-/// The AdmissionReview that answers the one with `uid`.
-///
-/// # Errors
-/// Never for what this crate answers; the type cannot say so.
-pub fn write(
-    uid: &str,
-    subject: Subject<'_>,
-    answer: &Answer,
-) -> Result<Vec<u8>, serde_json::Error> {
-    let nothing = Response { uid, allowed: true, warnings: &[], status: None };
-    let response = match answer {
-        Answer::Allowed { patch, warnings } if patch.is_empty() => Response { warnings, ..nothing },
-        Answer::Allowed { patch, warnings } => return patched(uid, patch, warnings),
-        Answer::Denied(denial) => {
-            let Subject { group, kind, name } = subject;
-            let details = Details { group, kind, name, causes: &denial.causes };
-            let Denial { reason, .. } = denial;
-            let message = denial.message();
-            let status = Status {
-                status: "Failure",
-                code: reason.code(),
-                reason: reason.name(),
-                message,
-                details,
-            };
-            Response { allowed: false, status: Some(status), ..nothing }
-        }
-    };
-    serde_json::to_string(&Review::of(response)).map(String::into_bytes)
-}
-
-/// The patch is most of the answer, and as Base64 needs no escapes: it is appended, not searched
-/// for what to escape.
-fn patched(uid: &str, patch: &Patch, warnings: &[String]) -> Result<Vec<u8>, serde_json::Error> {
-    const END: &str = "}}";
-    let mut text = serde_json::to_string(&Review::of(Response {
-        uid,
-        allowed: true,
-        warnings,
-        status: None,
-    }))?;
-    text.truncate(text.len() - END.len());
-    text.push_str(r#","patchType":"JSONPatch","patch":""#);
-    patch.push_base64(&mut text)?;
-    text.push('"');
-    text.push_str(END);
-    Ok(text.into_bytes())
+/// An object that is not there or cannot be read.
+pub(super) fn unreadable(what: &str, why: impl std::fmt::Display) -> Denial {
+    Denial::new(Reason::Invalid, format!("{what} cannot be read: {why}"))
 }

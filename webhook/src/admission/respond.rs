@@ -1,0 +1,102 @@
+//! A verdict as the AdmissionReview that the API server reads.
+
+use serde::{Serialize, Serializer};
+
+use super::patch::Patch;
+use super::review;
+use super::verdict::{Cause, Denial, Verdict};
+
+/// What a refusal is about, as `kubectl` names it: `The MySQLInstanceClaim "orders-db" is invalid`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Subject<'a> {
+    /// API group.
+    pub group: &'a str,
+    /// Kind.
+    pub kind: &'a str,
+    /// Name.
+    pub name: &'a str,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Review<'a> {
+    api_version: &'static str,
+    kind: &'static str,
+    response: Response<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Response<'a> {
+    uid: &'a str,
+    allowed: bool,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    warnings: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<Status<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    patch_type: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none", serialize_with = "base64")]
+    patch: Option<&'a Patch>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Status<'a> {
+    status: &'static str,
+    code: u16,
+    reason: &'static str,
+    message: String,
+    details: Details<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Details<'a> {
+    group: &'a str,
+    kind: &'a str,
+    name: &'a str,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    causes: &'a [Cause],
+}
+
+/// The AdmissionReview that answers the one with `uid`.
+///
+/// # Errors
+/// Never for what this crate answers; the type cannot say so.
+pub fn respond(
+    uid: &str,
+    subject: Subject<'_>,
+    verdict: &Verdict,
+) -> Result<Vec<u8>, serde_json::Error> {
+    let allowed =
+        Response { uid, allowed: true, warnings: &[], status: None, patch_type: None, patch: None };
+    let response = match verdict {
+        Verdict::Allowed { patch, warnings } if patch.is_empty() => {
+            Response { warnings, ..allowed }
+        }
+        Verdict::Allowed { patch, warnings } => {
+            Response { warnings, patch_type: Some("JSONPatch"), patch: Some(patch), ..allowed }
+        }
+        Verdict::Denied(denial) => {
+            Response { allowed: false, status: Some(status(subject, denial)), ..allowed }
+        }
+    };
+    let api_version = review::API_VERSION;
+    serde_json::to_vec(&Review { api_version, kind: "AdmissionReview", response })
+}
+
+fn status<'a>(Subject { group, kind, name }: Subject<'a>, denial: &'a Denial) -> Status<'a> {
+    Status {
+        status: "Failure",
+        code: denial.reason.code(),
+        reason: denial.reason.name(),
+        message: denial.message(),
+        details: Details { group, kind, name, causes: &denial.causes },
+    }
+}
+
+fn base64<S: Serializer>(patch: &Option<&Patch>, serializer: S) -> Result<S::Ok, S::Error> {
+    let patch = patch.map(Patch::to_base64).transpose();
+    patch.map_err(serde::ser::Error::custom)?.unwrap_or_default().serialize(serializer)
+}

@@ -1,0 +1,79 @@
+//! A decision that somebody brings along: a backup is restored where it was, by who may.
+
+use idp_core::placement::NotAdoptable;
+use idp_crds::contract::{FieldError, Problem, Request as ClaimRequest};
+use idp_crds::names::{PLACEMENT_REASON, VERB_RESTORE};
+use idp_crds::record::Record;
+
+use super::authorizer;
+use super::context::Admission;
+use super::verdict::Denial;
+use super::workload::{Workload, annotation_error};
+
+/// What is wrong with a decision that is brought along.
+pub(super) async fn objection(
+    admission: &Admission,
+    workload: &Workload<'_>,
+    text: &str,
+    asked: Option<&ClaimRequest>,
+) -> Result<Restore, Denial> {
+    if !admission.authorizer.allow(workload.request, VERB_RESTORE).await? {
+        return Ok(Restore::Forbidden(forbidden(workload)));
+    }
+    Ok(match asked.and_then(|asked| not_adoptable(workload, text, asked)) {
+        Some(error) => Restore::NotAdoptable(error),
+        None => Restore::Good,
+    })
+}
+
+/// Whether a decision that is brought along may be taken over.
+pub(super) enum Restore {
+    /// It may.
+    Good,
+    /// The user may not bring one.
+    Forbidden(FieldError),
+    /// Its place cannot be taken over.
+    NotAdoptable(FieldError),
+}
+
+impl Restore {
+    /// What is wrong with it.
+    pub(super) fn error(self) -> Option<FieldError> {
+        match self {
+            Restore::Good => None,
+            Restore::Forbidden(error) | Restore::NotAdoptable(error) => Some(error),
+        }
+    }
+}
+
+fn forbidden(workload: &Workload<'_>) -> FieldError {
+    let message = format!(
+        "is set by the platform and must not be given: remove it (to restore a backup as it was placed: {})",
+        authorizer::missing(workload.request, VERB_RESTORE)
+    );
+    annotation_error(PLACEMENT_REASON, Problem::Forbidden, message)
+}
+
+/// Why a decision that was made elsewhere cannot be taken over, by the one rule of adoption.
+fn not_adoptable(workload: &Workload<'_>, text: &str, asked: &ClaimRequest) -> Option<FieldError> {
+    let error =
+        |message: String| Some(annotation_error(PLACEMENT_REASON, Problem::Invalid, message));
+    let Ok(record) = Record::parse(text) else {
+        return error(
+            "is not a decision record: remove it, and the platform decides anew".to_owned(),
+        );
+    };
+    let place = record.place();
+    let remove = "remove the annotation for a new decision";
+    match workload.judge(asked).objection(&record)? {
+        NotAdoptable::NotOffered { product } => {
+            error(format!("places it in {place}, where {product} is not offered: {remove}"))
+        }
+        NotAdoptable::NotACandidate => error(format!(
+            "places it in {place}, which no Candidate describes: add that Candidate, or {remove}"
+        )),
+        NotAdoptable::LacksCapabilities { missing, .. } => {
+            error(format!("places it in {place}, which lacks {}: {remove}", missing.join(", ")))
+        }
+    }
+}
