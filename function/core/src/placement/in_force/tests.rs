@@ -74,7 +74,12 @@ fn seen((provider, region): (&str, &str), sequence: u64, created: &str) -> Obser
     ObservedPlace { place: Place::new(provider, region), sequence, created: created.into() }
 }
 
-fn outcome(resolution: &Resolution) -> (Option<((&str, &str), u64)>, bool) {
+type At<'r> = (&'r str, &'r str);
+
+/// Where, by which decision; and whether the annotation was not followed.
+type Outcome<'r> = (Option<(At<'r>, u64)>, bool);
+
+fn outcome(resolution: &Resolution) -> Outcome<'_> {
     let in_force = resolution.in_force.as_ref().map(|now| (now.place.parts(), now.sequence));
     (in_force, resolution.not_followed.is_some())
 }
@@ -83,13 +88,8 @@ fn outcome(resolution: &Resolution) -> (Option<((&str, &str), u64)>, bool) {
 fn evidence_is_weighed_by_the_function_which_sees_what_exists() {
     let platform = Platform::new();
     let of = |at, sequence| platform.status(at, sequence, &[]);
-    type Row<'r> = (
-        &'r str,
-        Vec<ObservedPlace>,
-        Option<PlacementStatus>,
-        Option<String>,
-        (Option<((&'r str, &'r str), u64)>, bool),
-    );
+    type Row<'r> =
+        (&'r str, Vec<ObservedPlace>, Option<PlacementStatus>, Option<String>, Outcome<'r>);
     let rows: Vec<Row<'_>> = vec![
         ("nothing", vec![], None, None, (None, false)),
         ("decided", vec![], None, Some(platform.annotation(AWS, 1)), (Some((AWS, 1)), false)),
