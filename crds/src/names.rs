@@ -43,6 +43,8 @@ pub const STATEFUL: &str = "platform.example.org/stateful";
 pub const CLAIM_NAME: &str = "crossplane.io/claim-name";
 /// Label Crossplane puts on the composite resource of a claim: the claim's namespace.
 pub const CLAIM_NAMESPACE: &str = "crossplane.io/claim-namespace";
+/// Label Crossplane puts on composed resources: their composite resource.
+pub const COMPOSITE: &str = "crossplane.io/composite";
 /// Annotation by which Crossplane names a composed resource within its composite.
 pub const COMPOSITION_RESOURCE_NAME: &str = "crossplane.io/composition-resource-name";
 /// Annotation by which a managed resource is named at its provider.
@@ -66,6 +68,13 @@ pub const DIMENSIONS: [&str; 4] = ["latency", "dr", "maturity", "cost"];
 
 /// The environments a claim may name.
 pub const ENVIRONMENTS: [&str; 3] = ["dev", "staging", "production"];
+
+/// The name of a workload's connection secret. It carries the product, since workloads of two
+/// products may have one name in one namespace.
+#[must_use]
+pub fn connection_secret(workload: &str, product: &str) -> String {
+    format!("{workload}-{product}-conn")
+}
 
 /// The name by which claims, experiments and records know an object: Kubernetes names have no `_`,
 /// so the Tier `business-critical` is `business_critical`, and the flag `prefer-cost-optimization`

@@ -57,6 +57,9 @@ pub struct Record {
     /// Where the workload was before this decision moved it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub previous: Option<Previous>,
+    /// The providers that a move was asked to leave.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub excluded_providers: Vec<String>,
     /// Who decided.
     #[serde(default)]
     pub decided_by: DecidedBy,
@@ -70,6 +73,10 @@ impl Record {
     /// The most entries in `rejected`: a record must fit an annotation however large the catalog
     /// is.
     pub const MOST_REJECTED: usize = 32;
+
+    /// The highest number that a decision may have: what a record brings along must leave room for
+    /// moves to come.
+    pub const MOST_SEQUENCE: u64 = 1_000_000;
 
     /// Reads a record from an annotation's value.
     ///

@@ -11,6 +11,7 @@ pub mod forbidden;
 pub mod metadata;
 mod parameter;
 mod request;
+pub mod reserved;
 pub mod update;
 
 pub use error::{FieldError, Problem, did_you_mean};

@@ -169,14 +169,22 @@ impl Reader<'_> {
         const COMMON: [&str; 4] = ["cell", "tier", "environment", "ha"];
         let known: Vec<&str> =
             COMMON.into_iter().chain(product.parameters.iter().map(|p| p.name.as_str())).collect();
+        /// More of them are counted, not told: each is compared with all that are known.
+        const MOST_TOLD: usize = 20;
         let given = self.given;
-        for field in given.keys().filter(|f| {
+        let mut unknown = given.keys().filter(|f| {
             !known.contains(&f.as_str()) && !forbidden::DECIDED_BY_PLATFORM.contains(&f.as_str())
-        }) {
+        });
+        for field in unknown.by_ref().take(MOST_TOLD) {
             let hint = did_you_mean(field, known.iter().copied());
             let message =
                 format!("is not a parameter of this product{hint}; it takes {}", known.join(", "));
             self.error(field, Problem::Unknown, message);
+        }
+        let more = unknown.count();
+        if more > 0 {
+            let message = format!("has {more} more fields that this product does not take");
+            self.errors.push(FieldError::new("spec.parameters", Problem::Unknown, message));
         }
     }
 }

@@ -124,8 +124,9 @@ impl Renderer {
                 )
             })?;
         let by = DecidedBy::Admission;
-        let provenance =
-            relocation.as_ref().map_or(Provenance::first(by), |moves| moves.provenance(by));
+        let provenance = relocation
+            .as_ref()
+            .map_or(Provenance::first(by), |moves| moves.provenance(exclude, by));
         let record = decision.record(provenance);
         let annotations = object_at(object_at(composite, "metadata"), "annotations");
         if let Some(annotations) = annotations.as_object_mut() {

@@ -28,7 +28,6 @@ use observed::{Composite, Resources};
 use reconcile::Reconcile;
 use report::PLACED;
 use response::ResponseBuilder;
-pub use secrets::connection_secret_name;
 
 /// The composition function.
 #[derive(Debug, Default)]

@@ -143,6 +143,8 @@ pub(super) struct ObservedFields<'r> {
 #[derive(Debug, Deserialize, Default)]
 #[serde(rename_all = "camelCase")]
 struct FieldsMetadata<'r> {
+    #[serde(default)]
+    name: Option<&'r str>,
     #[serde(default, borrow)]
     labels: FieldsLabels<'r>,
     #[serde(default)]
@@ -265,6 +267,11 @@ impl ObservedResource<'_> {
     /// The object, whole; none if its bytes are no Struct after all.
     pub(super) fn object(&self) -> Option<Value> {
         from_struct(self.bytes).ok()
+    }
+
+    /// Its name.
+    pub(super) fn name(&self) -> Option<&str> {
+        self.fields.metadata.name
     }
 
     /// The resource it was composed from, as its label says.

@@ -57,17 +57,24 @@ pub(super) fn connect(
     if context.identity.flavour == Flavour::Cluster {
         return;
     }
+    let observed = seen.get(CONNECTION_KEY);
     let desired = match &plan.connection {
         Some(connection) => {
+            let identity = context.identity;
+            // One that is there keeps its name: applications go by it.
+            let name = observed.and_then(ObservedResource::name).map_or_else(
+                || names::connection_secret(&identity.claim_name, &context.product.name),
+                str::to_owned,
+            );
             let mut secret = json!({
                 "apiVersion": "v1", "kind": "Secret", "type": "connection.crossplane.io/v1alpha1",
-                "metadata": {"name": connection_secret_name(&context.identity.claim_name), "namespace": context.identity.namespace},
+                "metadata": {"name": name, "namespace": identity.namespace},
                 "data": encode(connection),
             });
             label_workload(&mut secret, context, "connection", false);
             desired(&secret, true)
         }
-        None => seen.get(CONNECTION_KEY).and_then(unchanged),
+        None => observed.and_then(unchanged),
     };
     if let Some(desired) = desired {
         plan.desired.insert(CONNECTION_KEY.to_owned(), desired);
@@ -82,12 +89,6 @@ fn encode(connection: &BTreeMap<String, String>) -> Value {
         .map(|(key, text)| (key.clone(), json!(encode(text))))
         .collect::<serde_json::Map<_, _>>()
         .into()
-}
-
-/// The name of a workload's connection secret.
-#[must_use]
-pub fn connection_secret_name(claim_name: &str) -> String {
-    format!("{claim_name}-conn")
 }
 
 /// Labels of what belongs to the workload: like those of composed objects, but without a decision's

@@ -6,6 +6,8 @@ use k8s_openapi::api::core::v1::Secret;
 use kube::api::{Api, DynamicObject, ListParams, Patch, PatchParams};
 use serde_json::{Value, json};
 
+use idp_crds::names::connection_secret;
+
 use super::{Line, Team, eventually};
 
 /// A kind that developers use.
@@ -69,7 +71,7 @@ impl Kind {
         let mut manifest = self.request(name);
         if self.composite.is_some() {
             manifest["spec"]["writeConnectionSecretToRef"] =
-                json!({"name": format!("{name}-conn")});
+                json!({"name": connection_secret(name, self.product)});
         }
         manifest
     }
@@ -240,7 +242,7 @@ impl Workload<'_> {
     /// Its connection Secret, as text.
     pub async fn connection(&self) -> BTreeMap<String, String> {
         let secrets: Api<Secret> = Api::namespaced(self.team.client.clone(), &self.team.namespace);
-        let name = format!("{}-conn", self.name);
+        let name = connection_secret(&self.name, self.kind.product);
         let secret = eventually("the connection secret", async || {
             secrets.get(&name).await.map_err(|error| error.to_string())
         })
@@ -290,9 +292,10 @@ impl Workload<'_> {
     pub async fn secret_exists(&self) -> bool {
         let secrets: Api<Secret> = Api::namespaced(self.team.client.clone(), &self.team.namespace);
         let list = secrets.list(&ListParams::default()).await.expect("secrets");
-        list.items
-            .iter()
-            .any(|secret| secret.metadata.name.as_deref() == Some(&format!("{}-conn", self.name)))
+        list.items.iter().any(|secret| {
+            secret.metadata.name.as_deref()
+                == Some(&connection_secret(&self.name, self.kind.product))
+        })
     }
 }
 

@@ -93,8 +93,9 @@ impl Life<'_> {
             assert_eq!(labels.get(key).map(String::as_str), Some(value), "{key} of {kind:?}");
         }
         let secret = &own.data["spec"]["writeConnectionSecretToRef"]["name"];
-        let expected =
-            kind.composite.map_or(Value::Null, |_| format!("{}-conn", workload.name).into());
+        let expected = kind.composite.map_or(Value::Null, |_| {
+            idp_crds::names::connection_secret(&workload.name, workload.kind.product).into()
+        });
         assert_eq!(*secret, expected, "{kind:?}");
     }
 

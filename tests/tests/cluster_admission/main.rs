@@ -165,7 +165,8 @@ async fn kubectl_meets_the_webhook() {
         .kubectl(&["-n", NAMESPACE, "get", "mysqlinstanceclaim", "orders-db", "-o", columns], "")
         .unwrap();
     assert!(
-        stamped.contains("platform.example.org/cell:c1") && stamped.contains("orders-db-conn"),
+        stamped.contains("platform.example.org/cell:c1")
+            && stamped.contains("orders-db-mysql-conn"),
         "{stamped}"
     );
 

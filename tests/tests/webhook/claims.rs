@@ -7,22 +7,7 @@ use idp_webhook::admission::DecisionMode;
 use idp_webhook::snapshot::Snapshot;
 use serde_json::{Value, json};
 
-use super::fixture::{Review, Webhook, annotate, ask_failover, claim, place, reason};
-
-/// The claim with the function's status, as Crossplane copies it there.
-fn with_status(claim: &Value, retained: &[(&str, &str)]) -> Value {
-    let record = reason(claim);
-    let mut placed = claim.clone();
-    let retained: Vec<Value> = retained
-        .iter()
-        .map(|(p, r)| json!({"place": format!("{p}-{r}"), "provider": p, "region": r, "sequence": 1, "resources": []}))
-        .collect();
-    placed["status"] = json!({"placement": {
-        "provider": record["selected"]["provider"], "region": record["selected"]["region"], "sequence": record["sequence"], "phase": "Steady",
-        "reason": claim["metadata"]["annotations"][PLACEMENT_REASON], "retained": retained
-    }});
-    placed
-}
+use super::fixture::{Review, Webhook, annotate, ask_failover, claim, place, reason, with_status};
 
 #[tokio::test]
 async fn a_good_claim_is_stamped_with_what_the_command_line_and_the_function_say() {
@@ -47,7 +32,10 @@ async fn a_good_claim_is_stamped_with_what_the_command_line_and_the_function_say
         "platform.example.org/tier": "medium", "platform.example.org/product": "mysql"
     });
     assert_eq!(stored["metadata"]["labels"], labels);
-    assert_eq!(stored["spec"]["writeConnectionSecretToRef"], json!({"name": "orders-db-conn"}));
+    assert_eq!(
+        stored["spec"]["writeConnectionSecretToRef"],
+        json!({"name": "orders-db-mysql-conn"})
+    );
     assert_eq!(stored["spec"]["parameters"]["ha"], false);
 }
 

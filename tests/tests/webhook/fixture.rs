@@ -198,6 +198,7 @@ pub struct Review {
     pub object: Value,
     pub old: Value,
     pub dry_run: bool,
+    pub sub_resource: &'static str,
 }
 
 impl Review {
@@ -218,6 +219,7 @@ impl Review {
             object,
             old: Value::Null,
             dry_run: false,
+            sub_resource: "",
         }
     }
 
@@ -252,7 +254,7 @@ impl Review {
             "request": {
                 "uid": "705ab4f5-6393-11e8-b7cc-42010a800002",
                 "kind": self.kind, "resource": self.resource, "requestKind": self.kind, "requestResource": self.resource,
-                "name": self.name, "namespace": self.namespace, "operation": self.operation,
+                "subResource": self.sub_resource, "name": self.name, "namespace": self.namespace, "operation": self.operation,
                 "userInfo": {"username": self.user, "groups": self.groups, "extra": {"scopes": ["a"]}},
                 "object": self.object, "oldObject": self.old, "dryRun": self.dry_run,
                 "options": {"kind": "CreateOptions", "apiVersion": "meta.k8s.io/v1", "fieldManager": "kubectl-create"}
@@ -287,6 +289,21 @@ pub fn reason(object: &Value) -> Value {
 pub fn place(object: &Value) -> String {
     let selected = &reason(object)["selected"];
     format!("{}/{}", selected["provider"].as_str().unwrap(), selected["region"].as_str().unwrap())
+}
+
+/// The claim with the function's status, as Crossplane copies it there.
+pub fn with_status(claim: &Value, retained: &[(&str, &str)]) -> Value {
+    let record = reason(claim);
+    let mut placed = claim.clone();
+    let retained: Vec<Value> = retained
+        .iter()
+        .map(|(p, r)| json!({"place": format!("{p}-{r}"), "provider": p, "region": r, "sequence": 1, "resources": []}))
+        .collect();
+    placed["status"] = json!({"placement": {
+        "provider": record["selected"]["provider"], "region": record["selected"]["region"], "sequence": record["sequence"], "phase": "Steady",
+        "reason": claim["metadata"]["annotations"][PLACEMENT_REASON], "retained": retained
+    }});
+    placed
 }
 
 /// The workload `orders-db` at a place.

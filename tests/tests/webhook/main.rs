@@ -12,5 +12,6 @@ mod claims;
 mod configuration;
 mod fixture;
 mod golden;
+mod hostile;
 mod read_api;
 mod robustness;

@@ -1,8 +1,11 @@
 //! The contract: what a workload's object may say, whatever is decided of it.
 
 use idp_core::placement::PlacementInForce;
-use idp_crds::contract::{FieldError, Problem, Request as ClaimRequest, forbidden, update};
-use idp_crds::names::{FAILOVER, RELEASE};
+use idp_crds::contract::{
+    FieldError, Problem, Request as ClaimRequest, forbidden, reserved, update,
+};
+use idp_crds::names::{FAILOVER, PLACEMENT_REASON, RELEASE};
+use serde_json::{Map, Value};
 
 use super::object::Object;
 use super::workload::{Workload, annotation_error};
@@ -38,6 +41,50 @@ pub(super) fn of_new(workload: &Workload<'_>) -> Contract {
     }
 }
 
+/// What a new workload carries that only Crossplane and the platform set.
+pub(super) fn not_theirs(workload: &Workload<'_>) -> Vec<FieldError> {
+    let mut errors = forbidden::machinery(&workload.new.spec, None);
+    errors.extend(reserved_metadata(&workload.new, None));
+    errors
+}
+
+/// Reserved labels and annotations that are new, or differ from what `old` has.
+fn reserved_metadata(new: &Object<'_>, old: Option<&Object<'_>>) -> Vec<FieldError> {
+    let mut errors = reserved::labels(new.metadata.labels(), |name| old?.metadata.label(name));
+    errors.extend(reserved::annotations(new.metadata.annotations(), |name| {
+        old?.metadata.annotation(name)
+    }));
+    errors
+}
+
+/// What Crossplane had set and a user's change would take away: a replace of the whole object, as
+/// from a file, knows nothing of it. Without its `resourceRef` a claim gets a second workload.
+pub(super) fn dropped_machinery(new: &Object<'_>, old: &Object<'_>) -> Map<String, Value> {
+    forbidden::MACHINERY
+        .iter()
+        .chain(&["writeConnectionSecretToRef"])
+        .filter(|field| !new.spec.contains_key(**field))
+        .filter_map(|field| Some(((*field).to_owned(), old.spec.get(*field)?.clone())))
+        .collect()
+}
+
+/// What is wrong with a user's change of an object that is being deleted. It is not reviewed like
+/// others, since what it asks for does not count any more; so it asks for nothing new.
+pub(super) fn of_terminating(new: &Object<'_>, old: &Object<'_>) -> Vec<FieldError> {
+    let mut errors = Vec::new();
+    let message = "cannot change any more: the object is being deleted";
+    if new.spec != old.spec {
+        errors.push(FieldError::new("spec", Problem::Forbidden, message));
+    }
+    for name in [PLACEMENT_REASON, FAILOVER, RELEASE] {
+        if new.metadata.annotation(name) != old.metadata.annotation(name) {
+            errors.push(annotation_error(name, Problem::Forbidden, message));
+        }
+    }
+    errors.extend(reserved_metadata(new, Some(old)));
+    errors
+}
+
 /// Of a changed one: only what this change brings in is wrong. A catalog that has become stricter
 /// must not keep people from their labels.
 pub(super) fn of_change(
@@ -46,8 +93,9 @@ pub(super) fn of_change(
     before: &Result<ClaimRequest, Vec<FieldError>>,
 ) -> Contract {
     let mut errors = forbidden::machinery(&workload.new.spec, Some(&old.spec));
+    errors.extend(reserved_metadata(&workload.new, Some(old)));
     let secret = "writeConnectionSecretToRef";
-    if workload.new.spec.get(secret) != old.spec.get(secret) {
+    if workload.new.spec.get(secret).is_some_and(|now| Some(now) != old.spec.get(secret)) {
         errors.extend(workload.secret_error());
     }
     let asked = match (workload.asked(&workload.new), before) {

@@ -1,6 +1,6 @@
 //! A new workload: contract, decision, and what to do with a decision that it brings along.
 
-use idp_crds::contract::{Request as ClaimRequest, forbidden};
+use idp_crds::contract::Request as ClaimRequest;
 use idp_crds::names::PLACEMENT_REASON;
 use idp_crds::record::Record;
 
@@ -21,20 +21,21 @@ pub(super) async fn create(
     workload: &Workload<'_>,
 ) -> Result<DesiredClaim, Denial> {
     let mut contract = contract::of_new(workload);
-    let machinery = || forbidden::machinery(&workload.new.spec, None);
     let Some(brought) = workload.new.metadata.annotation(PLACEMENT_REASON) else {
-        contract.errors.extend(machinery());
+        contract.errors.extend(contract::not_theirs(workload));
         let asked = contract.fulfilled().map_err(Denial::fields)?;
         return place(admission, workload, asked).await;
     };
-    if !is_ours(admission, workload, brought, &contract).await? {
+    if is_ours(admission, workload, brought, &contract).await? {
+        contract.errors.extend(contract::not_theirs(workload));
+    } else {
         // A restored claim also carries what Crossplane had set on it.
         let asked = contract.asked.as_ref();
         match restore::objection(admission, workload, brought, asked).await? {
             Restore::Good => {}
             Restore::NotAdoptable(error) => contract.errors.push(error),
             Restore::Forbidden(error) => {
-                contract.errors.extend(machinery());
+                contract.errors.extend(contract::not_theirs(workload));
                 contract.errors.push(error);
             }
         }

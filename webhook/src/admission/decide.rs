@@ -42,7 +42,8 @@ impl<'q> PlacementQuestion<'q> {
         let decision =
             catalog.decide(workload.product, workload.name(), asked, exclude_providers, &not_to)?;
         let by = DecidedBy::Admission;
-        let provenance = relocation.map_or(Provenance::first(by), |moves| moves.provenance(by));
+        let provenance = relocation
+            .map_or(Provenance::first(by), |moves| moves.provenance(exclude_providers, by));
         Ok(decision.stamp(provenance))
     }
 }

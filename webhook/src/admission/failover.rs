@@ -1,14 +1,17 @@
 //! A move that is asked for: `platform.example.org/failover` names the providers to leave, or
 //! `any`.
 
+use std::cmp::Ordering;
+
 use idp_core::placement::{PlacementInForce, Relocation};
 use idp_crds::contract::{FieldError, Problem, Request as ClaimRequest, did_you_mean};
-use idp_crds::names::{FAILOVER, RELEASE, VERB_FAILOVER};
+use idp_crds::names::{FAILOVER, PLACEMENT_REASON, RELEASE, VERB_FAILOVER};
 use idp_crds::record::{DecidedBy, Record};
-use idp_crds::status::PlacementStatus;
+use idp_crds::status::{Phase, PlacementStatus};
 
-use super::context::Admission;
-use super::decide::{PlacementQuestion, decide};
+use super::before::Before;
+use super::context::{Admission, WebhookKind};
+use super::decide::{PlacementQuestion, decide, text};
 use super::mutate::{Decision, DesiredClaim};
 use super::verdict::{Denial, Reason};
 use super::workload::{Flavour, Workload, annotation_error, annotation_path};
@@ -17,13 +20,21 @@ use super::{authorizer, release};
 /// What `any` means: leave the place, whatever the provider.
 const ANY: &str = "any";
 
-/// The providers to leave for a move that is asked for; else what is wrong with asking.
-pub(super) async fn exclude_providers(
+/// What a request for a move comes to.
+pub(super) enum Failover {
+    /// These providers are to be left.
+    Leave(Vec<String>),
+    /// The decision that it names has been left already: what the user is told.
+    Done(String),
+}
+
+/// What a move that is asked for comes to; else what is wrong with asking.
+pub(super) async fn request(
     admission: &Admission,
     workload: &Workload<'_>,
     value: &str,
-    in_force: Option<&PlacementInForce>,
-) -> Result<Result<Vec<String>, FieldError>, Denial> {
+    before: &Before<'_>,
+) -> Result<Result<Failover, FieldError>, Denial> {
     let error = |problem, message: String| Ok(Err(annotation_error(FAILOVER, problem, message)));
     if workload.flavour == Flavour::Composite && workload.new.has_claim() {
         let message = "must be asked for on the claim that this composite resource belongs to";
@@ -32,12 +43,57 @@ pub(super) async fn exclude_providers(
     if !admission.authorizer.allow(workload.request, VERB_FAILOVER).await? {
         return error(Problem::Forbidden, authorizer::missing(workload.request, VERB_FAILOVER));
     }
-    if in_force.is_none() {
+    let Some(in_force) = &before.in_force else {
         let message = "needs a workload that is placed, and this one is not yet: try again later";
         return error(Problem::Invalid, message.to_owned());
-    }
-    Ok(named_providers(workload, value)
+    };
+    Ok(understood(workload, value, in_force, before.status.as_ref())
         .map_err(|message| annotation_error(FAILOVER, Problem::Invalid, message)))
+}
+
+/// `<providers>` or `<providers>@<decision>`. One that names the decision to leave moves once, how
+/// often so ever it is applied; one that does not must not be mistaken for a new one when a file
+/// that holds it is applied again.
+fn understood(
+    workload: &Workload<'_>,
+    value: &str,
+    in_force: &PlacementInForce,
+    status: Option<&PlacementStatus>,
+) -> Result<Failover, String> {
+    let (providers, decision) = match value.split_once('@') {
+        Some((providers, decision)) => (providers, Some(decision.trim())),
+        None => (value, None),
+    };
+    let leave = named_providers(workload, providers)?;
+    let (now, place) = (in_force.sequence, &in_force.place);
+    if let Some(text) = decision {
+        let named: u64 = text.parse().map_err(|_| {
+            format!("names the decision {text:?}, which is no number: the present one is {now}")
+        })?;
+        return match named.cmp(&now) {
+            Ordering::Equal => Ok(Failover::Leave(leave)),
+            Ordering::Less => Ok(Failover::Done(format!(
+                "{FAILOVER} names decision {named}, which the workload has left: it is in {place} by decision {now}, and stays"
+            ))),
+            Ordering::Greater => Err(format!(
+                "names decision {named}, and there is none of that number yet: the present one is {now}"
+            )),
+        };
+    }
+    let again = format!("to move it on from there, name that decision: {}@{now}", providers.trim());
+    if status.is_some_and(|status| status.phase == Phase::Moving) {
+        return Err(format!("finds the workload moving to {place} (decision {now}): {again}"));
+    }
+    let asked_before = in_force
+        .record
+        .as_ref()
+        .is_some_and(|record| record.previous.is_some() && record.excluded_providers == leave);
+    if asked_before {
+        return Err(format!(
+            "has been followed already: the same request moved the workload to {place} (decision {now}); {again}"
+        ));
+    }
+    Ok(Failover::Leave(leave))
 }
 
 /// Decides where a workload moves to.
@@ -71,7 +127,8 @@ pub(super) async fn fail_over(
     let mut consumed = vec![FAILOVER];
     consumed.extend(release::is_of(&workload.new, place).then_some(RELEASE));
     let decision = Some(Decision::Made(stamp));
-    Ok(DesiredClaim { asked: Some(asked), consumed, warnings: vec![warning], decision })
+    let warnings = vec![warning];
+    Ok(DesiredClaim { asked: Some(asked), consumed, warnings, decision, ..DesiredClaim::default() })
 }
 
 /// Whether `given` is a decision to move that this user could have asked for: how the outcome of
@@ -87,25 +144,32 @@ pub(super) async fn is_outcome(
 ) -> Result<bool, Denial> {
     let Ok(record) = Record::parse(given) else { return Ok(false) };
     let relocation = Relocation::new(from, status);
-    let provenance = relocation.provenance(DecidedBy::Admission);
-    if (record.sequence, &record.previous) != (provenance.sequence, &provenance.previous) {
+    let exclude_providers = &record.excluded_providers;
+    let provenance = relocation.provenance(exclude_providers, DecidedBy::Admission);
+    if (record.sequence, &record.previous) != (provenance.sequence, &provenance.previous)
+        || !admission.authorizer.allow(workload.request, VERB_FAILOVER).await?
+    {
         return Ok(false);
     }
-    // The best place of its own provider, which is where leaving all others leads.
+    let question = PlacementQuestion { asked, exclude_providers, relocation: Some(&relocation) };
     let snapshot = workload.snapshot;
-    let providers = snapshot.catalog.scheduler().providers().iter();
-    let leave: Vec<String> =
-        providers.filter(|provider| **provider != record.selected.provider).cloned().collect();
-    let question =
-        PlacementQuestion { asked, exclude_providers: &leave, relocation: Some(&relocation) };
     let catalogs =
         [Some(&snapshot.catalog), snapshot.probing.as_ref().map(|probing| &probing.catalog)];
-    let chosen_by_us = catalogs
-        .into_iter()
-        .flatten()
-        .filter_map(|catalog| question.decide(workload, catalog).ok())
-        .any(|stamp| stamp.record.place() == record.place());
-    Ok(chosen_by_us && admission.authorizer.allow(workload.request, VERB_FAILOVER).await?)
+    for catalog in catalogs.into_iter().flatten() {
+        let Ok(stamp) = question.decide(workload, catalog) else { continue };
+        // What the validating webhook sees the mutating one has decided, by a catalog that may
+        // have changed since.
+        let by_another_catalog = workload.webhook == WebhookKind::Validating
+            && stamp.record.catalog != record.catalog
+            && stamp.record.place() == record.place();
+        if text(&stamp)? == given || by_another_catalog {
+            return Ok(true);
+        }
+    }
+    let summary = format!(
+        "{PLACEMENT_REASON} is not the decision that the platform makes of this move: it was written by hand, or the catalog has changed meanwhile; ask for the move with {FAILOVER}"
+    );
+    Err(Denial::new(Reason::Conflict, summary))
 }
 
 /// The providers that `value` names.

@@ -25,6 +25,7 @@ mod release;
 pub mod respond;
 mod restore;
 pub mod review;
+mod status;
 mod sync;
 mod update;
 pub mod verdict;
@@ -39,7 +40,7 @@ use crate::snapshot::Snapshot;
 use mutate::{Decision, DesiredClaim};
 use patch::Patch;
 use review::{AdmissionRequest, Operation};
-use verdict::{Denial, Verdict};
+use verdict::{Denial, Verdict, bounded};
 use workload::Workload;
 
 /// Answers a review by `snapshot`.
@@ -70,18 +71,21 @@ async fn admit_workload(
     webhook: WebhookKind,
     request: &AdmissionRequest<'_>,
 ) -> Result<Verdict, Denial> {
-    if !request.sub_resource.is_empty()
-        || matches!(request.operation, Operation::Delete | Operation::Connect)
-    {
+    if matches!(request.operation, Operation::Delete | Operation::Connect) {
         return Ok(Verdict::allowed());
+    }
+    match &*request.sub_resource {
+        "" => {}
+        "status" if !admission.is_crossplane(request) => return status::review(request),
+        _ => return Ok(Verdict::allowed()),
     }
     let workload = Workload::identify(snapshot, webhook, request)?;
-    if workload.new.metadata.deletion_timestamp.is_some() {
-        return Ok(Verdict::allowed());
-    }
     let desired = match (request.operation, admission.is_crossplane(request)) {
         (Operation::Create, true) => return Ok(Verdict::allowed()),
         (Operation::Create, false) => create::create(admission, &workload).await?,
+        (_, true) if workload.new.metadata.deletion_timestamp.is_some() => {
+            return Ok(Verdict::allowed());
+        }
         (_, true) => sync::sync_annotation(&workload, &workload.old()?),
         (_, false) => update::update(admission, &workload, workload.old()?).await?,
     };
@@ -119,10 +123,13 @@ fn record_placement(
     );
 }
 
+/// The longest message that is logged, in bytes.
+const LONGEST_LOGGED: usize = 2048;
+
 fn log_refusal(request: &AdmissionRequest<'_>, denial: &Denial) {
     info!(
         uid = %request.uid, user = %request.user_info.username, operation = ?request.operation,
         kind = %request.kind.kind, namespace = %request.namespace, name = %request.name,
-        reason = ?denial.reason, message = denial.message(), "refused"
+        reason = ?denial.reason, message = &*bounded(&denial.message(), LONGEST_LOGGED), "refused"
     );
 }

@@ -22,6 +22,8 @@ pub struct DesiredClaim {
     pub decision: Option<Decision>,
     /// Annotations that have been acted on.
     pub consumed: Vec<&'static str>,
+    /// Fields of `spec` that Crossplane had set and the change would take away.
+    pub put_back: Map<String, Value>,
     /// What the user is told.
     pub warnings: Vec<String>,
 }
@@ -35,14 +37,17 @@ pub enum Decision {
     Made(Arc<Stamp>),
 }
 
-/// The changes that make `workload` what was settled.
+/// The changes that make `workload` what is desired.
 ///
 /// # Errors
 /// A decision that cannot be written, which none is.
-pub fn patch(workload: &Workload<'_>, settled: &DesiredClaim) -> Result<Patch, serde_json::Error> {
+pub fn patch(workload: &Workload<'_>, desired: &DesiredClaim) -> Result<Patch, serde_json::Error> {
     let mut patch = Patch::default();
     let metadata = &workload.new.metadata;
-    if let Some(asked) = &settled.asked {
+    for (field, value) in &desired.put_back {
+        patch.set(["spec", field], value.clone());
+    }
+    if let Some(asked) = &desired.asked {
         let labels = [
             (names::CELL, asked.cell.as_str()),
             (names::ENVIRONMENT, asked.environment.as_str()),
@@ -53,18 +58,19 @@ pub fn patch(workload: &Workload<'_>, settled: &DesiredClaim) -> Result<Patch, s
         defaults(&mut patch, &workload.new.spec, asked);
         if let Some(secret) = workload.connection_secret()
             && !workload.new.spec.contains_key("writeConnectionSecretToRef")
+            && !desired.put_back.contains_key("writeConnectionSecretToRef")
         {
             patch.set(["spec", "writeConnectionSecretToRef"], json!({"name": secret}));
         }
     }
-    match &settled.decision {
+    match &desired.decision {
         Some(Decision::Kept(text)) => {
             patch.annotations(metadata, &[(names::PLACEMENT_REASON, text)])
         }
         Some(Decision::Made(stamp)) => patch.decision(metadata, names::PLACEMENT_REASON, stamp)?,
         None => {}
     }
-    for annotation in settled.consumed.iter().filter(|name| metadata.annotation(name).is_some()) {
+    for annotation in desired.consumed.iter().filter(|name| metadata.annotation(name).is_some()) {
         patch.remove(["metadata", "annotations", annotation]);
     }
     Ok(patch)

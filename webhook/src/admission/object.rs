@@ -42,6 +42,16 @@ pub struct Metadata<'a> {
 }
 
 impl Metadata<'_> {
+    /// The labels.
+    pub fn labels(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.labels.iter().flatten().map(|(name, value)| (&**name, &**value))
+    }
+
+    /// The annotations.
+    pub fn annotations(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.annotations.iter().flatten().map(|(name, value)| (&**name, &**value))
+    }
+
     /// An annotation's value.
     #[must_use]
     pub fn annotation(&self, name: &str) -> Option<&str> {
@@ -70,6 +80,16 @@ impl<'a> Object<'a> {
         #[derive(Deserialize)]
         struct Status {
             placement: Option<PlacementStatus>,
+        }
+        serde_json::from_str::<Status>(self.status?.get()).ok()?.placement
+    }
+
+    /// `status.placement`, whatever it is.
+    #[must_use]
+    pub fn placement_value(&self) -> Option<Value> {
+        #[derive(Deserialize)]
+        struct Status {
+            placement: Option<Value>,
         }
         serde_json::from_str::<Status>(self.status?.get()).ok()?.placement
     }

@@ -66,6 +66,7 @@ fn not_adoptable(workload: &Workload<'_>, text: &str, asked: &ClaimRequest) -> O
     let place = record.place();
     let remove = "remove the annotation for a new decision";
     match workload.judge(asked).objection(&record)? {
+        why @ NotAdoptable::SequenceTooHigh { .. } => error(format!("{why}: {remove}")),
         NotAdoptable::NotOffered { product } => {
             error(format!("places it in {place}, where {product} is not offered: {remove}"))
         }

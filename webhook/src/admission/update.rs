@@ -5,6 +5,7 @@ use idp_crds::names::{FAILOVER, PLACEMENT_REASON, RELEASE};
 use super::before::Before;
 use super::context::Admission;
 use super::contract::{self, Contract};
+use super::failover::Failover;
 use super::mutate::{Decision, DesiredClaim};
 use super::object::Object;
 use super::verdict::Denial;
@@ -20,29 +21,47 @@ pub(super) async fn update<'r>(
     workload: &Workload<'r>,
     old: Object<'r>,
 ) -> Result<DesiredClaim, Denial> {
+    if is_terminating(&workload.new, &old) {
+        let errors = contract::of_terminating(&workload.new, &old);
+        return if errors.is_empty() {
+            Ok(DesiredClaim::default())
+        } else {
+            Err(Denial::fields(errors))
+        };
+    }
     let before = Before::resolve(workload, old);
     let mut contract = contract::of_change(workload, &before.object, &before.asked);
-    let leave = match workload.new.metadata.annotation(FAILOVER) {
+    let failover = match workload.new.metadata.annotation(FAILOVER) {
         None => None,
-        Some(value) => {
-            let in_force = before.in_force.as_ref();
-            match failover::exclude_providers(admission, workload, value, in_force).await? {
-                Ok(leave) => Some(leave),
-                Err(error) => {
-                    contract.errors.push(error);
-                    None
-                }
+        Some(value) => match failover::request(admission, workload, value, &before).await? {
+            Ok(failover) => Some(failover),
+            Err(error) => {
+                contract.errors.push(error);
+                None
             }
-        }
+        },
     };
     contract.errors.extend(release::error(admission, workload, &before).await?);
-    let mut desired = match leave {
-        Some(leave) => fail_over(admission, workload, &before, contract, &leave).await?,
+    let mut desired = match failover {
+        Some(Failover::Leave(providers)) => {
+            fail_over(admission, workload, &before, contract, &providers).await?
+        }
+        Some(Failover::Done(notice)) => {
+            let mut desired = keep(admission, workload, &before, contract).await?;
+            desired.consumed.push(FAILOVER);
+            desired.warnings.push(notice);
+            desired
+        }
         None => keep(admission, workload, &before, contract).await?,
     };
     let released = release::is_done(&workload.new, &before.object, before.status.as_ref());
     desired.consumed.extend(released.then_some(RELEASE));
+    desired.put_back = contract::dropped_machinery(&workload.new, &before.object);
     Ok(desired)
+}
+
+fn is_terminating(new: &Object<'_>, old: &Object<'_>) -> bool {
+    [new, old].into_iter().any(|object| object.metadata.deletion_timestamp.is_some())
 }
 
 async fn fail_over(

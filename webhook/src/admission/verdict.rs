@@ -1,6 +1,7 @@
 //! The answer to a review: allowed, with a patch and warnings, or denied, with everything that is
 //! wrong.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use idp_core::schedule::ScheduleError;
@@ -105,10 +106,27 @@ pub struct Cause {
     field: String,
 }
 
-impl From<FieldError> for Cause {
-    fn from(error: FieldError) -> Self {
-        Cause { reason: error.problem.reason(), message: error.message, field: error.path }
+/// More causes than this are counted, not told: nobody reads them, and a caller must not choose how
+/// large an answer is.
+const MOST_CAUSES: usize = 20;
+/// The longest text of a cause, and the longest path, in bytes: of what a caller has sent both
+/// repeat a part.
+const LONGEST_MESSAGE: usize = 1024;
+const LONGEST_FIELD: usize = 256;
+
+impl Cause {
+    fn new(reason: &'static str, message: &str, field: &str) -> Self {
+        let (message, field) = (bounded(message, LONGEST_MESSAGE), bounded(field, LONGEST_FIELD));
+        Cause { reason, message: message.into_owned(), field: field.into_owned() }
     }
+}
+
+/// The first `longest` bytes of a text.
+pub(super) fn bounded(text: &str, longest: usize) -> Cow<'_, str> {
+    if text.len() <= longest {
+        return Cow::Borrowed(text);
+    }
+    Cow::Owned([text.split_at(text.floor_char_boundary(longest)).0, "…"].concat())
 }
 
 impl Denial {
@@ -124,11 +142,8 @@ impl Denial {
             1 => "one field is wrong".to_owned(),
             many => format!("{many} fields are wrong"),
         };
-        Denial {
-            reason: Reason::Invalid,
-            summary,
-            causes: errors.into_iter().map(Cause::from).collect(),
-        }
+        let causes = errors.iter().map(|e| Cause::new(e.problem.reason(), &e.message, &e.path));
+        Denial::new(Reason::Invalid, summary).with_causes(causes)
     }
 
     /// Nothing could be selected. `field` is what asked for it; every candidate is named with its
@@ -143,12 +158,21 @@ impl Denial {
                 Reason::Invalid
             }
         };
-        let causes = error
-            .reasons()
-            .into_iter()
-            .map(|message| Cause { reason: "FieldValueInvalid", message, field: field.to_owned() })
-            .collect();
-        Denial { reason, summary: error.to_string(), causes }
+        let reasons = error.reasons();
+        let causes = reasons.iter().map(|why| Cause::new("FieldValueInvalid", why, field));
+        Denial::new(reason, error.to_string()).with_causes(causes)
+    }
+
+    /// With the first causes, and the number of the others.
+    fn with_causes(mut self, mut causes: impl Iterator<Item = Cause>) -> Self {
+        self.causes.extend(causes.by_ref().take(MOST_CAUSES));
+        match causes.count() {
+            0 => {}
+            more => {
+                self.causes.push(Cause::new("FieldValueInvalid", &format!("… and {more} more"), ""))
+            }
+        }
+        self
     }
 
     /// With the summary put after `context`.

@@ -6,6 +6,7 @@ use idp_core::compose::product::Product;
 use idp_core::placement::{Evidence, Judge, PlacementInForce};
 use idp_crds::contract::{FieldError, Problem, Request as ClaimRequest, metadata};
 
+use idp_crds::names::connection_secret;
 use idp_crds::status::PlacementStatus;
 
 use super::context::WebhookKind;
@@ -129,7 +130,7 @@ impl<'r> Workload<'r> {
     /// The name of the secret that a claim's connection details go to.
     #[must_use]
     pub fn connection_secret(&self) -> Option<String> {
-        (self.flavour == Flavour::Claim).then(|| format!("{}-conn", self.name()))
+        (self.flavour == Flavour::Claim).then(|| connection_secret(self.name(), &self.product.name))
     }
 
     /// What is wrong with the object's name.

@@ -23,6 +23,11 @@ pub struct Judge<'a> {
 /// Why a decision cannot be taken over.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NotAdoptable {
+    /// Its number is beyond what a decision may have.
+    SequenceTooHigh {
+        /// The number.
+        sequence: u64,
+    },
     /// The product is not offered on the place's provider.
     NotOffered {
         /// The product's name.
@@ -45,6 +50,9 @@ impl Judge<'_> {
     pub fn objection(&self, record: &Record) -> Option<NotAdoptable> {
         let Judge { catalog, product, request } = self;
         let (provider, region) = (&record.selected.provider, &record.selected.region);
+        if record.sequence > Record::MOST_SEQUENCE {
+            return Some(NotAdoptable::SequenceTooHigh { sequence: record.sequence });
+        }
         if product.provider(provider).is_none() {
             return Some(NotAdoptable::NotOffered { product: product.name.clone() });
         }
@@ -62,6 +70,10 @@ impl Judge<'_> {
 impl fmt::Display for NotAdoptable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            NotAdoptable::SequenceTooHigh { sequence } => {
+                let most = Record::MOST_SEQUENCE;
+                write!(f, "has the number {sequence}, and a decision's is at most {most}")
+            }
             NotAdoptable::NotOffered { product } => {
                 write!(f, "is not a place where {product} is offered")
             }

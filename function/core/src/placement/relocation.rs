@@ -33,13 +33,14 @@ impl Relocation {
         self.not_to.iter().map(Place::parts).collect()
     }
 
-    /// What its record says of where the workload comes from.
+    /// What its record says of where the workload comes from, and of what it was asked to leave.
     #[must_use]
-    pub fn provenance(&self, decided_by: DecidedBy) -> Provenance {
+    pub fn provenance(&self, exclude_providers: &[String], decided_by: DecidedBy) -> Provenance {
         let Place { provider, region } = self.from.clone();
         Provenance {
             sequence: self.sequence.saturating_add(1),
             previous: Some(Previous { provider, region, sequence: self.sequence }),
+            excluded_providers: exclude_providers.to_vec(),
             decided_by,
         }
     }

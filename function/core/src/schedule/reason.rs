@@ -19,6 +19,8 @@ pub struct Provenance {
     pub sequence: u64,
     /// Where the workload was before.
     pub previous: Option<Previous>,
+    /// The providers that a move is asked to leave.
+    pub excluded_providers: Vec<String>,
     /// Who decides.
     pub decided_by: DecidedBy,
 }
@@ -27,7 +29,7 @@ impl Provenance {
     /// Of a workload's first decision.
     #[must_use]
     pub fn first(decided_by: DecidedBy) -> Self {
-        Provenance { sequence: 1, previous: None, decided_by }
+        Provenance { sequence: 1, previous: None, excluded_providers: Vec::new(), decided_by }
     }
 }
 
@@ -123,6 +125,7 @@ impl Decision<'_> {
             rejected: self.rejected(),
             sequence: provenance.sequence,
             previous: provenance.previous,
+            excluded_providers: provenance.excluded_providers,
             decided_by: provenance.decided_by,
             catalog: self.scheduler.digest().to_owned(),
         }
