@@ -80,6 +80,6 @@ pub fn connection_secret(workload: &str, product: &str) -> String {
 /// so the Tier `business-critical` is `business_critical`, and the flag `prefer-cost-optimization`
 /// is `prefer_cost_optimization`.
 #[must_use]
-pub fn spoken(object_name: &str) -> String {
+pub fn reference_name(object_name: &str) -> String {
     object_name.replace('-', "_")
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use divan::{Bencher, black_box};
 use idp_core::catalog::{Catalog, embedded};
 use idp_core::schedule::{
-    Candidate, Exclusion, FailoverRule, Provenance, Request, Scheduler, State, Tier, Weights,
+    Candidate, Exclusion, FailoverRule, PlacementQuery, Provenance, Scheduler, State, Tier, Weights,
 };
 use idp_crds::record::DecidedBy;
 use serde_json::json;
@@ -68,7 +68,7 @@ fn candidate(at: usize) -> Candidate {
     }
 }
 
-const REQUEST: Request<'_> = Request {
+const REQUEST: PlacementQuery<'_> = PlacementQuery {
     name: "orders",
     tier: "medium",
     ha: true,

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use idp_core::compose::credentials::RESOURCE_KEY;
-use idp_core::compose::parts::Parts;
+use idp_core::compose::field_mask::FieldMask;
 use idp_core::compose::product::Product;
 use idp_core::compose::rendering::Observed;
 use idp_core::structs::{from_struct_seed, to_struct};
@@ -50,7 +50,7 @@ impl SimulatedCloud {
 }
 
 impl Observed for SimulatedCloud {
-    fn object(&self, key: &str, parts: &Parts) -> Option<Value> {
+    fn object(&self, key: &str, parts: &FieldMask) -> Option<Value> {
         Some(from_struct_seed(&to_struct(self.objects.get(key)?).unwrap(), parts).unwrap())
     }
 

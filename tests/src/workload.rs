@@ -6,13 +6,13 @@ use std::sync::{Arc, LazyLock};
 
 use idp_core::catalog::{Catalog, embedded};
 use idp_core::compose::credentials::{self, RESOURCE_KEY};
-use idp_core::compose::parts::Parts;
+use idp_core::compose::field_mask::FieldMask;
 use idp_core::compose::product::Product;
 use idp_core::compose::render;
-use idp_core::compose::rendering::{self, Composed, Inputs, Observed, Withheld};
-use idp_core::compose::scope::{Flavour, Identity};
+use idp_core::compose::rendering::{self, Composed, Inputs, Observed, Pending};
+use idp_core::compose::scope::{Identity, Scope};
 use idp_core::structs::from_struct;
-use idp_crds::contract::Request;
+use idp_crds::contract::ClaimRequest;
 use serde_json::{Map, Value, json};
 
 /// What has been rendered, with its objects decoded.
@@ -20,7 +20,7 @@ pub struct Rendering {
     /// The objects, in the Product's order.
     pub objects: Vec<Made>,
     /// Resources that could not be rendered.
-    pub withheld: Vec<Withheld>,
+    pub pending: Vec<Pending>,
     /// The connection secret.
     pub connection: BTreeMap<String, String>,
     /// What the developer gets where that is not what was asked for.
@@ -79,7 +79,7 @@ pub struct Workload {
     /// The decision's sequence: 1 for the first placement, more after moves.
     pub sequence: u64,
     /// Claims or namespaced composites.
-    pub flavour: Flavour,
+    pub scope: Scope,
     /// Whether it is in a cluster, or rendered on a laptop.
     pub persisted: bool,
     /// `spec.parameters` of the claim.
@@ -98,7 +98,7 @@ impl Workload {
             namespace: "team-checkout".to_owned(),
             place: place.to_owned(),
             sequence: 1,
-            flavour: Flavour::Cluster,
+            scope: Scope::Cluster,
             persisted: true,
             parameters: all.as_object().unwrap().clone(),
         }
@@ -113,14 +113,18 @@ impl Workload {
 
     /// The same as a namespaced composite.
     pub fn namespaced(&self) -> Self {
-        Workload { flavour: Flavour::Namespaced, ..self.clone() }
+        Workload { scope: Scope::Namespaced, ..self.clone() }
     }
 
     /// What the claim asks for.
-    pub fn request(&self, product: &Product) -> Request {
+    pub fn request(&self, product: &Product) -> ClaimRequest {
         let spec = json!({"parameters": self.parameters});
-        Request::read(&product.spec, spec.as_object().unwrap(), CATALOG.scheduler().tier_names())
-            .unwrap_or_else(|errors| panic!("{errors:#?}"))
+        ClaimRequest::read(
+            &product.spec,
+            spec.as_object().unwrap(),
+            CATALOG.scheduler().tier_names(),
+        )
+        .unwrap_or_else(|errors| panic!("{errors:#?}"))
     }
 
     /// Renders it over what has been observed. For a product with credentials their Secret is
@@ -135,10 +139,10 @@ impl Workload {
             name: self.name.clone(),
             claim_name: "orders".to_owned(),
             namespace: self.namespace.clone(),
-            flavour: self.flavour,
+            scope: self.scope,
             persisted: self.persisted,
         };
-        let secret = observed.object(RESOURCE_KEY, &Parts::whole());
+        let secret = observed.object(RESOURCE_KEY, &FieldMask::whole());
         let credentials = product.spec.credentials.as_ref().map(|c| {
             credentials::plan(&identity, &product.name, &c.username, secret.as_ref()).credentials
         });
@@ -150,7 +154,7 @@ impl Workload {
             identity: &identity,
             credentials: credentials.as_ref(),
         };
-        let rendering::Rendering { objects, withheld, connection, effective, notices } =
+        let rendering::Rendering { objects, pending, connection, effective, notices } =
             render::render(product, plan, inputs, observed);
         let made = |composed: Composed| {
             let object = from_struct(&composed.object).unwrap();
@@ -163,7 +167,7 @@ impl Workload {
         };
         Rendering {
             objects: objects.into_iter().map(made).collect(),
-            withheld,
+            pending,
             connection,
             effective,
             notices,

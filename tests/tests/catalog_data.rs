@@ -6,8 +6,8 @@ use std::io::Read;
 use std::path::Path;
 
 use idp_core::catalog::{embedded, embedded_files};
-use idp_crds::contract::Request;
-use idp_crds::names::{CATALOG as LABEL, CATALOG_VALUE, spoken};
+use idp_crds::contract::ClaimRequest;
+use idp_crds::names::{CATALOG as LABEL, CATALOG_VALUE, reference_name};
 use idp_tests::workload::CATALOG;
 use serde_json::{Value, json};
 
@@ -88,7 +88,7 @@ fn tiers_are_the_four_classes() {
     let tiers = embedded().unwrap().tiers;
     assert_eq!(tiers.len(), expected.len());
     for (tier, (name, rto, rpo, capabilities, weights, failover)) in tiers.iter().zip(expected) {
-        assert_eq!(spoken(&tier.name), name);
+        assert_eq!(reference_name(&tier.name), name);
         assert_eq!((tier.spec.rto_minutes, tier.spec.rpo_minutes), (rto, rpo));
         assert_eq!(tier.spec.required_capabilities, capabilities);
         let [latency, dr, maturity, cost] = weights;
@@ -162,7 +162,7 @@ fn examples_are_requests_that_are_taken() {
             (&claim["spec"], &claim["metadata"]),
             (&namespaced["spec"], &namespaced["metadata"])
         );
-        let request = Request::read(
+        let request = ClaimRequest::read(
             &product.spec,
             claim["spec"].as_object().unwrap(),
             CATALOG.scheduler().tier_names(),
@@ -195,7 +195,7 @@ fn golden_claims_have_the_same_parameters() {
         // by.
         parameters["cell"] = json!("cell-1");
         let spec = json!({"parameters": parameters});
-        let request = Request::read(
+        let request = ClaimRequest::read(
             &product.spec,
             spec.as_object().unwrap(),
             CATALOG.scheduler().tier_names(),

@@ -236,9 +236,7 @@ fn what_needs_the_password_waits_for_it(
 ) {
     let workload = Workload::new(place, json!({"size": "small", "storageGB": 100}));
     let without = SimulatedCloud::default().settle(&workload, &default_product(product));
-    assert!(
-        without.withheld.iter().any(|withheld| withheld.resource == resource && withheld.waiting)
-    );
+    assert!(without.pending.iter().any(|pending| pending.resource == resource && pending.waiting));
     assert_eq!(made_of(&without, resource), Vec::<&Value>::new());
     let laptop = Workload { persisted: false, ..workload }
         .render(&default_product(product), &SimulatedCloud::default());

@@ -48,8 +48,8 @@ impl Checker {
         for workload in [workload.clone(), workload.namespaced()] {
             let laptop = Workload { persisted: false, ..workload.clone() }
                 .render(&self.product, &SimulatedCloud::default());
-            for withheld in &laptop.withheld {
-                assert!(withheld.waiting, "{workload:?}: {withheld:?}");
+            for pending in &laptop.pending {
+                assert!(pending.waiting, "{workload:?}: {pending:?}");
             }
             laptop
                 .objects
@@ -58,7 +58,7 @@ impl Checker {
 
             let mut cloud = SimulatedCloud::with_credentials();
             let settled = cloud.settle(&workload, &self.product);
-            assert_eq!(settled.withheld, [], "{workload:?}");
+            assert_eq!(settled.pending, [], "{workload:?}");
             cloud.managed().for_each(|object| self.check_object(object, &workload));
             let keys: Vec<&str> = settled.connection.keys().map(String::as_str).collect();
             let mut wanted: Vec<&str> =

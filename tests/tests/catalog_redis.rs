@@ -24,7 +24,7 @@ fn redis_runs_on_every_cloud(#[case] place: &str, #[case] kind: &str, #[case] po
             for workload in [claimed.namespaced(), claimed] {
                 let mut cloud = SimulatedCloud::default();
                 let rendering = cloud.settle(&workload, &product);
-                assert_eq!(rendering.withheld, []);
+                assert_eq!(rendering.pending, []);
                 assert!(rendering.objects.iter().any(|composed| composed.object["kind"] == kind));
                 assert_eq!(rendering.connection["port"], port);
                 for object in cloud.managed() {

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use idp_core::catalog::{Catalog, embedded};
-use idp_function::generate::{Style, composition, to_yaml, xrd};
+use idp_function::generate::{ApiKind, composition, to_yaml, xrd};
 use serde_json::Value;
 
 #[test]
@@ -49,10 +49,10 @@ fn the_definitions_in_crds_yaml_are_current() {
 fn definitions_and_compositions() {
     let catalog = Catalog::strict(embedded().unwrap()).unwrap();
     let product = catalog.product("mysql").unwrap();
-    let documents: Vec<Value> = [Style::Claim, Style::Namespaced]
+    let documents: Vec<Value> = [ApiKind::Claim, ApiKind::Namespaced]
         .into_iter()
         .flat_map(|style| {
-            [xrd(product, style), composition(product, style, style == Style::Namespaced)]
+            [xrd(product, style), composition(product, style, style == ApiKind::Namespaced)]
         })
         .collect();
     insta::assert_snapshot!(to_yaml(&documents).unwrap());

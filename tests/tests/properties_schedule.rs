@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use idp_core::catalog::{Catalog, Objects};
 use idp_core::schedule::weights::TierWeights;
 use idp_core::schedule::{
-    Candidate, Circuit, Exclusion, Experiment, FailoverRule, Provenance, ProviderHealth, Request,
-    ScheduleError, Scheduler, State, Tier, Weights, gates, health,
+    Candidate, Circuit, Exclusion, Experiment, FailoverRule, PlacementQuery, Provenance,
+    ProviderHealth, ScheduleError, Scheduler, State, Tier, Weights, gates, health,
 };
 use idp_crds::names::{DIMENSIONS, PREFER_COST_OPTIMIZATION};
 use idp_crds::record::{DecidedBy, Group, Record};
@@ -41,8 +41,12 @@ impl Question {
     fn decide(&self) -> Result<Record, ScheduleError> {
         let exclude = Exclusion { providers: &self.leave, places: &[] };
         let scheduler = self.scheduler();
-        let decision =
-            scheduler.decide(&Request { name: "orders", tier: "tier", ha: self.ha, exclude })?;
+        let decision = scheduler.decide(&PlacementQuery {
+            name: "orders",
+            tier: "tier",
+            ha: self.ha,
+            exclude,
+        })?;
         Ok(decision.record(Provenance::first(DecidedBy::Function)))
     }
 
@@ -221,7 +225,7 @@ proptest! {
         let mut others = question.clone();
         others.candidates.retain(|c| !providers.contains(&c.provider) && !places.contains(&(&c.provider, &c.region)));
         let decide = |scheduler: &Scheduler, exclude| {
-            let decision = scheduler.decide(&Request { name: "orders", tier: "tier", ha: question.ha, exclude });
+            let decision = scheduler.decide(&PlacementQuery { name: "orders", tier: "tier", ha: question.ha, exclude });
             // Who is rejected, and the catalog's digest, differ as they should.
             decision.map(|d| Record { rejected: indexmap(json!({})), catalog: String::new(), ..d.record(Provenance::first(DecidedBy::Function)) })
         };
@@ -275,7 +279,7 @@ proptest! {
                     "weights": question.tier.weights, "failover": {"enabled": flip}},
             })).unwrap();
             let catalog = Catalog::strict(objects).unwrap();
-            let request = Request { name: "orders", tier: "tier", ha: question.ha, exclude: Exclusion::default() };
+            let request = PlacementQuery { name: "orders", tier: "tier", ha: question.ha, exclude: Exclusion::default() };
             let decided = catalog.scheduler().decide(&request);
             decided.map_or_else(|e| format!("{e:?}"), |d| d.record(Provenance::first(DecidedBy::Function)).to_annotation().unwrap())
         };

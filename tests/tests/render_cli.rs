@@ -15,7 +15,7 @@ use idp_core::compose::product::Product;
 use idp_crds::names::{CLAIM_NAME, CLAIM_NAMESPACE, COMPOSITION_RESOURCE_NAME};
 use idp_function::cli::input::Document;
 use idp_function::cli::renderer::Renderer;
-use idp_function::generate::{Runtime, Style, composition, function, to_yaml, xrd};
+use idp_function::generate::{ApiKind, Runtime, composition, function, to_yaml, xrd};
 use idp_function::grpc::server::{Settings, serve};
 use idp_function::run::Function;
 use rstest::rstest;
@@ -45,7 +45,7 @@ enum From {
 #[rstest]
 fn crossplane_renders_what_idp_renders(
     #[values("mysql", "postgresql", "webapp")] product: &str,
-    #[values(Style::Claim, Style::Namespaced)] style: Style,
+    #[values(ApiKind::Claim, ApiKind::Namespaced)] style: ApiKind,
     #[values(From::RequiredResources, From::Embedded)] from: From,
     #[values(Cli::V2, Cli::V1)] cli: Cli,
 ) {
@@ -58,7 +58,8 @@ fn crossplane_renders_what_idp_renders(
 
     let document = Document { origin: "example".to_owned(), object: example.clone() };
     let expected = ours.render(&document, false, &[], &[]).unwrap();
-    let composite = if style == Style::Claim { composite_of(example, definition) } else { example };
+    let composite =
+        if style == ApiKind::Claim { composite_of(example, definition) } else { example };
     let (rendered, resources) = tools.render(cli, definition, style, from, &composite);
 
     assert_eq!(rendered["status"]["placement"], expected.composite["status"]["placement"]);
@@ -71,8 +72,8 @@ fn crossplane_renders_what_idp_renders(
 }
 
 /// The example that package/examples has for a product.
-fn example(product: &str, style: Style) -> Value {
-    let suffix = if style == Style::Claim { "" } else { "-namespaced" };
+fn example(product: &str, style: ApiKind) -> Value {
+    let suffix = if style == ApiKind::Claim { "" } else { "-namespaced" };
     let path = format!("{}/../package/examples/{product}{suffix}.yaml", env!("CARGO_MANIFEST_DIR"));
     serde_saphyr::from_str(&fs::read_to_string(path).unwrap()).unwrap()
 }
@@ -138,7 +139,7 @@ impl Tools {
         &self,
         cli: Cli,
         product: &Product,
-        style: Style,
+        style: ApiKind,
         from: From,
         composite: &Value,
     ) -> (Value, BTreeMap<String, Value>) {

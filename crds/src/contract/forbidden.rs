@@ -11,7 +11,7 @@ pub const DECIDED_BY_PLATFORM: [&str; 5] =
 
 /// Crossplane's machinery in a claim's or composite's `spec`, which would let a developer choose
 /// what is composed, and how.
-pub const MACHINERY: [&str; 9] = [
+pub const CROSSPLANE_FIELDS: [&str; 9] = [
     "claimRef",
     "compositionRef",
     "compositionRevisionRef",
@@ -51,7 +51,7 @@ pub fn decided_by_platform(spec: &Map<String, Value>) -> Vec<FieldError> {
 /// them itself later, so a developer's update that carries them unchanged is fine.)
 #[must_use]
 pub fn machinery(spec: &Map<String, Value>, old: Option<&Map<String, Value>>) -> Vec<FieldError> {
-    MACHINERY
+    CROSSPLANE_FIELDS
         .iter()
         .filter(|field| {
             let now = spec.get(**field);

@@ -1,10 +1,10 @@
 //! The developer's side of the contract: what a claim asks for, and everything that is wrong with
 //! it.
 //!
-//! [`Request::read`] turns a claim's (or composite resource's) `spec` into a typed [`Request`] or
-//! into *all* its errors at once. [`update`] says which later changes a product allows,
-//! [`forbidden`] which fields are never a developer's to set, [`metadata`] what a claim's name must
-//! be like.
+//! [`ClaimRequest::read`] turns a claim's (or composite resource's) `spec` into a typed
+//! [`ClaimRequest`] or into *all* its errors at once. [`update`] says which later changes a product
+//! allows, [`forbidden`] which fields are never a developer's to set, [`metadata`] what a claim's
+//! name must be like.
 
 mod error;
 pub mod forbidden;
@@ -16,4 +16,4 @@ pub mod update;
 
 pub use error::{FieldError, Problem, did_you_mean};
 pub(crate) use parameter::check_specification;
-pub use request::Request;
+pub use request::ClaimRequest;

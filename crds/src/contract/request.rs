@@ -10,7 +10,7 @@ use crate::product::ProductSpec;
 
 /// What a developer asks for, checked and with defaults filled in.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Request {
+pub struct ClaimRequest {
     /// The cell: the developer's unit of isolation, a label value.
     pub cell: String,
     /// The tier's name.
@@ -24,7 +24,7 @@ pub struct Request {
     pub params: Map<String, Value>,
 }
 
-impl Request {
+impl ClaimRequest {
     /// Reads a claim's or composite resource's `spec` as a request for `product`.
     ///
     /// # Errors
@@ -34,7 +34,7 @@ impl Request {
         product: &ProductSpec,
         spec: &Map<String, Value>,
         tiers: impl IntoIterator<Item = &'t str>,
-    ) -> Result<Request, Vec<FieldError>> {
+    ) -> Result<ClaimRequest, Vec<FieldError>> {
         let mut errors = forbidden::decided_by_platform(spec);
         let nothing = Map::new();
         let given = match spec.get("parameters") {
@@ -50,7 +50,7 @@ impl Request {
             }
         };
         let mut reader = Reader { given, errors };
-        let request = Request {
+        let request = ClaimRequest {
             cell: reader.cell(),
             tier: reader.choice("tier", &tiers.into_iter().collect::<Vec<_>>()),
             environment: reader.choice("environment", &ENVIRONMENTS),

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::parameter::{describe, integer};
-use super::{FieldError, Problem, Request};
+use super::{ClaimRequest, FieldError, Problem};
 use crate::product::{ParameterSpec, ProductSpec, UpdateRule};
 
 /// Errors for every product parameter that changes against its update rule.
@@ -11,7 +11,7 @@ use crate::product::{ParameterSpec, ProductSpec, UpdateRule};
 /// Whether a raised tier or `ha` still fits the present placement is the scheduler's to say, not
 /// this function's.
 #[must_use]
-pub fn check(product: &ProductSpec, old: &Request, new: &Request) -> Vec<FieldError> {
+pub fn check(product: &ProductSpec, old: &ClaimRequest, new: &ClaimRequest) -> Vec<FieldError> {
     product
         .parameters
         .iter()

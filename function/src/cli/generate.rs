@@ -7,7 +7,7 @@ use clap::{Args, Subcommand, ValueEnum};
 use serde_json::Value;
 
 use super::{CliError, catalog};
-use crate::generate::{Runtime, Style, composition, function, to_yaml, xrd};
+use crate::generate::{ApiKind, Runtime, composition, function, to_yaml, xrd};
 use idp_core::catalog::embedded_files;
 
 /// Print what a cluster or a laptop needs: definitions, compositions, the function, the default
@@ -137,7 +137,7 @@ fn write_crds(folder: &std::path::Path) -> Result<(), CliError> {
 impl ProductArgs {
     fn generate(
         &self,
-        make: impl Fn(&idp_core::compose::product::Product, Style) -> Value,
+        make: impl Fn(&idp_core::compose::product::Product, ApiKind) -> Value,
     ) -> Result<Vec<Value>, CliError> {
         let (catalog, _) = catalog::load(self.catalog.as_deref())?;
         let known: Vec<&str> = catalog.products().iter().map(|p| p.name.as_str()).collect();
@@ -159,10 +159,10 @@ impl ProductArgs {
                 known.join(", ")
             )));
         }
-        let styles: &[Style] = match self.style {
-            Styles::Claim => &[Style::Claim],
-            Styles::Namespaced => &[Style::Namespaced],
-            Styles::Both => &[Style::Claim, Style::Namespaced],
+        let styles: &[ApiKind] = match self.style {
+            Styles::Claim => &[ApiKind::Claim],
+            Styles::Namespaced => &[ApiKind::Namespaced],
+            Styles::Both => &[ApiKind::Claim, ApiKind::Namespaced],
         };
         let wanted = catalog
             .products()

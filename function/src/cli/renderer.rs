@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use idp_crds::contract::{FieldError, Request, forbidden};
+use idp_crds::contract::{ClaimRequest, FieldError, forbidden};
 use idp_crds::names::{CLAIM_NAME, CLAIM_NAMESPACE, COMPOSITION_RESOURCE_NAME, PLACEMENT_REASON};
 use idp_crds::record::{DecidedBy, Record};
 use idp_crds::status::PlacementStatus;
@@ -76,7 +76,7 @@ impl Renderer {
             errors.extend(forbidden::machinery(&spec, None));
         }
         let request =
-            match Request::read(&product.spec, &spec, self.catalog.scheduler().tier_names()) {
+            match ClaimRequest::read(&product.spec, &spec, self.catalog.scheduler().tier_names()) {
                 Ok(request) if errors.is_empty() => request,
                 Ok(_) => return Err(CliError::refused(&subject, lines(&errors))),
                 Err(more) => {
@@ -99,7 +99,7 @@ impl Renderer {
         exclude: &[String],
         subject: &str,
         product: &Product,
-        request: &Request,
+        request: &ClaimRequest,
         composite: &mut Value,
     ) -> Result<(), CliError> {
         let status = composite

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::question::{CandidateInput, Input, Question};
 use idp_core::schedule::{
-    Candidate, Exclusion, Provenance, Request, ScheduleError, Scheduler, State, Tier,
+    Candidate, Exclusion, PlacementQuery, Provenance, ScheduleError, Scheduler, State, Tier,
 };
 
 /// The longest line that is read, bytes. A longer one is answered with an error, unread.
@@ -120,7 +120,7 @@ impl Answerer {
     }
 
     fn decide(&self, input: Input) -> Outcome {
-        let request = Request {
+        let request = PlacementQuery {
             name: &input.request.name,
             tier: &input.request.tier,
             ha: input.request.ha.unwrap_or(false),

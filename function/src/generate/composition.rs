@@ -3,7 +3,7 @@
 use idp_crds::names::{API_VERSION, CATALOG, CATALOG_VALUE, PRODUCT};
 use serde_json::{Value, json};
 
-use super::{FUNCTION_NAME, Style};
+use super::{ApiKind, FUNCTION_NAME};
 use crate::run::requirements::KINDS;
 use idp_core::compose::product::Product;
 
@@ -12,11 +12,11 @@ use idp_core::compose::product::Product;
 /// `bootstrap` names what the function will ask for, so that its first call has it (Crossplane 2.x;
 /// 1.20 has no such field).
 #[must_use]
-pub fn composition(product: &Product, style: Style, bootstrap: bool) -> Value {
+pub fn composition(product: &Product, style: ApiKind, bootstrap: bool) -> Value {
     let api = &product.spec.api;
     let (name, kind) = match style {
-        Style::Claim => (product.name.clone(), &api.composite_kind),
-        Style::Namespaced => (format!("{}-namespaced", product.name), &api.namespaced_kind),
+        ApiKind::Claim => (product.name.clone(), &api.composite_kind),
+        ApiKind::Namespaced => (format!("{}-namespaced", product.name), &api.namespaced_kind),
     };
     let mut step = json!({
         "step": "place-and-compose",
@@ -33,7 +33,7 @@ pub fn composition(product: &Product, style: Style, bootstrap: bool) -> Value {
         "mode": "Pipeline",
         "pipeline": [step],
     });
-    if let (Style::Claim, Some(spec)) = (style, spec.as_object_mut()) {
+    if let (ApiKind::Claim, Some(spec)) = (style, spec.as_object_mut()) {
         // Where Crossplane keeps the composite's own copy of the connection secret.
         spec.insert("writeConnectionSecretsToNamespace".to_owned(), json!("crossplane-system"));
     }

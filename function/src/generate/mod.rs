@@ -19,7 +19,7 @@ pub const FUNCTION_NAME: &str = "function-idp-multicloud";
 
 /// Which of Crossplane's two kinds of composite resource something is generated for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Style {
+pub enum ApiKind {
     /// Claims with cluster-scoped composites (Crossplane 1.20, and 2.x's LegacyCluster scope).
     Claim,
     /// Namespaced composites, without claims (Crossplane 2.x).

@@ -4,12 +4,12 @@ use idp_crds::names;
 use idp_crds::product::ProductApi;
 use serde_json::{Value, json};
 
-use super::{Style, schema};
+use super::{ApiKind, schema};
 use idp_core::compose::product::Product;
 
 /// The definition of a product's claims and composites, or of its namespaced composites.
 #[must_use]
-pub fn xrd(product: &Product, style: Style) -> Value {
+pub fn xrd(product: &Product, style: ApiKind) -> Value {
     let api = &product.spec.api;
     let version = json!({
         "name": api.version,
@@ -28,7 +28,7 @@ pub fn xrd(product: &Product, style: Style) -> Value {
     });
     let labels = json!({names::PRODUCT: product.name});
     match style {
-        Style::Claim => json!({
+        ApiKind::Claim => json!({
             "apiVersion": "apiextensions.crossplane.io/v1",
             "kind": "CompositeResourceDefinition",
             "metadata": {"name": format!("{}.{}", ProductApi::plural(&api.composite_kind), api.group), "labels": labels},
@@ -43,7 +43,7 @@ pub fn xrd(product: &Product, style: Style) -> Value {
                 "versions": [version],
             },
         }),
-        Style::Namespaced => json!({
+        ApiKind::Namespaced => json!({
             "apiVersion": "apiextensions.crossplane.io/v2",
             "kind": "CompositeResourceDefinition",
             "metadata": {"name": format!("{}.{}", ProductApi::plural(&api.namespaced_kind), api.group), "labels": labels},

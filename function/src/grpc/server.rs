@@ -52,7 +52,7 @@ fn verdict(answer: &RunFunctionResponse) -> &'static str {
 
 /// How the function is served.
 pub struct Settings {
-    /// Where gRPC is spoken.
+    /// Where gRPC is reference_name.
     pub listener: TcpListener,
     /// The certificate and the directory it comes from; none to serve without TLS.
     pub tls: Option<(CertificateDir, ReloadingTls)>,

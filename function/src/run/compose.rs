@@ -18,22 +18,22 @@ pub(super) fn plan(context: ComposeContext<'_>, seen: &Resources<'_>) -> Plan {
         Some(provider) => render(product, provider, inputs, seen),
         None => Rendering::default(),
     };
-    let Rendering { objects, withheld, connection, effective, notices } = rendering;
+    let Rendering { objects, pending, connection, effective, notices } = rendering;
     plan.unready =
         objects.iter().filter(|object| !object.ready).map(|object| object.key.clone()).collect();
     // Nobody can use it without them, and on a move what it replaces must stay until then.
     let missing = product.spec.connection_keys.iter().filter(|key| !connection.contains_key(*key));
     plan.unready.extend(missing.map(|key| format!("connection detail {key}")));
-    plan.placement_ready = plan.unready.is_empty() && withheld.is_empty() && !objects.is_empty();
+    plan.placement_ready = plan.unready.is_empty() && pending.is_empty() && !objects.is_empty();
     plan.effective = effective;
     plan.notices = notices;
 
-    preserve::at_current(&mut plan, context, &objects, &withheld, seen);
+    preserve::at_current(&mut plan, context, &objects, &pending, seen);
     for composed in objects {
         plan.desired
             .insert(composed.key, Desired { object: composed.object, ready: composed.ready });
     }
-    plan.withheld = withheld;
+    plan.pending = pending;
     preserve::elsewhere(&mut plan, context, seen);
     secrets::connect(&mut plan, context, connection, seen);
     plan.retained.sort_by(|a, b| a.place.cmp(&b.place));

@@ -9,10 +9,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::wire::v1;
+use idp_core::compose::field_mask::FieldMask;
 use idp_core::compose::object::place_prefix;
-use idp_core::compose::parts::Parts;
 use idp_core::compose::rendering::Observed;
-use idp_core::compose::scope::{Flavour, Identity};
+use idp_core::compose::scope::{Identity, Scope};
 use idp_core::placement::ObservedPlace;
 use idp_core::structs::{StructError, from_struct, from_struct_seed};
 
@@ -77,7 +77,7 @@ impl Composite {
                 .clone()
                 .or(claim_namespace)
                 .unwrap_or_else(|| "default".to_owned()),
-            flavour: if namespace.is_some() { Flavour::Namespaced } else { Flavour::Cluster },
+            scope: if namespace.is_some() { Scope::Namespaced } else { Scope::Cluster },
             persisted: creation_timestamp.is_some(),
         }
     }
@@ -324,7 +324,7 @@ impl ObservedResource<'_> {
 }
 
 impl Observed for Resources<'_> {
-    fn object(&self, key: &str, parts: &Parts) -> Option<Value> {
+    fn object(&self, key: &str, parts: &FieldMask) -> Option<Value> {
         from_struct_seed(self.get(key)?.bytes, parts).ok()
     }
 

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use idp_core::compose::product::Product;
-use idp_core::compose::rendering::Withheld;
+use idp_core::compose::rendering::Pending;
 use idp_core::compose::scope::{Identity, Placement, TierFacts};
-use idp_crds::contract::Request;
+use idp_crds::contract::ClaimRequest;
 use idp_crds::status::{Place, Retained};
 use serde_json::{Map, Value};
 
@@ -19,7 +19,7 @@ pub(super) struct Plan {
     pub(super) retained: Vec<Retained>,
     /// Old placements that are still active.
     pub(super) leaving: Vec<Place>,
-    pub(super) withheld: Vec<Withheld>,
+    pub(super) pending: Vec<Pending>,
     /// Resources of the current placement that are not ready.
     pub(super) unready: Vec<String>,
     pub(super) effective: Map<String, Value>,
@@ -47,7 +47,7 @@ pub(super) struct Desired {
 #[derive(Clone, Copy)]
 pub(super) struct ComposeContext<'a> {
     pub(super) product: &'a Product,
-    pub(super) request: &'a Request,
+    pub(super) request: &'a ClaimRequest,
     pub(super) tier: &'a TierFacts,
     pub(super) placement: &'a Placement,
     pub(super) identity: &'a Identity,

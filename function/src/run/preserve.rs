@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use idp_core::compose::credentials;
 use idp_core::compose::object::{as_desired, as_observed_only};
-use idp_core::compose::rendering::{Composed, Withheld};
+use idp_core::compose::rendering::{Composed, Pending};
 use idp_core::placement::{Disposition, ObservedPlace, PreviousPlacement};
 use idp_crds::status::{Place, Retained};
 
@@ -51,20 +51,19 @@ pub(super) fn at_current(
     plan: &mut Plan,
     context: ComposeContext<'_>,
     objects: &[Composed],
-    withheld: &[Withheld],
+    pending: &[Pending],
     seen: &Resources<'_>,
 ) {
     let place = context.placement.id();
     let rendered: BTreeSet<&str> = objects.iter().map(|object| object.key.as_str()).collect();
-    let withheld: BTreeSet<&str> =
-        withheld.iter().map(|withheld| withheld.resource.as_str()).collect();
+    let pending: BTreeSet<&str> = pending.iter().map(|pending| pending.resource.as_str()).collect();
     // A resource's earlier generations go when all of the present one is ready.
     let renewing: BTreeSet<&str> =
         objects.iter().filter(|o| o.immutable && !o.ready).map(|o| o.resource.as_str()).collect();
     let mut retained = Vec::new();
     for (key, resource) in seen.at(&place).filter(|(key, _)| !rendered.contains(key)) {
         let name = resource.resource().unwrap_or_default();
-        let kept = if withheld.contains(name) || renewing.contains(name) {
+        let kept = if pending.contains(name) || renewing.contains(name) {
             unchanged(resource)
         } else if resource.is_stateful() {
             retained.push(key.to_owned());

@@ -7,7 +7,7 @@ use idp_core::compose::product::Product;
 use idp_core::compose::scope::{Identity, Placement, TierFacts};
 use idp_core::placement::{Evidence, Judge, NotFollowed, PlacementInForce, Resolution};
 use idp_core::schedule::Provenance;
-use idp_crds::contract::Request;
+use idp_crds::contract::ClaimRequest;
 use idp_crds::names::{PLACEMENT_REASON, RELEASE};
 use idp_crds::record::DecidedBy;
 use idp_crds::status::PlacementStatus;
@@ -39,7 +39,7 @@ pub(super) struct Reconcile<'a> {
 /// What is asked for, of which product.
 struct Asked<'c> {
     product: &'c Product,
-    request: Request,
+    request: ClaimRequest,
     identity: Identity,
 }
 
@@ -124,14 +124,14 @@ impl Reconcile<'_> {
         Err(Failure { reason: UNKNOWN_PRODUCT, message: format!("there is {wanted}: {hint}") })
     }
 
-    fn request(&self, product: &Product, build: &CatalogBuild) -> Result<Request, Failure> {
+    fn request(&self, product: &Product, build: &CatalogBuild) -> Result<ClaimRequest, Failure> {
         let catalog = &build.catalog;
         if catalog.is_empty() {
             let message = "the catalog is empty: no Candidate tells where workloads can run. Install the chart with `catalog.enabled=true`, or apply Candidates and Tiers of your own (`idp generate catalog` prints the default ones)";
             return Err(Failure { reason: "EmptyCatalog", message: message.to_owned() });
         }
         let tiers = catalog.scheduler().tier_names();
-        Request::read(&product.spec, &self.composite.spec, tiers).map_err(|errors| {
+        ClaimRequest::read(&product.spec, &self.composite.spec, tiers).map_err(|errors| {
             let mut all: Vec<String> = errors.iter().map(ToString::to_string).collect();
             // A tier that is not known may be one that is wrong.
             let wrong = |tier: &&Rejected| {
@@ -256,7 +256,7 @@ impl Reconcile<'_> {
 fn decide(
     catalog: &Catalog,
     product: &Product,
-    request: &Request,
+    request: &ClaimRequest,
     name: &str,
 ) -> Result<PlacementInForce, Failure> {
     let decision = catalog.decide(product, name, request, &[], &[]).map_err(|error| {

@@ -113,7 +113,7 @@ impl StatusReport<'_> {
     pub(super) fn resources_ready(&self) -> Finding {
         let plan = self.plan;
         let failed: Vec<String> = plan
-            .withheld
+            .pending
             .iter()
             .filter(|w| !w.waiting)
             .map(|w| format!("{}: {}", w.resource, w.reason))
@@ -122,7 +122,7 @@ impl StatusReport<'_> {
             let message = shorten(&failed.join("; "));
             return (v1::Status::ConditionFalse, "TemplateError", message);
         }
-        let waiting = plan.withheld.iter().map(|w| format!("{} {}", w.resource, w.reason));
+        let waiting = plan.pending.iter().map(|w| format!("{} {}", w.resource, w.reason));
         let unready = plan.unready.iter().map(|key| format!("{} is not ready", last_part(key)));
         let all: Vec<String> = unready.chain(waiting).collect();
         if all.is_empty() && plan.placement_ready {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use idp_core::compose::credentials::{self, Credentials};
-use idp_core::compose::scope::Flavour;
+use idp_core::compose::scope::Scope;
 use idp_core::structs::to_struct;
 use idp_crds::names;
 use serde_json::{Value, json};
@@ -54,7 +54,7 @@ pub(super) fn connect(
     if current {
         plan.connection = Some(connection);
     }
-    if context.identity.flavour == Flavour::Cluster {
+    if context.identity.scope == Scope::Cluster {
         return;
     }
     let observed = seen.get(CONNECTION_KEY);

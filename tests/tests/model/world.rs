@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use idp_core::schedule::Provenance;
-use idp_crds::contract::Request;
+use idp_crds::contract::ClaimRequest;
 use idp_crds::names::{PLACEMENT_REASON, RELEASE};
 use idp_crds::record::{DecidedBy, Previous, Record};
 use idp_crds::status::{Phase, PlacementStatus};
@@ -167,6 +167,7 @@ impl World {
         let provenance = Provenance {
             sequence: here.sequence + 1,
             previous: Some(here),
+            excluded_providers: leave.clone(),
             decided_by: DecidedBy::Admission,
         };
         if self.decide(&leave, &occupied, provenance)
@@ -188,7 +189,8 @@ impl World {
         let catalog = self.crossplane.configuration.catalog();
         let Some(product) = catalog.product(self.kind.product()) else { return false };
         let spec = self.crossplane.composite["spec"].as_object().unwrap();
-        let request = Request::read(&product.spec, spec, catalog.scheduler().tier_names()).unwrap();
+        let request =
+            ClaimRequest::read(&product.spec, spec, catalog.scheduler().tier_names()).unwrap();
         let Ok(decision) = catalog.decide(product, "orders", &request, leave, occupied) else {
             return false;
         };

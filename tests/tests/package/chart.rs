@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::{Command, Output};
 
 use idp_core::catalog::{Catalog, Objects, embedded};
-use idp_function::generate::{Style, composition, to_yaml, xrd};
+use idp_function::generate::{ApiKind, composition, to_yaml, xrd};
 use idp_tests::tools;
 use serde_json::{Value, json};
 
@@ -288,7 +288,8 @@ fn the_chart_ships_the_catalog_and_keeps_what_users_depend_on() {
 #[test]
 fn generated_definitions_are_current() {
     let catalog = Catalog::strict(embedded().unwrap()).unwrap();
-    for (file, style) in [("claims.yaml", Style::Claim), ("namespaced.yaml", Style::Namespaced)] {
+    for (file, style) in [("claims.yaml", ApiKind::Claim), ("namespaced.yaml", ApiKind::Namespaced)]
+    {
         let all = |make: &dyn Fn(&idp_core::compose::product::Product) -> Value| {
             to_yaml(&catalog.products().iter().map(|product| make(product)).collect::<Vec<_>>())
                 .unwrap()

@@ -17,9 +17,12 @@ async fn a_good_claim_is_stamped_with_what_the_command_line_and_the_function_say
     let catalog = Catalog::strict(embedded().unwrap()).unwrap();
     let product = catalog.product("mysql").unwrap();
     let spec = claim()["spec"].as_object().unwrap().clone();
-    let asked =
-        idp_crds::contract::Request::read(&product.spec, &spec, catalog.scheduler().tier_names())
-            .unwrap();
+    let asked = idp_crds::contract::ClaimRequest::read(
+        &product.spec,
+        &spec,
+        catalog.scheduler().tier_names(),
+    )
+    .unwrap();
     let decision = catalog.decide(product, "orders-db", &asked, &[], &[]).unwrap();
     let record = decision.record(Provenance::first(idp_crds::record::DecidedBy::Admission));
     assert_eq!(

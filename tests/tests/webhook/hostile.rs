@@ -44,8 +44,8 @@ async fn what_is_being_deleted_does_not_change() {
     assert_eq!(webhook.admit(&ending).await.patch, json!([]));
 }
 
-/// A replace from a file knows nothing of what Crossplane has set: without its `resourceRef` a claim
-/// would get a second, empty database.
+/// A replace from a file knows nothing of what Crossplane has set: without its `resourceRef` a
+/// claim would get a second, empty database.
 #[tokio::test]
 async fn a_replace_keeps_what_crossplane_had_set() {
     let webhook = Webhook::start().await;

@@ -1,7 +1,7 @@
 //! What is known of a workload before a change.
 
 use idp_core::placement::PlacementInForce;
-use idp_crds::contract::{FieldError, Request as ClaimRequest};
+use idp_crds::contract::{ClaimRequest, FieldError};
 use idp_crds::names::PLACEMENT_REASON;
 use idp_crds::status::PlacementStatus;
 

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use idp_core::catalog::{Named, Objects, ReadError};
 use idp_core::compose::product::Product;
 use idp_crds::contract::{FieldError, Problem, did_you_mean};
-use idp_crds::names::{PREFER_COST_OPTIMIZATION, spoken};
+use idp_crds::names::{PREFER_COST_OPTIMIZATION, reference_name};
 use idp_crds::validate::Validate;
 use idp_crds::{CandidateSpec, ExperimentSpec, FeatureFlagSpec, ProductSpec, TierSpec};
 use serde_json::Value;
@@ -122,7 +122,7 @@ impl Findings {
         if !snapshot.objects.candidates.iter().any(passes) {
             self.warnings.push(format!(
                 "no Candidate has all that tier {:?} requires: nothing can be placed",
-                spoken(&tier.name)
+                reference_name(&tier.name)
             ));
         }
     }
@@ -171,8 +171,8 @@ impl Findings {
         self.errors.extend(experiment.spec.errors());
         let tier = &experiment.spec.tier;
         let tiers: Vec<String> =
-            snapshot.objects.tiers.iter().map(|tier| spoken(&tier.name)).collect();
-        if tier != "*" && !tiers.contains(&spoken(tier)) {
+            snapshot.objects.tiers.iter().map(|tier| reference_name(&tier.name)).collect();
+        if tier != "*" && !tiers.contains(&reference_name(tier)) {
             let hint = did_you_mean(tier, tiers.iter().map(String::as_str));
             self.warnings.push(format!(
                 "there is no Tier {tier:?}{hint}: the experiment applies to nothing"
@@ -182,7 +182,7 @@ impl Findings {
 
     fn flag(&mut self, flag: &Named<FeatureFlagSpec>) {
         self.errors.extend(flag.spec.errors());
-        if spoken(&flag.name) != PREFER_COST_OPTIMIZATION {
+        if reference_name(&flag.name) != PREFER_COST_OPTIMIZATION {
             let known = PREFER_COST_OPTIMIZATION.replace('_', "-");
             self.warnings
                 .push(format!("nothing reads the flag {:?}: there is {known:?}", flag.name));
@@ -254,7 +254,7 @@ fn deletion(
     match &*request.kind.kind {
         "Product" => refuse(&placements.list(|placed| placed.product == name), "delete them first"),
         "Tier" => {
-            let tier = spoken(name);
+            let tier = reference_name(name);
             refuse(&placements.list(|placed| placed.tier == tier), "give them another tier first")
         }
         "Candidate" => {

@@ -1,9 +1,7 @@
 //! The contract: what a workload's object may say, whatever is decided of it.
 
 use idp_core::placement::PlacementInForce;
-use idp_crds::contract::{
-    FieldError, Problem, Request as ClaimRequest, forbidden, reserved, update,
-};
+use idp_crds::contract::{ClaimRequest, FieldError, Problem, forbidden, reserved, update};
 use idp_crds::names::{FAILOVER, PLACEMENT_REASON, RELEASE};
 use serde_json::{Map, Value};
 
@@ -60,7 +58,7 @@ fn reserved_metadata(new: &Object<'_>, old: Option<&Object<'_>>) -> Vec<FieldErr
 /// What Crossplane had set and a user's change would take away: a replace of the whole object, as
 /// from a file, knows nothing of it. Without its `resourceRef` a claim gets a second workload.
 pub(super) fn dropped_machinery(new: &Object<'_>, old: &Object<'_>) -> Map<String, Value> {
-    forbidden::MACHINERY
+    forbidden::CROSSPLANE_FIELDS
         .iter()
         .chain(&["writeConnectionSecretToRef"])
         .filter(|field| !new.spec.contains_key(**field))

@@ -1,6 +1,6 @@
 //! A new workload: contract, decision, and what to do with a decision that it brings along.
 
-use idp_crds::contract::Request as ClaimRequest;
+use idp_crds::contract::ClaimRequest;
 use idp_crds::names::PLACEMENT_REASON;
 use idp_crds::record::Record;
 

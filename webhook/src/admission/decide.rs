@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use idp_core::catalog::Catalog;
 use idp_core::placement::Relocation;
-use idp_core::schedule::{Provenance, ScheduleError, Stamp};
-use idp_crds::contract::Request as ClaimRequest;
+use idp_core::schedule::{DecisionText, Provenance, ScheduleError};
+use idp_crds::contract::ClaimRequest;
 use idp_crds::record::DecidedBy;
 
 use super::context::{Admission, WebhookKind};
@@ -36,7 +36,7 @@ impl<'q> PlacementQuestion<'q> {
         &self,
         workload: &Workload<'_>,
         catalog: &Catalog,
-    ) -> Result<Arc<Stamp>, ScheduleError> {
+    ) -> Result<Arc<DecisionText>, ScheduleError> {
         let PlacementQuestion { asked, exclude_providers, relocation } = *self;
         let not_to = relocation.map(Relocation::not_to).unwrap_or_default();
         let decision =
@@ -53,7 +53,7 @@ pub(super) async fn decide(
     admission: &Admission,
     workload: &Workload<'_>,
     question: &PlacementQuestion<'_>,
-) -> Result<Arc<Stamp>, ScheduleError> {
+) -> Result<Arc<DecisionText>, ScheduleError> {
     if let Some(probing) = &workload.snapshot.probing
         && let Ok(stamp) = question.decide(workload, &probing.catalog)
         && probing.providers.contains(&stamp.record.selected.provider)
@@ -75,7 +75,7 @@ pub(super) async fn decide(
 }
 
 /// A decision as the annotation's value.
-pub(super) fn text(stamp: &Stamp) -> Result<&str, Denial> {
+pub(super) fn text(stamp: &DecisionText) -> Result<&str, Denial> {
     stamp.text().map_err(|error| unwritable(&error))
 }
 

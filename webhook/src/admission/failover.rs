@@ -4,7 +4,7 @@
 use std::cmp::Ordering;
 
 use idp_core::placement::{PlacementInForce, Relocation};
-use idp_crds::contract::{FieldError, Problem, Request as ClaimRequest, did_you_mean};
+use idp_crds::contract::{ClaimRequest, FieldError, Problem, did_you_mean};
 use idp_crds::names::{FAILOVER, PLACEMENT_REASON, RELEASE, VERB_FAILOVER};
 use idp_crds::record::{DecidedBy, Record};
 use idp_crds::status::{Phase, PlacementStatus};
@@ -14,7 +14,7 @@ use super::context::{Admission, WebhookKind};
 use super::decide::{PlacementQuestion, decide, text};
 use super::mutate::{Decision, DesiredClaim};
 use super::verdict::{Denial, Reason};
-use super::workload::{Flavour, Workload, annotation_error, annotation_path};
+use super::workload::{ApiKind, Workload, annotation_error, annotation_path};
 use super::{authorizer, release};
 
 /// What `any` means: leave the place, whatever the provider.
@@ -36,7 +36,7 @@ pub(super) async fn request(
     before: &Before<'_>,
 ) -> Result<Result<Failover, FieldError>, Denial> {
     let error = |problem, message: String| Ok(Err(annotation_error(FAILOVER, problem, message)));
-    if workload.flavour == Flavour::Composite && workload.new.has_claim() {
+    if workload.api_kind == ApiKind::Composite && workload.new.has_claim() {
         let message = "must be asked for on the claim that this composite resource belongs to";
         return error(Problem::Forbidden, message.to_owned());
     }

@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use idp_core::schedule::Stamp;
-use idp_crds::contract::Request as ClaimRequest;
+use idp_core::schedule::DecisionText;
+use idp_crds::contract::ClaimRequest;
 use idp_crds::names;
 use serde_json::{Map, Value, json};
 
@@ -34,7 +34,7 @@ pub enum Decision {
     /// Made before.
     Kept(String),
     /// Made just now.
-    Made(Arc<Stamp>),
+    Made(Arc<DecisionText>),
 }
 
 /// The changes that make `workload` what is desired.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use idp_core::schedule::Stamp;
+use idp_core::schedule::DecisionText;
 use json_patch::jsonptr::PointerBuf;
 use serde::ser::Error as _;
 use serde::{Serialize, Serializer};
@@ -42,10 +42,10 @@ pub enum Content {
     Value(Value),
     /// A decision, which is most of a patch and the same in many: its text with its escapes,
     /// written once.
-    Decision(#[serde(serialize_with = "as_written")] Arc<Stamp>),
+    Decision(#[serde(serialize_with = "as_written")] Arc<DecisionText>),
 }
 
-fn as_written<S: Serializer>(stamp: &Stamp, serializer: S) -> Result<S::Ok, S::Error> {
+fn as_written<S: Serializer>(stamp: &DecisionText, serializer: S) -> Result<S::Ok, S::Error> {
     stamp.json().map_err(S::Error::custom)?.serialize(serializer)
 }
 
@@ -93,7 +93,7 @@ impl Patch {
         &mut self,
         metadata: &Metadata<'_>,
         name: &str,
-        stamp: &Arc<Stamp>,
+        stamp: &Arc<DecisionText>,
     ) -> Result<(), serde_json::Error> {
         let text = stamp.text()?;
         if metadata.annotations.is_none() {

@@ -1,7 +1,7 @@
 //! A decision that somebody brings along: a backup is restored where it was, by who may.
 
 use idp_core::placement::NotAdoptable;
-use idp_crds::contract::{FieldError, Problem, Request as ClaimRequest};
+use idp_crds::contract::{ClaimRequest, FieldError, Problem};
 use idp_crds::names::{PLACEMENT_REASON, VERB_RESTORE};
 use idp_crds::record::Record;
 

@@ -1,10 +1,10 @@
-//! Whose review it is: the Product, the flavour of its API, the object.
+//! Whose review it is: the Product, the api_kind of its API, the object.
 
 use std::sync::Arc;
 
 use idp_core::compose::product::Product;
 use idp_core::placement::{Evidence, Judge, PlacementInForce};
-use idp_crds::contract::{FieldError, Problem, Request as ClaimRequest, metadata};
+use idp_crds::contract::{ClaimRequest, FieldError, Problem, metadata};
 
 use idp_crds::names::connection_secret;
 use idp_crds::status::PlacementStatus;
@@ -23,7 +23,7 @@ pub struct Workload<'r> {
     /// The product that is asked for.
     pub product: &'r Arc<Product>,
     /// How it is asked for.
-    pub flavour: Flavour,
+    pub api_kind: ApiKind,
     /// Who asks whom for what.
     pub request: &'r AdmissionRequest<'r>,
     /// Which webhook is asked.
@@ -34,7 +34,7 @@ pub struct Workload<'r> {
 
 /// The ways to ask for a product.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Flavour {
+pub enum ApiKind {
     /// By a claim.
     Claim,
     /// By a cluster-scoped composite resource.
@@ -66,17 +66,17 @@ impl<'r> Workload<'r> {
             return Err(Denial::new(Reason::Invalid, summary));
         };
         let api = &product.spec.api;
-        let flavour = if *kind.kind == *api.claim_kind {
-            Flavour::Claim
+        let api_kind = if *kind.kind == *api.claim_kind {
+            ApiKind::Claim
         } else if *kind.kind == *api.composite_kind {
-            Flavour::Composite
+            ApiKind::Composite
         } else {
-            Flavour::Namespaced
+            ApiKind::Namespaced
         };
         let raw =
             request.object.ok_or_else(|| unreadable("the object", "the review carries none"))?;
         let new = Object::read(raw).map_err(|error| unreadable("the object", error))?;
-        Ok(Workload { snapshot, product, flavour, request, webhook, new })
+        Ok(Workload { snapshot, product, api_kind, request, webhook, new })
     }
 
     /// The object as it is.
@@ -130,7 +130,8 @@ impl<'r> Workload<'r> {
     /// The name of the secret that a claim's connection details go to.
     #[must_use]
     pub fn connection_secret(&self) -> Option<String> {
-        (self.flavour == Flavour::Claim).then(|| connection_secret(self.name(), &self.product.name))
+        (self.api_kind == ApiKind::Claim)
+            .then(|| connection_secret(self.name(), &self.product.name))
     }
 
     /// What is wrong with the object's name.

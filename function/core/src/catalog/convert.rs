@@ -4,12 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use idp_crds::cloud_provider::{CircuitState, CloudProviderStatus};
-use idp_crds::names::spoken;
+use idp_crds::names::reference_name;
 use idp_crds::{CandidateSpec, TierSpec};
 use indexmap::IndexMap;
 use serde_json::Value;
 
-use super::{Named, Objects, Rejected, good};
+use super::{Named, Objects, Rejected, accept_valid};
 use crate::schedule::{
     Candidate, Circuit, Experiment, FailoverRule, ProviderHealth, State, Tier, Weights,
 };
@@ -76,15 +76,18 @@ pub(super) fn state(
             ProviderHealth { healthy: provider.spec.healthy, circuit },
         );
     }
-    let mut experiments: Vec<&Named<_>> =
-        objects.experiments.iter().filter_map(|e| good("Experiment", e, rejected)).collect();
+    let mut experiments: Vec<&Named<_>> = objects
+        .experiments
+        .iter()
+        .filter_map(|e| accept_valid("Experiment", e, rejected))
+        .collect();
     experiments.sort_by(|a, b| (&a.created, &a.name).cmp(&(&b.created, &b.name)));
     let experiments = experiments.into_iter().map(|experiment| Experiment {
         id: experiment.name.clone(),
         description: experiment.spec.description.clone(),
         weights: Weights::canonical(&experiment.spec.variant_weights),
         share: experiment.spec.traffic_share,
-        tier: spoken(&experiment.spec.tier),
+        tier: reference_name(&experiment.spec.tier),
         enabled: experiment.spec.enabled,
     });
     State {
@@ -94,7 +97,7 @@ pub(super) fn state(
             .flags
             .iter()
             .filter(|flag| flag.spec.enabled)
-            .map(|flag| spoken(&flag.name))
+            .map(|flag| reference_name(&flag.name))
             .collect(),
     }
 }

@@ -14,15 +14,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use idp_crds::candidate::ProviderConfigRef;
-use idp_crds::contract::Request as ClaimRequest;
-use idp_crds::names::spoken;
+use idp_crds::contract::ClaimRequest;
+use idp_crds::names::reference_name;
 use idp_crds::record::Record;
 use idp_crds::{CandidateSpec, validate::Validate};
 use serde_json::{Map, Value};
 
 use crate::compose::product::Product;
 use crate::compose::scope::{Placement, TierFacts};
-use crate::schedule::{Decision, Exclusion, Request, ScheduleError, Scheduler};
+use crate::schedule::{Decision, Exclusion, PlacementQuery, ScheduleError, Scheduler};
 
 pub use convert::probe_holder;
 pub use embedded::{embedded, embedded_files};
@@ -99,8 +99,10 @@ impl Catalog {
             candidates.push(convert::candidate(spec));
             places.insert(at, Place::new(spec));
         }
-        let tiers = objects.tiers.iter().filter_map(|tier| good("Tier", tier, &mut rejected));
-        let tiers = tiers.map(|tier| (spoken(&tier.name), convert::tier(&tier.spec))).collect();
+        let tiers =
+            objects.tiers.iter().filter_map(|tier| accept_valid("Tier", tier, &mut rejected));
+        let tiers =
+            tiers.map(|tier| (reference_name(&tier.name), convert::tier(&tier.spec))).collect();
         let state = convert::state(objects, probes, &mut rejected);
         let products = products::one_per_kind(products, &mut rejected);
         (
@@ -170,10 +172,10 @@ impl Catalog {
         product: &Product,
         name: &str,
         request: &ClaimRequest,
-        leave: &[String],
-        not: &[PlaceRef<'_>],
+        exclude_providers: &[String],
+        exclude_places: &[PlaceRef<'_>],
     ) -> Result<Decision<'_>, ScheduleError> {
-        let mut providers: Vec<String> = leave.to_vec();
+        let mut providers: Vec<String> = exclude_providers.to_vec();
         providers.extend(
             self.scheduler
                 .providers()
@@ -181,8 +183,13 @@ impl Catalog {
                 .filter(|provider| product.provider(provider).is_none())
                 .cloned(),
         );
-        let exclude = Exclusion { providers: &providers, places: not };
-        self.scheduler.decide(&Request { name, tier: &request.tier, ha: request.ha, exclude })
+        let exclude = Exclusion { providers: &providers, places: exclude_places };
+        self.scheduler.decide(&PlacementQuery {
+            name,
+            tier: &request.tier,
+            ha: request.ha,
+            exclude,
+        })
     }
 
     /// The gates that a placement of this tier must pass and that the place at `provider` and
@@ -254,7 +261,7 @@ impl Place {
 }
 
 /// `object`, if nothing is wrong with it.
-fn good<'o, T: Validate>(
+fn accept_valid<'o, T: Validate>(
     kind: &'static str,
     object: &'o Named<T>,
     rejected: &mut Vec<Rejected>,

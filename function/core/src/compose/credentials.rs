@@ -115,14 +115,14 @@ fn derive(secret_uid: &str, workload: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::compose::scope::Flavour;
+    use crate::compose::scope::Scope;
 
     fn identity() -> Identity {
         Identity {
             name: "orders-x7k2p".into(),
             claim_name: "orders".into(),
             namespace: "team-a".into(),
-            flavour: Flavour::Cluster,
+            scope: Scope::Cluster,
             persisted: true,
         }
     }

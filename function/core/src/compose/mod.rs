@@ -6,11 +6,11 @@
 mod compile;
 pub mod credentials;
 pub mod expression;
+pub mod field_mask;
 pub mod object;
-pub mod parts;
 pub mod product;
 pub mod render;
+mod rendered;
 pub mod rendering;
 pub mod scope;
 pub mod template;
-mod tree;

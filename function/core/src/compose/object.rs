@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use idp_crds::candidate::ProviderConfigRef;
-use idp_crds::contract::Request;
+use idp_crds::contract::ClaimRequest;
 use idp_crds::names;
 use serde_json::{Value, json};
 
 use super::expression::shortened;
 use super::product::ResourcePlan;
-use super::scope::{Flavour, Identity, Placement};
-use super::tree::{Fields, Tree};
+use super::rendered::{RenderedObject, RenderedValue};
+use super::scope::{Identity, Placement, Scope};
 use crate::structs::{StructError, rewrite};
 
 /// Policies of a managed resource that is fully ours. Late initialisation is left out: it would pin
@@ -59,28 +59,29 @@ const METADATA: usize = 4;
 /// What labels say about a composed object.
 #[derive(Clone, Copy)]
 pub(super) struct Labels<'a> {
-    pub(super) request: &'a Request,
+    pub(super) request: &'a ClaimRequest,
     pub(super) product: &'a str,
     pub(super) placement: &'a Placement,
 }
 
 impl<'a> Labels<'a> {
     /// Sets the labels of an object of the resource `name`.
-    fn set(&self, object: &mut Fields<'a>, resource: &'a str, stateful: bool) {
+    fn set(&self, object: &mut RenderedObject<'a>, resource: &'a str, stateful: bool) {
         let Labels { request, placement, .. } = *self;
         object.child("metadata", |metadata| {
             metadata.child("labels", |labels| {
                 labels.reserve(LABELS);
-                labels.insert(names::CELL, Tree::Text(&request.cell));
-                labels.insert(names::TIER, Tree::Text(&request.tier));
-                labels.insert(names::ENVIRONMENT, Tree::Text(&request.environment));
-                labels.insert(names::PRODUCT, Tree::Text(self.product));
-                labels.insert(names::PROVIDER, Tree::Text(&placement.provider));
-                labels.insert(names::REGION, Tree::Text(&placement.region));
-                labels.insert(names::SEQUENCE, Tree::Owned(placement.sequence.to_string()));
-                labels.insert(names::RESOURCE, Tree::Text(resource));
+                labels.insert(names::CELL, RenderedValue::Text(&request.cell));
+                labels.insert(names::TIER, RenderedValue::Text(&request.tier));
+                labels.insert(names::ENVIRONMENT, RenderedValue::Text(&request.environment));
+                labels.insert(names::PRODUCT, RenderedValue::Text(self.product));
+                labels.insert(names::PROVIDER, RenderedValue::Text(&placement.provider));
+                labels.insert(names::REGION, RenderedValue::Text(&placement.region));
+                labels
+                    .insert(names::SEQUENCE, RenderedValue::Owned(placement.sequence.to_string()));
+                labels.insert(names::RESOURCE, RenderedValue::Text(resource));
                 if stateful {
-                    labels.insert(names::STATEFUL, Tree::Text("true"));
+                    labels.insert(names::STATEFUL, RenderedValue::Text("true"));
                 }
             });
         });
@@ -89,54 +90,56 @@ impl<'a> Labels<'a> {
 
 /// Makes a rendered template of `plan` fit its flavour, and fills in what the template leaves to
 /// the platform.
-pub(super) fn finish<'a>(
-    rendered: Fields<'a>,
+pub(super) fn complete_object<'a>(
+    rendered: RenderedObject<'a>,
     plan: &'a ResourcePlan,
     identity: &'a Identity,
     labels: Labels<'a>,
     name: &'a str,
-) -> Fields<'a> {
+) -> RenderedObject<'a> {
     let mut object = metadata_first(rendered, name);
-    if identity.flavour == Flavour::Namespaced {
-        object.insert("apiVersion", Tree::Text(&plan.namespaced_api_version));
+    if identity.scope == Scope::Namespaced {
+        object.insert("apiVersion", RenderedValue::Text(&plan.namespaced_api_version));
     }
     let core = plan.api_version == "v1";
-    if core && identity.flavour == Flavour::Cluster {
+    if core && identity.scope == Scope::Cluster {
         object.child("metadata", |metadata| {
-            metadata.insert_default("namespace", || Tree::Text(&identity.namespace))
+            metadata.insert_default("namespace", || RenderedValue::Text(&identity.namespace))
         });
     }
     if plan.managed {
         object.child("spec", |spec| {
-            managed_spec(spec, identity.flavour, &labels.placement.provider_config)
+            managed_spec(spec, identity.scope, &labels.placement.provider_config)
         });
     }
     labels.set(&mut object, &plan.name, plan.stateful);
     object
 }
 
-fn managed_spec<'a>(spec: &mut Fields<'a>, flavour: Flavour, config: &'a ProviderConfigRef) {
-    spec.insert_default("managementPolicies", || Tree::List(MANAGED.map(Tree::Text).into()));
-    spec.insert_default("providerConfigRef", || {
-        let mut reference = Fields::default();
-        reference.push("name", Tree::Text(&config.name));
-        Tree::Object(reference)
+fn managed_spec<'a>(spec: &mut RenderedObject<'a>, scope: Scope, config: &'a ProviderConfigRef) {
+    spec.insert_default("managementPolicies", || {
+        RenderedValue::List(MANAGED.map(RenderedValue::Text).into())
     });
-    if flavour == Flavour::Namespaced {
+    spec.insert_default("providerConfigRef", || {
+        let mut reference = RenderedObject::default();
+        reference.push("name", RenderedValue::Text(&config.name));
+        RenderedValue::Object(reference)
+    });
+    if scope == Scope::Namespaced {
         spec.remove("deletionPolicy");
         spec.child("providerConfigRef", |reference| {
-            reference.insert_default("kind", || Tree::Value(Arc::new(json!(config.kind))))
+            reference.insert_default("kind", || RenderedValue::Value(Arc::new(json!(config.kind))))
         });
         local_secret_references(spec);
     }
 }
 
 /// Puts `metadata`, with its name, where people look for it: after `kind`.
-fn metadata_first<'a>(rendered: Fields<'a>, name: &'a str) -> Fields<'a> {
-    let mut object = Fields::with_capacity(rendered.len() + 1);
-    let mut rest = Fields::with_capacity(rendered.len());
-    let mut metadata = Fields::with_capacity(METADATA);
-    metadata.push("name", Tree::Text(name));
+fn metadata_first<'a>(rendered: RenderedObject<'a>, name: &'a str) -> RenderedObject<'a> {
+    let mut object = RenderedObject::with_capacity(rendered.len() + 1);
+    let mut rest = RenderedObject::with_capacity(rendered.len());
+    let mut metadata = RenderedObject::with_capacity(METADATA);
+    metadata.push("name", RenderedValue::Text(name));
     for (field, value) in rendered {
         match field.as_ref() {
             "apiVersion" | "kind" => object.push(field, value),
@@ -146,16 +149,16 @@ fn metadata_first<'a>(rendered: Fields<'a>, name: &'a str) -> Fields<'a> {
             _ => rest.push(field, value),
         }
     }
-    object.push("metadata", Tree::Object(metadata));
+    object.push("metadata", RenderedValue::Object(metadata));
     object.extend(rest);
     object
 }
 
 /// Namespaced managed resources refer to Secrets in their own namespace only, and have no field to
 /// say so.
-fn local_secret_references(fields: &mut Fields<'_>) {
+fn local_secret_references(fields: &mut RenderedObject<'_>) {
     for (name, tree) in fields.iter_mut() {
-        localise(tree, is_secret_reference(name));
+        drop_secret_namespaces(tree, is_secret_reference(name));
     }
 }
 
@@ -165,36 +168,42 @@ fn is_secret_reference(field: &str) -> bool {
         || field == "writeConnectionSecretToRef"
 }
 
-fn localise(tree: &mut Tree<'_>, reference: bool) {
+fn drop_secret_namespaces(tree: &mut RenderedValue<'_>, reference: bool) {
     match tree {
-        Tree::Object(fields) => {
+        RenderedValue::Object(fields) => {
             if reference {
                 fields.remove("namespace");
             }
             local_secret_references(fields);
         }
-        Tree::List(items) => items.iter_mut().for_each(|item| localise(item, false)),
-        Tree::Value(value) => localise_value(Arc::make_mut(value), reference),
-        Tree::Literal(literal) if names_a_namespace(literal, reference) => {
-            let mut value = literal.clone();
-            localise_value(&mut value, reference);
-            *tree = Tree::Value(Arc::new(value));
+        RenderedValue::List(items) => {
+            items.iter_mut().for_each(|item| drop_secret_namespaces(item, false))
         }
-        Tree::Literal(_) | Tree::Text(_) | Tree::Owned(_) => {}
+        RenderedValue::Value(value) => {
+            drop_secret_namespaces_in_value(Arc::make_mut(value), reference)
+        }
+        RenderedValue::Literal(literal) if names_a_namespace(literal, reference) => {
+            let mut value = literal.clone();
+            drop_secret_namespaces_in_value(&mut value, reference);
+            *tree = RenderedValue::Value(Arc::new(value));
+        }
+        RenderedValue::Literal(_) | RenderedValue::Text(_) | RenderedValue::Owned(_) => {}
     }
 }
 
-fn localise_value(value: &mut Value, reference: bool) {
+fn drop_secret_namespaces_in_value(value: &mut Value, reference: bool) {
     match value {
         Value::Object(fields) => {
             if reference {
                 fields.shift_remove("namespace");
             }
-            fields
-                .iter_mut()
-                .for_each(|(name, value)| localise_value(value, is_secret_reference(name)));
+            fields.iter_mut().for_each(|(name, value)| {
+                drop_secret_namespaces_in_value(value, is_secret_reference(name))
+            });
         }
-        Value::Array(items) => items.iter_mut().for_each(|item| localise_value(item, false)),
+        Value::Array(items) => {
+            items.iter_mut().for_each(|item| drop_secret_namespaces_in_value(item, false))
+        }
         _ => {}
     }
 }

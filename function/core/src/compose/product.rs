@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::compile;
 use super::expression::{Expression, References};
-use super::parts::Parts;
+use super::field_mask::FieldMask;
 use super::template::Template;
 
 /// The variables that every expression sees.
@@ -57,7 +57,7 @@ pub struct ProviderPlan {
     pub(super) effective: Vec<(String, Template)>,
     pub(super) notices: Vec<NoticePlan>,
     /// Resources whose observed state some expression reads, and what of it.
-    pub(super) observed_read: BTreeMap<String, Parts>,
+    pub(super) observed_read: BTreeMap<String, FieldMask>,
     /// How many values its expressions keep during a rendering.
     pub(super) slots: usize,
 }
@@ -179,8 +179,8 @@ impl Product {
 }
 
 impl ProviderPlan {
-    pub(super) fn observed_references(&self) -> BTreeMap<String, Parts> {
-        let mut read: BTreeMap<String, Parts> = BTreeMap::new();
+    pub(super) fn observed_references(&self) -> BTreeMap<String, FieldMask> {
+        let mut read: BTreeMap<String, FieldMask> = BTreeMap::new();
         let mut collect = |references: &References| {
             for (resource, path) in
                 references.observed_paths.iter().filter_map(|path| path.split_first())

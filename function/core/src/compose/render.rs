@@ -7,11 +7,11 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::expression::{EvalError, Expression, Memo, Resolver, short_hash};
+use super::field_mask::FieldMask;
 use super::object::{self, Labels, object_name, resource_key};
-use super::parts::Parts;
 use super::product::{Product, ProviderPlan, ResourcePlan, VARIABLES};
-use super::rendering::{Composed, Inputs, Observed, Rendering, Withheld};
-use super::scope::Scope;
+use super::rendering::{Composed, Inputs, Observed, Pending, Rendering};
+use super::scope::Variables;
 use super::template::Template;
 use crate::structs::to_struct;
 
@@ -23,7 +23,7 @@ pub fn render(
     inputs: Inputs<'_>,
     observed: &dyn Observed,
 ) -> Rendering {
-    let scope = Scope::new(
+    let scope = Variables::new(
         inputs.request,
         inputs.tier,
         inputs.placement,
@@ -60,7 +60,7 @@ struct Renderer<'a> {
     plan: &'a ProviderPlan,
     inputs: Inputs<'a>,
     observed: &'a dyn Observed,
-    scope: Scope,
+    scope: Variables,
     /// `names`, `vars` and `observed`, as far as they are known.
     names: Value,
     vars: Value,
@@ -142,7 +142,7 @@ impl<'a> Renderer<'a> {
             && self.inputs.identity.persisted
             && self.inputs.credentials.is_none_or(|credentials| credentials.password.is_none())
         {
-            return self.withhold(
+            return self.defer(
                 plan,
                 true,
                 "waits for the workload's credentials to be observed".to_owned(),
@@ -169,7 +169,7 @@ impl<'a> Renderer<'a> {
                     }
                     (false, _) => error.to_string(),
                 };
-                self.withhold(plan, waiting, reason);
+                self.defer(plan, waiting, reason);
             }
         }
     }
@@ -190,8 +190,8 @@ impl<'a> Renderer<'a> {
         self.seen.get(resource).is_some()
     }
 
-    fn withhold(&mut self, plan: &ResourcePlan, waiting: bool, reason: String) {
-        self.rendering.withheld.push(Withheld { resource: plan.name.clone(), waiting, reason });
+    fn defer(&mut self, plan: &ResourcePlan, waiting: bool, reason: String) {
+        self.rendering.pending.push(Pending { resource: plan.name.clone(), waiting, reason });
     }
 
     fn try_resource(&mut self, plan: &'a ResourcePlan) -> Result<(), EvalError> {
@@ -271,7 +271,7 @@ impl<'a> Renderer<'a> {
             )),
         };
         let labels = Labels { request, product: &self.product.name, placement };
-        let object = object::finish(
+        let object = object::complete_object(
             rendered.into_fields().unwrap_or_default(),
             plan,
             identity,
@@ -285,7 +285,7 @@ impl<'a> Renderer<'a> {
         let ready = match &plan.ready_when {
             None => self.observed.ready(&key),
             Some(condition) => {
-                let nothing = Parts::default();
+                let nothing = FieldMask::default();
                 let parts = self.plan.observed_read.get(&plan.name).unwrap_or(&nothing);
                 self.observed.object(&key, parts).is_some_and(|itself| {
                     // The object itself, also where there are many of it.

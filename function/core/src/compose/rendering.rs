@@ -1,20 +1,20 @@
-//! A product rendered for one placement: objects, what is withheld and why, connection, effective
+//! A product rendered for one placement: objects, what is pending and why, connection, effective
 //! values, notices; and what all of it depends on.
 
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use idp_crds::contract::Request;
+use idp_crds::contract::ClaimRequest;
 use serde_json::{Map, Value};
 
 use super::credentials::Credentials;
-use super::parts::Parts;
+use super::field_mask::FieldMask;
 use super::scope::{Identity, Placement, TierFacts};
 
 /// What has been observed, by composition-resource-name.
 pub trait Observed {
     /// These parts of the object.
-    fn object(&self, key: &str, parts: &Parts) -> Option<Value>;
+    fn object(&self, key: &str, parts: &FieldMask) -> Option<Value>;
     /// Whether a managed resource's conditions say that it is ready, or that something else is
     /// there.
     fn ready(&self, key: &str) -> bool;
@@ -24,7 +24,7 @@ pub trait Observed {
 #[derive(Debug, Clone, Copy)]
 pub struct Inputs<'a> {
     /// What is asked for.
-    pub request: &'a Request,
+    pub request: &'a ClaimRequest,
     /// The tier's facts.
     pub tier: &'a TierFacts,
     /// Where it goes.
@@ -41,7 +41,7 @@ pub struct Rendering {
     /// The objects, in the Product's order.
     pub objects: Vec<Composed>,
     /// Resources that cannot be rendered now.
-    pub withheld: Vec<Withheld>,
+    pub pending: Vec<Pending>,
     /// The connection secret, as far as it is known.
     pub connection: BTreeMap<String, String>,
     /// What the developer gets where that is not what was asked for.
@@ -72,7 +72,7 @@ pub struct Composed {
 
 /// A resource that cannot be rendered now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Withheld {
+pub struct Pending {
     /// The resource.
     pub resource: String,
     /// Whether it only waits for something to be observed; otherwise an expression has failed.

@@ -1,7 +1,7 @@
 //! What expressions see: the request, the placement, the workload's identity.
 
 use idp_crds::candidate::ProviderConfigRef;
-use idp_crds::contract::Request;
+use idp_crds::contract::ClaimRequest;
 use idp_crds::status::place_id;
 use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
@@ -38,7 +38,7 @@ impl Placement {
 
 /// Which kind of composite resource it is, and with it which kind of managed resources.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Flavour {
+pub enum Scope {
     /// A claim's cluster-scoped composite with cluster-scoped managed resources.
     Cluster,
     /// A namespaced composite (Crossplane v2) with namespaced managed resources.
@@ -56,7 +56,7 @@ pub struct Identity {
     /// Where namespaced objects go: the claim's namespace, or the composite's own.
     pub namespace: String,
     /// Which kind of composite it is.
-    pub flavour: Flavour,
+    pub scope: Scope,
     /// Whether it is in a cluster. On a laptop nothing is ever observed, so that waiting for
     /// credentials would be for ever.
     pub persisted: bool,
@@ -111,24 +111,24 @@ fn provider_id(identity: &Identity, product: &str, placement: &Placement) -> Str
 
 /// The variables that are the same for all of a placement's expressions.
 #[derive(Debug)]
-pub struct Scope {
+pub struct Variables {
     variables: Vec<(&'static str, Value)>,
 }
 
-impl Scope {
+impl Variables {
     /// For one workload at one place.
     #[must_use]
     pub fn new(
-        request: &Request,
+        request: &ClaimRequest,
         tier: &TierFacts,
         placement: &Placement,
         identity: &Identity,
         product: &str,
         credentials: Option<&Credentials>,
     ) -> Self {
-        let flavour = match identity.flavour {
-            Flavour::Cluster => "cluster",
-            Flavour::Namespaced => "namespaced",
+        let flavour = match identity.scope {
+            Scope::Cluster => "cluster",
+            Scope::Namespaced => "namespaced",
         };
         let mut variables = vec![
             ("params", Value::Object(request.params.clone())),
@@ -157,7 +157,7 @@ impl Scope {
         if let Some(credentials) = credentials {
             variables.push(("credentials", credentials.variable()));
         }
-        Scope { variables }
+        Variables { variables }
     }
 
     pub(super) fn variables(&self) -> impl Iterator<Item = (&'static str, &Value)> {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::expression::{CompileError, EvalError, Expression, Interner, References, Resolver};
-use super::tree::{Fields, Tree};
+use super::rendered::{RenderedObject, RenderedValue};
 
 /// The deepest nesting of a template.
 const DEEPEST: usize = 64;
@@ -78,15 +78,17 @@ impl Template {
         }
     }
 
-    /// Evaluates it. Fields and items whose expression yields null are left out.
+    /// Evaluates it. RenderedObject and items whose expression yields null are left out.
     ///
     /// # Errors
     /// The first expression without a value.
-    pub fn evaluate(&self, resolver: &Resolver<'_>) -> Result<Tree<'_>, EvalError> {
+    pub fn evaluate(&self, resolver: &Resolver<'_>) -> Result<RenderedValue<'_>, EvalError> {
         match self {
-            Template::Literal(value) => Ok(Tree::Literal(value)),
-            Template::Expression(expression) => expression.evaluate(resolver).map(Tree::Value),
-            Template::Text(pieces) => text(pieces, resolver).map(Tree::Owned),
+            Template::Literal(value) => Ok(RenderedValue::Literal(value)),
+            Template::Expression(expression) => {
+                expression.evaluate(resolver).map(RenderedValue::Value)
+            }
+            Template::Text(pieces) => text(pieces, resolver).map(RenderedValue::Owned),
             Template::List(items) => {
                 let mut list = Vec::with_capacity(items.len());
                 for item in items {
@@ -95,23 +97,23 @@ impl Template {
                         list.push(value);
                     }
                 }
-                Ok(Tree::List(list))
+                Ok(RenderedValue::List(list))
             }
             Template::Object(fields) => {
-                let mut object = Fields::with_capacity(fields.len());
+                let mut object = RenderedObject::with_capacity(fields.len());
                 for (name, field) in fields {
                     let value = field.evaluate(resolver)?;
                     if !field.is_left_out(&value) {
                         object.push(name.as_str(), value);
                     }
                 }
-                Ok(Tree::Object(object))
+                Ok(RenderedValue::Object(object))
             }
         }
     }
 
-    fn is_left_out(&self, value: &Tree<'_>) -> bool {
-        matches!((self, value), (Template::Expression(_), Tree::Value(value)) if value.is_null())
+    fn is_left_out(&self, value: &RenderedValue<'_>) -> bool {
+        matches!((self, value), (Template::Expression(_), RenderedValue::Value(value)) if value.is_null())
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::fmt;
 
-use idp_crds::contract::Request;
+use idp_crds::contract::ClaimRequest;
 use idp_crds::record::Record;
 
 use crate::catalog::Catalog;
@@ -17,7 +17,7 @@ pub struct Judge<'a> {
     /// The product that is asked for.
     pub product: &'a Product,
     /// What is asked for.
-    pub request: &'a Request,
+    pub request: &'a ClaimRequest,
 }
 
 /// Why a decision cannot be taken over.

@@ -7,9 +7,9 @@ use idp_crds::record::{ExperimentGroup, Group};
 
 use super::pool::{Excluded, Pool};
 use super::ranking::{Entry, Ranking};
-use super::reason::FirstStamps;
+use super::reason::FirstDecisionCache;
 use super::weights::{TierWeights, Weights};
-use super::{Candidate, Request, ScheduleError, State, Tier, digest, gates, reason};
+use super::{Candidate, PlacementQuery, ScheduleError, State, Tier, digest, gates, reason};
 
 /// How many candidates a record ranks.
 const RANKED: usize = 3;
@@ -50,20 +50,20 @@ pub struct Decision<'s> {
     pub(super) gates: &'s [String],
     pub(super) weights: &'s Weights,
     pub(super) experiment: Option<ExperimentGroup>,
-    pub(super) selected: Contender<'s>,
+    pub(super) selected: RankedCandidate<'s>,
     /// The best, at most three, best first.
-    pub(super) top: Vec<Contender<'s>>,
-    pub(super) failover: Option<Contender<'s>>,
+    pub(super) top: Vec<RankedCandidate<'s>>,
+    pub(super) failover: Option<RankedCandidate<'s>>,
     pub(super) evaluated: u64,
     pub(super) healthy: u64,
     pub(super) passed: u64,
     pub(super) excluded: Excluded,
-    pub(super) first: &'s FirstStamps,
+    pub(super) first: &'s FirstDecisionCache,
 }
 
 /// A candidate with its rounded total.
 #[derive(Debug, Clone, Copy)]
-pub struct Contender<'s> {
+pub struct RankedCandidate<'s> {
     /// The candidate.
     pub candidate: &'s Candidate,
     /// Its total score, rounded to 4 decimals.
@@ -138,7 +138,7 @@ impl Scheduler {
     /// # Errors
     /// In this order: the tier is unknown; there are no candidates; none is healthy; none passes
     /// the gates.
-    pub fn decide(&self, request: &Request<'_>) -> Result<Decision<'_>, ScheduleError> {
+    pub fn decide(&self, request: &PlacementQuery<'_>) -> Result<Decision<'_>, ScheduleError> {
         let Some((tier_name, plan)) = self.tiers.get_key_value(request.tier) else {
             return Err(ScheduleError::unknown_tier(request.tier));
         };
@@ -147,9 +147,10 @@ impl Scheduler {
         let ranking = plan.ranking(&self.pool, group, request.ha);
         let excluded = self.pool.excluded(request.exclude);
 
-        let evaluated = excluded.left_of(&self.pool.all_of, |_| true);
-        let healthy =
-            excluded.left_of(&self.pool.healthy_of, |position| self.pool.is_healthy(position));
+        let evaluated = excluded.count_excluding(&self.pool.total_by_provider, |_| true);
+        let healthy = excluded.count_excluding(&self.pool.healthy_by_provider, |position| {
+            self.pool.is_healthy(position)
+        });
         if evaluated == 0 {
             return Err(ScheduleError::empty_pool());
         }
@@ -159,8 +160,8 @@ impl Scheduler {
                 .iter()
                 .filter(|entry| !excluded.contains(entry.position, entry.provider))
         };
-        let top: Vec<Contender<'_>> =
-            passing().take(RANKED).filter_map(|entry| self.contender(entry)).collect();
+        let top: Vec<RankedCandidate<'_>> =
+            passing().take(RANKED).filter_map(|entry| self.ranked_candidate(entry)).collect();
         let (Some(best), Some(selected)) = (passing().next(), top.first().copied()) else {
             return Err(self.nothing_passes(tier_name, &ranking.gates, &excluded, healthy));
         };
@@ -178,18 +179,18 @@ impl Scheduler {
             experiment,
             selected,
             top,
-            failover: failover.and_then(|entry| self.contender(entry)),
+            failover: failover.and_then(|entry| self.ranked_candidate(entry)),
             evaluated,
             healthy,
-            passed: excluded.left_of(&ranking.passing_of, passes),
+            passed: excluded.count_excluding(&ranking.passing_by_provider, passes),
             excluded,
             first: &ranking.first,
         })
     }
 
-    fn contender(&self, entry: &Entry) -> Option<Contender<'_>> {
+    fn ranked_candidate(&self, entry: &Entry) -> Option<RankedCandidate<'_>> {
         let candidate = self.pool.candidates.get(entry.position)?;
-        Some(Contender { candidate, total: entry.total })
+        Some(RankedCandidate { candidate, total: entry.total })
     }
 
     fn nothing_passes(
@@ -238,13 +239,13 @@ impl<'s> Decision<'s> {
 
     /// The best, at most three, best first.
     #[must_use]
-    pub fn ranking(&self) -> &[Contender<'s>] {
+    pub fn ranking(&self) -> &[RankedCandidate<'s>] {
         &self.top
     }
 
     /// Where to go when the selected place fails.
     #[must_use]
-    pub fn failover(&self) -> Option<Contender<'s>> {
+    pub fn failover(&self) -> Option<RankedCandidate<'s>> {
         self.failover
     }
 }

@@ -23,7 +23,8 @@ pub mod weights;
 pub use decide::{Decision, Scheduler};
 pub use error::ScheduleError;
 pub use model::{
-    Candidate, Circuit, Exclusion, Experiment, FailoverRule, ProviderHealth, Request, State, Tier,
+    Candidate, Circuit, Exclusion, Experiment, FailoverRule, PlacementQuery, ProviderHealth, State,
+    Tier,
 };
-pub use reason::{Provenance, Stamp};
+pub use reason::{DecisionText, Provenance};
 pub use weights::Weights;

@@ -65,7 +65,7 @@ impl ProviderHealth {
 
 /// Decisions are the same whether a provider that is well is mentioned or not, and so is what is
 /// said of them.
-fn unwell<S: Serializer>(
+fn serialize_unhealthy<S: Serializer>(
     providers: &BTreeMap<String, ProviderHealth>,
     serializer: S,
 ) -> Result<S::Ok, S::Error> {
@@ -103,7 +103,7 @@ pub struct Experiment {
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct State {
     /// Health by provider.
-    #[serde(serialize_with = "unwell")]
+    #[serde(serialize_with = "serialize_unhealthy")]
     pub providers: BTreeMap<String, ProviderHealth>,
     /// Experiments, in the order in which they are considered.
     pub experiments: Vec<Experiment>,
@@ -113,7 +113,7 @@ pub struct State {
 
 /// What is asked of the scheduler.
 #[derive(Debug, Clone, Copy)]
-pub struct Request<'a> {
+pub struct PlacementQuery<'a> {
     /// The workload's name: decides its side of an experiment.
     pub name: &'a str,
     /// The tier's name.

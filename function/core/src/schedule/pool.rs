@@ -13,8 +13,8 @@ pub(super) struct Pool {
     /// Per candidate, whether it is considered.
     pub(super) healthy: Vec<bool>,
     /// Per provider, how many candidates there are, and how many of them are considered.
-    pub(super) all_of: Vec<u64>,
-    pub(super) healthy_of: Vec<u64>,
+    pub(super) total_by_provider: Vec<u64>,
+    pub(super) healthy_by_provider: Vec<u64>,
     /// Scores by dimension, a missing one as 0.
     columns: Vec<(String, Vec<f64>)>,
 }
@@ -39,12 +39,13 @@ impl Pool {
         }
         let healthy: Vec<bool> =
             candidates.iter().map(|c| health::unhealthy_reasons(c, state).is_empty()).collect();
-        let (mut all_of, mut healthy_of) = (vec![0; providers.len()], vec![0; providers.len()]);
+        let (mut total_by_provider, mut healthy_by_provider) =
+            (vec![0; providers.len()], vec![0; providers.len()]);
         for (provider, healthy) in
             provider_of.iter().map(|provider| *provider as usize).zip(&healthy)
         {
             if let (Some(all), Some(considered)) =
-                (all_of.get_mut(provider), healthy_of.get_mut(provider))
+                (total_by_provider.get_mut(provider), healthy_by_provider.get_mut(provider))
             {
                 *all += 1;
                 *considered += u64::from(*healthy);
@@ -60,7 +61,15 @@ impl Pool {
                 (dimension, column)
             })
             .collect();
-        Pool { candidates, providers, provider_of, healthy, all_of, healthy_of, columns }
+        Pool {
+            candidates,
+            providers,
+            provider_of,
+            healthy,
+            total_by_provider,
+            healthy_by_provider,
+            columns,
+        }
     }
 
     /// A dimension's scores, or none where no candidate has one.
@@ -138,7 +147,7 @@ impl Excluded {
 
     /// How many are left of those that `counts` counts per provider; `counted` says whether a
     /// single one is among them.
-    pub(super) fn left_of(&self, counts: &[u64], counted: impl Fn(usize) -> bool) -> u64 {
+    pub(super) fn count_excluding(&self, counts: &[u64], counted: impl Fn(usize) -> bool) -> u64 {
         let left: u64 = (0u32..)
             .zip(counts)
             .filter(|(provider, _)| !self.has_provider(*provider))

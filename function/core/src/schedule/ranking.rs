@@ -4,7 +4,7 @@
 use std::cmp::Ordering;
 
 use super::pool::Pool;
-use super::reason::FirstStamps;
+use super::reason::FirstDecisionCache;
 use super::{Candidate, Tier, Weights, gates, score};
 
 /// The candidates for one tier and one set of weights, with or without `ha`.
@@ -18,9 +18,9 @@ pub(super) struct Ranking {
     /// own gates goes before one that passes only those of a failover target.
     pub(super) failover: Vec<Entry>,
     /// Per provider, how many pass.
-    pub(super) passing_of: Vec<u64>,
+    pub(super) passing_by_provider: Vec<u64>,
     /// What is recorded of first decisions.
-    pub(super) first: FirstStamps,
+    pub(super) first: FirstDecisionCache,
 }
 
 /// One candidate.
@@ -59,9 +59,9 @@ impl Ranking {
             .map(|(_, entry)| *entry)
             .collect();
         passing.sort_by(Entry::compare);
-        let mut passing_of = vec![0; pool.providers.len()];
+        let mut passing_by_provider = vec![0; pool.providers.len()];
         for entry in &passing {
-            if let Some(count) = passing_of.get_mut(entry.provider as usize) {
+            if let Some(count) = passing_by_provider.get_mut(entry.provider as usize) {
                 *count += 1;
             }
         }
@@ -79,7 +79,13 @@ impl Ranking {
         };
         failover.sort_by(|(a_full, a), (b_full, b)| b_full.cmp(a_full).then_with(|| a.compare(b)));
         let failover = failover.into_iter().map(|(_, entry)| entry).collect();
-        Ranking { gates, passing, failover, passing_of, first: FirstStamps::default() }
+        Ranking {
+            gates,
+            passing,
+            failover,
+            passing_by_provider,
+            first: FirstDecisionCache::default(),
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use serde_json::Number;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::decide::{Contender, Decision, Scheduler};
+use super::decide::{Decision, RankedCandidate, Scheduler};
 use super::pool::Excluded;
 use super::score::round4;
 use super::{Candidate, gates, health};
@@ -35,22 +35,22 @@ impl Provenance {
 
 /// A decision as it is recorded, and its text.
 #[derive(Debug)]
-pub struct Stamp {
+pub struct DecisionText {
     /// What was decided, and why.
     pub record: Record,
     text: OnceLock<String>,
     json: OnceLock<Box<RawValue>>,
 }
 
-impl Stamp {
+impl DecisionText {
     fn new(record: Record) -> Arc<Self> {
-        Arc::new(Stamp { record, text: OnceLock::new(), json: OnceLock::new() })
+        Arc::new(DecisionText { record, text: OnceLock::new(), json: OnceLock::new() })
     }
 
     /// The text as a JSON string, with its escapes.
     ///
     /// # Errors
-    /// As [`Stamp::text`].
+    /// As [`DecisionText::text`].
     pub fn json(&self) -> Result<&RawValue, serde_json::Error> {
         if let Some(json) = self.json.get() {
             return Ok(json);
@@ -75,33 +75,33 @@ impl Stamp {
 /// The stamps of a ranking's first decisions. Where nothing is excluded these are alike for all
 /// workloads.
 #[derive(Debug, Default)]
-pub(super) struct FirstStamps {
-    admission: OnceLock<Arc<Stamp>>,
-    function: OnceLock<Arc<Stamp>>,
+pub(super) struct FirstDecisionCache {
+    admission: OnceLock<Arc<DecisionText>>,
+    function: OnceLock<Arc<DecisionText>>,
 }
 
 impl Decision<'_> {
     /// The decision as it is recorded, shared where it is the same for many workloads.
     #[must_use]
-    pub fn stamp(&self, provenance: Provenance) -> Arc<Stamp> {
+    pub fn stamp(&self, provenance: Provenance) -> Arc<DecisionText> {
         let decided_by = provenance.decided_by;
         if !self.excluded.is_empty() || provenance != Provenance::first(decided_by) {
-            return Stamp::new(self.record(provenance));
+            return DecisionText::new(self.record(provenance));
         }
         let kept = match decided_by {
             DecidedBy::Admission => &self.first.admission,
             DecidedBy::Function => &self.first.function,
         };
-        Arc::clone(kept.get_or_init(|| Stamp::new(self.record(provenance))))
+        Arc::clone(kept.get_or_init(|| DecisionText::new(self.record(provenance))))
     }
 
     /// The decision as it is recorded.
     #[must_use]
     pub fn record(&self, provenance: Provenance) -> Record {
         let selected = self.selected.candidate;
-        let ranked = |(at, contender): (usize, &Contender<'_>)| Ranked {
+        let ranked = |(at, ranked_candidate): (usize, &RankedCandidate<'_>)| Ranked {
             rank: at as u64 + 1,
-            scored: self.scored(contender),
+            scored: self.scored(ranked_candidate),
         };
         let top: Vec<Ranked> = self.top.iter().enumerate().map(ranked).collect();
         Record {
@@ -119,7 +119,7 @@ impl Decision<'_> {
             unhealthy_skipped: skipped(self.scheduler, &self.excluded),
             failover: self
                 .failover
-                .map(|contender| failover_target(&contender, &selected.provider)),
+                .map(|ranked_candidate| failover_target(&ranked_candidate, &selected.provider)),
             experiment: self.experiment.clone(),
             network: selected.network.clone(),
             rejected: self.rejected(),
@@ -131,8 +131,8 @@ impl Decision<'_> {
         }
     }
 
-    fn scored(&self, contender: &Contender<'_>) -> Scored {
-        let candidate = contender.candidate;
+    fn scored(&self, ranked_candidate: &RankedCandidate<'_>) -> Scored {
+        let candidate = ranked_candidate.candidate;
         let subscores = self.weights.iter().map(|(dimension, _)| {
             let raw = candidate.scores.get(dimension).copied().unwrap_or(0.0);
             (dimension.to_owned(), Number::from_f64(round4(raw)).unwrap_or_else(|| Number::from(0)))
@@ -141,7 +141,7 @@ impl Decision<'_> {
             provider: candidate.provider.clone(),
             region: candidate.region.clone(),
             runtime_cluster: candidate.runtime_cluster.clone(),
-            total_score: contender.total,
+            total_score: ranked_candidate.total,
             subscores: subscores.collect(),
         }
     }
@@ -202,14 +202,14 @@ pub(super) fn skipped(scheduler: &Scheduler, excluded: &Excluded) -> Vec<Skipped
         .collect()
 }
 
-fn failover_target(contender: &Contender<'_>, selected: &str) -> FailoverTarget {
-    let candidate = contender.candidate;
+fn failover_target(ranked_candidate: &RankedCandidate<'_>, selected: &str) -> FailoverTarget {
+    let candidate = ranked_candidate.candidate;
     FailoverTarget {
         provider: candidate.provider.clone(),
         region: candidate.region.clone(),
         runtime_cluster: candidate.runtime_cluster.clone(),
         network: candidate.network.clone(),
-        total_score: contender.total,
+        total_score: ranked_candidate.total,
         anti_affinity: format!("different_cloud_from_{selected}"),
     }
 }

@@ -70,7 +70,7 @@ pub fn bucket_u32(experiment_id: &str, name: &str) -> u32 {
 #[derive(Debug, Clone, PartialEq)]
 pub struct TierWeights {
     control: Weights,
-    trial: Option<(Experiment, Weights)>,
+    active_experiment: Option<(Experiment, Weights)>,
 }
 
 impl TierWeights {
@@ -82,14 +82,15 @@ impl TierWeights {
             |weights: &Weights| if prefers_cost { prefer_cost(weights) } else { weights.clone() };
         let in_force =
             state.experiments.iter().find(|e| e.enabled && (e.tier == "*" || e.tier == tier));
-        let trial = in_force.map(|experiment| (experiment.clone(), effective(&experiment.weights)));
-        TierWeights { control: effective(base), trial }
+        let active_experiment =
+            in_force.map(|experiment| (experiment.clone(), effective(&experiment.weights)));
+        TierWeights { control: effective(base), active_experiment }
     }
 
     /// The experiment in force, and the side of it that a workload named `name` is on.
     #[must_use]
     pub fn experiment(&self, name: &str) -> Option<ExperimentGroup> {
-        let (experiment, _) = self.trial.as_ref()?;
+        let (experiment, _) = self.active_experiment.as_ref()?;
         let (experiment_id, description) = (experiment.id.clone(), experiment.description.clone());
         Some(ExperimentGroup { experiment_id, group: group(experiment, name), description })
     }
@@ -97,7 +98,7 @@ impl TierWeights {
     /// The weights that count on one side.
     #[must_use]
     pub fn of(&self, group: Group) -> &Weights {
-        match (group, &self.trial) {
+        match (group, &self.active_experiment) {
             (Group::Variant, Some((_, weights))) => weights,
             _ => &self.control,
         }

@@ -81,8 +81,8 @@ fn number<'v>(value: &Number) -> Box<dyn Val + 'v> {
     }
 }
 
-/// A CEL value as JSON. Fields of a map come in order of key unless they come from JSON, which has
-/// an order.
+/// A CEL value as JSON. RenderedObject of a map come in order of key unless they come from JSON,
+/// which has an order.
 pub(super) fn to_json(value: &dyn Val) -> Result<Value, String> {
     let unsupported =
         || format!("yields a {}, which JSON has no form for", value.get_type().name());

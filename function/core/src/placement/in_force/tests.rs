@@ -6,7 +6,7 @@ use serde_json::json;
 use super::*;
 use crate::catalog::{Catalog, embedded};
 use crate::schedule::Provenance;
-use idp_crds::contract::Request;
+use idp_crds::contract::ClaimRequest;
 use idp_crds::record::DecidedBy;
 
 const AWS: (&str, &str) = ("aws", "us-east-1");
@@ -16,7 +16,7 @@ const MARS: (&str, &str) = ("aws", "mars-1");
 
 struct Platform {
     catalog: Catalog,
-    request: Request,
+    request: ClaimRequest,
     record: Record,
 }
 
@@ -28,7 +28,7 @@ impl Platform {
             "cell": "c", "tier": "medium", "environment": "dev", "ha": true, "size": "small", "storageGB": 20,
         }});
         let tiers = catalog.scheduler().tier_names();
-        let request = Request::read(&product.spec, spec.as_object().unwrap(), tiers).unwrap();
+        let request = ClaimRequest::read(&product.spec, spec.as_object().unwrap(), tiers).unwrap();
         let decision = catalog.decide(product, "orders", &request, &[], &[]).unwrap();
         let record = decision.record(Provenance::first(DecidedBy::Admission));
         Platform { catalog, request, record }

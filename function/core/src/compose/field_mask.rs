@@ -9,24 +9,24 @@ use serde::de::{
 };
 use serde_json::{Map, Value};
 
-/// Parts of an object, by field.
+/// FieldMask of an object, by field.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Parts {
+pub struct FieldMask {
     whole: bool,
-    fields: BTreeMap<String, Parts>,
+    fields: BTreeMap<String, FieldMask>,
 }
 
-impl Parts {
+impl FieldMask {
     /// All of it.
     #[must_use]
     pub fn whole() -> Self {
-        Parts { whole: true, fields: BTreeMap::new() }
+        FieldMask { whole: true, fields: BTreeMap::new() }
     }
 
     /// What is at `path`, and everything in it, too.
     pub(super) fn add(&mut self, path: &[String]) {
         match path.split_first() {
-            None => *self = Parts::whole(),
+            None => *self = FieldMask::whole(),
             Some(_) if self.whole => {}
             Some((field, rest)) => self.fields.entry(field.clone()).or_default().add(rest),
         }
@@ -35,7 +35,7 @@ impl Parts {
 
 /// Reads the parts, of whatever they are parts of. What is no object is read whole: what
 /// expressions make of it they say.
-impl<'de> DeserializeSeed<'de> for &Parts {
+impl<'de> DeserializeSeed<'de> for &FieldMask {
     type Value = Value;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
@@ -47,7 +47,7 @@ impl<'de> DeserializeSeed<'de> for &Parts {
     }
 }
 
-impl<'de> Visitor<'de> for &Parts {
+impl<'de> Visitor<'de> for &FieldMask {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn only_what_is_read_is_there() {
-        let mut parts = Parts::default();
+        let mut parts = FieldMask::default();
         for path in [
             "status.atProvider.address",
             "status.atProvider.ports",
@@ -127,7 +127,7 @@ mod tests {
             })
         );
         assert_eq!(
-            from_struct_seed(&to_struct(&object).unwrap(), &Parts::whole()).unwrap(),
+            from_struct_seed(&to_struct(&object).unwrap(), &FieldMask::whole()).unwrap(),
             object
         );
     }
