@@ -133,7 +133,8 @@ pub struct Skipped {
     pub provider: String,
     /// The cloud's region.
     pub region: String,
-    /// Why: `provider_unhealthy`, `candidate_unhealthy`, `circuit_breaker_open`.
+    /// Why: `provider_unhealthy` (the operator's switch of the provider or of the place),
+    /// `circuit_open`.
     pub reasons: Vec<String>,
 }
 

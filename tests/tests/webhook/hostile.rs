@@ -26,7 +26,8 @@ async fn what_is_being_deleted_does_not_change() {
     let mut stored = webhook.admit(&Review::create(claim())).await.allowed();
     stored["metadata"]["deletionTimestamp"] = TERMINATING.into();
     stored["metadata"]["finalizers"] = json!(["team.example.org/mine"]);
-    let changes: [(&str, fn(&mut Value)); 4] = [
+    type Change = fn(&mut Value);
+    let changes: [(&str, Change); 4] = [
         ("spec: cannot change", |o| o["spec"]["resourceRef"] = json!({"name": "theirs-x7k2p"})),
         ("spec: cannot change", |o| o["spec"]["parameters"]["size"] = "small".into()),
         ("placement-reason]: cannot change", |o| annotate(o, PLACEMENT_REASON, "{}")),

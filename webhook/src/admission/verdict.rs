@@ -151,7 +151,7 @@ impl Denial {
     #[must_use]
     pub fn schedule(error: &ScheduleError, field: &str) -> Self {
         let reason = match error {
-            ScheduleError::NoHealthyCandidates { .. } | ScheduleError::EmptyPool { .. } => {
+            ScheduleError::NoHealthyCandidates { .. } | ScheduleError::EmptyPool => {
                 Reason::Unavailable
             }
             ScheduleError::UnknownTier { .. } | ScheduleError::NoCandidatePassesGates { .. } => {

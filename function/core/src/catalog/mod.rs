@@ -16,7 +16,6 @@ use std::sync::Arc;
 use idp_crds::candidate::ProviderConfigRef;
 use idp_crds::contract::ClaimRequest;
 use idp_crds::names::reference_name;
-use idp_crds::record::Record;
 use idp_crds::{CandidateSpec, validate::Validate};
 use serde_json::{Map, Value};
 
@@ -234,18 +233,6 @@ impl Catalog {
             rpo_minutes: tier.rpo_minutes,
             capabilities: tier.gates.clone(),
         })
-    }
-
-    /// Whether a recorded decision's place exists and passes the gates of the request: whether it
-    /// can be adopted.
-    #[must_use]
-    pub fn can_adopt(&self, record: &Record, request: &ClaimRequest) -> bool {
-        self.missing_gates(
-            &request.tier,
-            request.ha,
-            (&record.selected.provider, &record.selected.region),
-        )
-        .is_some_and(|missing| missing.is_empty())
     }
 }
 

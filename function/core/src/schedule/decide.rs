@@ -5,11 +5,12 @@ use std::sync::OnceLock;
 
 use idp_crds::record::{ExperimentGroup, Group};
 
+use super::decision_text::FirstDecisionCache;
 use super::pool::{Excluded, Pool};
 use super::ranking::{Entry, Ranking};
-use super::reason::FirstDecisionCache;
+use super::rejection::{missing_capability, skipped};
 use super::weights::{TierWeights, Weights};
-use super::{Candidate, PlacementQuery, ScheduleError, State, Tier, digest, gates, reason};
+use super::{Candidate, PlacementQuery, ScheduleError, State, Tier, digest, gates};
 
 /// How many candidates a record ranks.
 const RANKED: usize = 3;
@@ -140,7 +141,7 @@ impl Scheduler {
     /// the gates.
     pub fn decide(&self, request: &PlacementQuery<'_>) -> Result<Decision<'_>, ScheduleError> {
         let Some((tier_name, plan)) = self.tiers.get_key_value(request.tier) else {
-            return Err(ScheduleError::unknown_tier(request.tier));
+            return Err(ScheduleError::UnknownTier { tier: request.tier.to_owned() });
         };
         let experiment = plan.weights.experiment(request.name);
         let group = experiment.as_ref().map_or(Group::Control, |experiment| experiment.group);
@@ -152,7 +153,7 @@ impl Scheduler {
             self.pool.is_healthy(position)
         });
         if evaluated == 0 {
-            return Err(ScheduleError::empty_pool());
+            return Err(ScheduleError::EmptyPool);
         }
         let passing = || {
             ranking
@@ -200,22 +201,22 @@ impl Scheduler {
         excluded: &Excluded,
         healthy: u64,
     ) -> ScheduleError {
-        let skipped = reason::skipped(self, excluded);
+        let skipped = skipped(&self.pool, &self.state, excluded);
         if healthy == 0 {
-            return ScheduleError::no_healthy(skipped);
+            return ScheduleError::NoHealthyCandidates { skipped };
         }
-        let failures = self
-            .pool
-            .rows(excluded)
-            .filter(|(_, healthy)| *healthy)
-            .map(|(candidate, _)| {
-                let mut failures: Vec<String> =
-                    gates::missing(candidate, gates).map(reason::missing_capability).collect();
-                failures.sort();
-                (reason::place(candidate), failures)
-            })
-            .collect();
-        ScheduleError::no_gates(tier, failures, skipped)
+        let rows = self.pool.rows(excluded).filter(|(_, healthy)| *healthy);
+        let gate_failures = rows.map(|(candidate, _)| {
+            let mut failures: Vec<String> =
+                gates::missing(candidate, gates).map(missing_capability).collect();
+            failures.sort();
+            (candidate.place().to_string(), failures)
+        });
+        ScheduleError::NoCandidatePassesGates {
+            tier: tier.to_owned(),
+            gate_failures: gate_failures.collect(),
+            unhealthy_skipped: skipped,
+        }
     }
 }
 

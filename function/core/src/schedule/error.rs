@@ -2,42 +2,36 @@
 
 use idp_crds::record::Skipped;
 use indexmap::IndexMap;
-use serde::Serialize;
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
 use thiserror::Error;
 
 /// Why nothing could be selected. Serialised, it is the `error` object of `idp schedule`.
-#[derive(Debug, Clone, PartialEq, Error, Serialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[derive(Debug, Clone, PartialEq, Error)]
 pub enum ScheduleError {
     /// The tier is not in the catalog.
-    #[error("{message}")]
+    #[error("Unknown tier: {tier}")]
     UnknownTier {
-        /// `Unknown tier: <name>`.
-        message: String,
+        /// Its name.
+        tier: String,
     },
     /// There are no candidates, or all are excluded.
-    #[error("{message}")]
-    EmptyPool {
-        /// What is missing.
-        message: String,
-    },
+    #[error("No candidates available in the registry")]
+    EmptyPool,
     /// Every candidate was left out for its health.
-    #[error("{message}")]
+    #[error("No healthy candidates available. All candidates skipped")]
     NoHealthyCandidates {
-        /// What happened.
-        message: String,
         /// Why each was left out.
         skipped: Vec<Skipped>,
     },
     /// Every healthy candidate lacks something.
-    #[error("{message}")]
+    #[error("No candidates pass the gate requirements for tier '{tier}'.")]
     NoCandidatePassesGates {
-        /// What happened.
-        message: String,
+        /// The tier.
+        tier: String,
         /// `<provider>/<region>` → what it lacks.
         gate_failures: IndexMap<String, Vec<String>>,
         /// Candidates that were left out for their health before the gates.
-        #[serde(skip_serializing_if = "Vec::is_empty")]
         unhealthy_skipped: Vec<Skipped>,
     },
 }
@@ -53,8 +47,8 @@ impl ScheduleError {
                 .collect()
         };
         match self {
-            ScheduleError::UnknownTier { .. } | ScheduleError::EmptyPool { .. } => Vec::new(),
-            ScheduleError::NoHealthyCandidates { skipped: all, .. } => skipped(all),
+            ScheduleError::UnknownTier { .. } | ScheduleError::EmptyPool => Vec::new(),
+            ScheduleError::NoHealthyCandidates { skipped: all } => skipped(all),
             ScheduleError::NoCandidatePassesGates { gate_failures, unhealthy_skipped, .. } => {
                 gate_failures
                     .iter()
@@ -65,25 +59,34 @@ impl ScheduleError {
         }
     }
 
-    pub(super) fn unknown_tier(name: &str) -> Self {
-        ScheduleError::UnknownTier { message: format!("Unknown tier: {name}") }
+    fn kind(&self) -> &'static str {
+        match self {
+            ScheduleError::UnknownTier { .. } => "unknown_tier",
+            ScheduleError::EmptyPool => "empty_pool",
+            ScheduleError::NoHealthyCandidates { .. } => "no_healthy_candidates",
+            ScheduleError::NoCandidatePassesGates { .. } => "no_candidate_passes_gates",
+        }
     }
+}
 
-    pub(super) fn empty_pool() -> Self {
-        ScheduleError::EmptyPool { message: "No candidates available in the registry".to_owned() }
-    }
-
-    pub(super) fn no_healthy(skipped: Vec<Skipped>) -> Self {
-        let message = "No healthy candidates available. All candidates skipped".to_owned();
-        ScheduleError::NoHealthyCandidates { message, skipped }
-    }
-
-    pub(super) fn no_gates(
-        tier: &str,
-        gate_failures: IndexMap<String, Vec<String>>,
-        unhealthy_skipped: Vec<Skipped>,
-    ) -> Self {
-        let message = format!("No candidates pass the gate requirements for tier '{tier}'.");
-        ScheduleError::NoCandidatePassesGates { message, gate_failures, unhealthy_skipped }
+/// `kind`, `message`, then what there is to say of each candidate.
+impl Serialize for ScheduleError {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut error = serializer.serialize_map(None)?;
+        error.serialize_entry("kind", self.kind())?;
+        error.serialize_entry("message", &self.to_string())?;
+        match self {
+            ScheduleError::UnknownTier { .. } | ScheduleError::EmptyPool => {}
+            ScheduleError::NoHealthyCandidates { skipped } => {
+                error.serialize_entry("skipped", skipped)?;
+            }
+            ScheduleError::NoCandidatePassesGates { gate_failures, unhealthy_skipped, .. } => {
+                error.serialize_entry("gate_failures", gate_failures)?;
+                if !unhealthy_skipped.is_empty() {
+                    error.serialize_entry("unhealthy_skipped", unhealthy_skipped)?;
+                }
+            }
+        }
+        error.end()
     }
 }

@@ -9,6 +9,7 @@
 
 pub mod breaker;
 pub mod decide;
+mod decision_text;
 mod digest;
 mod error;
 pub mod gates;
@@ -17,14 +18,16 @@ mod model;
 mod pool;
 mod ranking;
 pub mod reason;
+pub mod rejection;
 pub mod score;
 pub mod weights;
 
 pub use decide::{Decision, Scheduler};
+pub use decision_text::{DecisionText, Provenance};
 pub use error::ScheduleError;
 pub use model::{
     Candidate, Circuit, Exclusion, Experiment, FailoverRule, PlacementQuery, ProviderHealth, State,
     Tier,
 };
-pub use reason::{DecisionText, Provenance};
+pub use rejection::Rejection;
 pub use weights::Weights;

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use idp_crds::status::Place;
 use indexmap::IndexMap;
 use serde::{Serialize, Serializer};
 use serde_json::Value;
@@ -25,6 +26,14 @@ pub struct Candidate {
     pub scores: BTreeMap<String, f64>,
     /// The operator's switch for this place.
     pub healthy: bool,
+}
+
+impl Candidate {
+    /// Where it is.
+    #[must_use]
+    pub fn place(&self) -> Place {
+        Place::new(&self.provider, &self.region)
+    }
 }
 
 /// A class of service.

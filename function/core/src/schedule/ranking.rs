@@ -3,8 +3,8 @@
 
 use std::cmp::Ordering;
 
+use super::decision_text::FirstDecisionCache;
 use super::pool::Pool;
-use super::reason::FirstDecisionCache;
 use super::{Candidate, Tier, Weights, gates, score};
 
 /// The candidates for one tier and one set of weights, with or without `ha`.

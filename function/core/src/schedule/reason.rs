@@ -1,84 +1,16 @@
 //! A decision as a record: the reasons, for people and for the annotation.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use idp_crds::record::{DecidedBy, FailoverTarget, Previous, Ranked, Record, Scored, Skipped};
+use idp_crds::record::{DecidedBy, FailoverTarget, Ranked, Record, Scored};
 use indexmap::IndexMap;
 use serde_json::Number;
-use serde_json::value::{RawValue, to_raw_value};
 
-use super::decide::{Decision, RankedCandidate, Scheduler};
-use super::pool::Excluded;
+use super::Candidate;
+use super::decide::{Decision, RankedCandidate};
+use super::decision_text::{DecisionText, Provenance};
+use super::rejection::{Rejection, skipped};
 use super::score::round4;
-use super::{Candidate, gates, health};
-
-/// What a record says beside the decision itself.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Provenance {
-    /// 1 for the first decision; each move adds 1.
-    pub sequence: u64,
-    /// Where the workload was before.
-    pub previous: Option<Previous>,
-    /// The providers that a move is asked to leave.
-    pub excluded_providers: Vec<String>,
-    /// Who decides.
-    pub decided_by: DecidedBy,
-}
-
-impl Provenance {
-    /// Of a workload's first decision.
-    #[must_use]
-    pub fn first(decided_by: DecidedBy) -> Self {
-        Provenance { sequence: 1, previous: None, excluded_providers: Vec::new(), decided_by }
-    }
-}
-
-/// A decision as it is recorded, and its text.
-#[derive(Debug)]
-pub struct DecisionText {
-    /// What was decided, and why.
-    pub record: Record,
-    text: OnceLock<String>,
-    json: OnceLock<Box<RawValue>>,
-}
-
-impl DecisionText {
-    fn new(record: Record) -> Arc<Self> {
-        Arc::new(DecisionText { record, text: OnceLock::new(), json: OnceLock::new() })
-    }
-
-    /// The text as a JSON string, with its escapes.
-    ///
-    /// # Errors
-    /// As [`DecisionText::text`].
-    pub fn json(&self) -> Result<&RawValue, serde_json::Error> {
-        if let Some(json) = self.json.get() {
-            return Ok(json);
-        }
-        let json = to_raw_value(self.text()?)?;
-        Ok(self.json.get_or_init(|| json))
-    }
-
-    /// The record as the annotation has it.
-    ///
-    /// # Errors
-    /// Never for what a scheduler decides; the type cannot say so.
-    pub fn text(&self) -> Result<&str, serde_json::Error> {
-        if let Some(text) = self.text.get() {
-            return Ok(text);
-        }
-        let text = self.record.to_annotation()?;
-        Ok(self.text.get_or_init(|| text))
-    }
-}
-
-/// The stamps of a ranking's first decisions. Where nothing is excluded these are alike for all
-/// workloads.
-#[derive(Debug, Default)]
-pub(super) struct FirstDecisionCache {
-    admission: OnceLock<Arc<DecisionText>>,
-    function: OnceLock<Arc<DecisionText>>,
-}
 
 impl Decision<'_> {
     /// The decision as it is recorded, shared where it is the same for many workloads.
@@ -116,7 +48,7 @@ impl Decision<'_> {
             candidates_evaluated: self.evaluated,
             candidates_healthy: self.healthy,
             candidates_passed_gates: self.passed,
-            unhealthy_skipped: skipped(self.scheduler, &self.excluded),
+            unhealthy_skipped: skipped(&self.scheduler.pool, &self.scheduler.state, &self.excluded),
             failover: self
                 .failover
                 .map(|ranked_candidate| failover_target(&ranked_candidate, &selected.provider)),
@@ -148,58 +80,22 @@ impl Decision<'_> {
 
     /// Why candidates are not in the ranking, the first [`Record::MOST_REJECTED`] of them.
     fn rejected(&self) -> IndexMap<String, String> {
-        let pool = &self.scheduler.pool;
-        pool.candidates
-            .iter()
-            .zip(&pool.provider_of)
-            .enumerate()
-            .filter_map(|(position, (candidate, provider))| {
-                let why = if self.excluded.contains(position, *provider) {
-                    "excluded".to_owned()
-                } else {
-                    let unhealthy = health::unhealthy_reasons(candidate, &self.scheduler.state);
-                    if unhealthy.is_empty() {
-                        let missing: Vec<&str> = gates::missing(candidate, self.gates).collect();
-                        if missing.is_empty() {
-                            return None;
-                        }
-                        format!("lacks {}", missing.join(", "))
-                    } else {
-                        unhealthy.join(", ")
-                    }
-                };
-                Some((place(candidate), why))
-            })
+        self.rejections()
+            .map(|(candidate, why)| (candidate.place().to_string(), why.to_string()))
             .take(Record::MOST_REJECTED)
             .collect()
     }
-}
 
-/// `<provider>/<region>`.
-pub(super) fn place(candidate: &Candidate) -> String {
-    format!("{}/{}", candidate.provider, candidate.region)
-}
-
-/// How the reference says that a gate is not passed.
-pub(super) fn missing_capability(capability: &str) -> String {
-    format!("missing required capability: {capability}")
-}
-
-/// The candidates left out for their health, in order.
-pub(super) fn skipped(scheduler: &Scheduler, excluded: &Excluded) -> Vec<Skipped> {
-    scheduler
-        .pool
-        .rows(excluded)
-        .filter(|(_, healthy)| !healthy)
-        .map(|(candidate, _)| Skipped {
-            provider: candidate.provider.clone(),
-            region: candidate.region.clone(),
-            reasons: health::unhealthy_reasons(candidate, &scheduler.state)
-                .into_iter()
-                .map(str::to_owned)
-                .collect(),
+    /// Every candidate that is not in the ranking, in order, and why.
+    pub fn rejections(&self) -> impl Iterator<Item = (&Candidate, Rejection)> {
+        let pool = &self.scheduler.pool;
+        let rows = pool.candidates.iter().zip(&pool.provider_of).enumerate();
+        rows.filter_map(|(position, (candidate, provider))| {
+            let excluded = self.excluded.contains(position, *provider);
+            let state = &self.scheduler.state;
+            Some((candidate, Rejection::of(candidate, excluded, state, self.gates)?))
         })
-        .collect()
+    }
 }
 
 fn failover_target(ranked_candidate: &RankedCandidate<'_>, selected: &str) -> FailoverTarget {
