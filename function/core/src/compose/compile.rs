@@ -9,7 +9,7 @@ use idp_crds::product::{ProviderTemplates, ResourceTemplate};
 use serde_json::Value;
 
 use super::expression::{Expression, Interner, References};
-use super::product::{Needs, NoticePlan, ProductError, ProviderPlan, ResourcePlan};
+use super::plan::{Needs, NoticePlan, ProductError, ProviderPlan, ResourcePlan};
 use super::template::{Template, TemplateError};
 
 /// Compiles what a product is made of on one provider. `path` is where that stands, `known` the

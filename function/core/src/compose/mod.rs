@@ -8,6 +8,7 @@ pub mod credentials;
 pub mod expression;
 pub mod field_mask;
 pub mod object;
+pub mod plan;
 pub mod product;
 pub mod render;
 mod rendered;

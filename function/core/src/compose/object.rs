@@ -10,7 +10,7 @@ use idp_crds::names;
 use serde_json::{Value, json};
 
 use super::expression::shortened;
-use super::product::ResourcePlan;
+use super::plan::ResourcePlan;
 use super::rendered::{RenderedObject, RenderedValue};
 use super::scope::{Identity, Placement, Scope};
 use crate::structs::{StructError, rewrite};
