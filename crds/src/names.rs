@@ -14,6 +14,10 @@ pub const FAILOVER: &str = "platform.example.org/failover";
 /// Annotation on a placed claim: a retained placement (`<provider>-<region>`) to let go.
 pub const RELEASE: &str = "platform.example.org/release";
 
+/// Annotation on a placed claim: what a Candidate has become that the workload is to take over, as
+/// the notice of that change names it.
+pub const ADOPT_CANDIDATE: &str = "platform.example.org/adopt-candidate";
+
 /// Label every configuration object carries, so that one selector lists them (Crossplane 1.20
 /// refuses an empty selector).
 pub const CATALOG: &str = "platform.example.org/catalog";
@@ -34,6 +38,8 @@ pub const PROVIDER: &str = "platform.example.org/provider";
 pub const REGION: &str = "platform.example.org/region";
 /// Label on composed objects: the sequence of the decision they belong to.
 pub const SEQUENCE: &str = "platform.example.org/sequence";
+/// Label on composed objects: the name that the workload has at the provider.
+pub const ID: &str = "platform.example.org/id";
 /// Label on composed objects: the resource's name in the Product.
 pub const RESOURCE: &str = "platform.example.org/resource";
 /// Label (`true`) on composed objects that hold data: never deleted without a human act.

@@ -205,6 +205,11 @@ pub struct CredentialsSpec {
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Default)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ProviderTemplates {
+    /// Beginnings of names that the provider keeps to itself, such as `sg-` for security groups at
+    /// AWS: `id` never begins so.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32), inner(regex(pattern = r"^[a-z][a-z0-9-]{0,31}$")))]
+    pub reserved_prefixes: Vec<String>,
     /// Values computed once and used by name (`vars.<name>`), in this order: a later one may use an
     /// earlier one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

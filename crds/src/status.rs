@@ -4,8 +4,9 @@ use std::fmt;
 
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
+use crate::candidate::ProviderConfigRef;
 use crate::record::{FailoverTarget, Previous};
 
 /// Where a workload is. The function writes it, and reads it back as evidence.
@@ -22,6 +23,16 @@ pub struct PlacementStatus {
     /// The network there.
     #[serde(default)]
     pub network: IndexMap<String, Value>,
+    /// What else was configured for the place when the workload was placed there.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub settings: Map<String, Value>,
+    /// The ProviderConfig that its managed resources use. With it the network and the settings are
+    /// pinned: a changed Candidate reaches the workload only when that is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider_config_ref: Option<ProviderConfigRef>,
+    /// The workload's name at the provider.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub id: String,
     /// The sequence of the decision: 1 for the first; each move adds 1.
     pub sequence: u64,
     /// Whether it is settled or on the way.

@@ -54,6 +54,10 @@ impl Observed for SimulatedCloud {
         Some(from_struct_seed(&to_struct(self.objects.get(key)?).unwrap(), parts).unwrap())
     }
 
+    fn name(&self, key: &str) -> Option<&str> {
+        self.objects.get(key)?.pointer("/metadata/name")?.as_str()
+    }
+
     fn ready(&self, key: &str) -> bool {
         self.objects.contains_key(key)
     }

@@ -6,11 +6,12 @@ use std::sync::{Arc, LazyLock};
 
 use idp_core::catalog::{Catalog, embedded};
 use idp_core::compose::credentials::{self, RESOURCE_KEY};
+use idp_core::compose::facts::{Identity, Scope};
 use idp_core::compose::field_mask::FieldMask;
+use idp_core::compose::names::provider_id;
 use idp_core::compose::product::Product;
 use idp_core::compose::render;
 use idp_core::compose::rendering::{self, Composed, Inputs, Observed, Pending};
-use idp_core::compose::scope::{Identity, Scope};
 use idp_core::structs::from_struct;
 use idp_crds::contract::ClaimRequest;
 use serde_json::{Map, Value, json};
@@ -80,8 +81,8 @@ pub struct Workload {
     pub sequence: u64,
     /// Claims or namespaced composites.
     pub scope: Scope,
-    /// Whether it is in a cluster, or rendered on a laptop.
-    pub persisted: bool,
+    /// The composite resource's uid; none where it is rendered on a laptop.
+    pub uid: Option<String>,
     /// `spec.parameters` of the claim.
     pub parameters: Map<String, Value>,
 }
@@ -99,7 +100,7 @@ impl Workload {
             place: place.to_owned(),
             sequence: 1,
             scope: Scope::Cluster,
-            persisted: true,
+            uid: Some("20000000-0000-4000-8000-000000000001".to_owned()),
             parameters: all.as_object().unwrap().clone(),
         }
     }
@@ -132,21 +133,23 @@ impl Workload {
     pub fn render(&self, product: &Product, observed: &dyn Observed) -> Rendering {
         let request = self.request(product);
         let tier = CATALOG.tier_facts(&request.tier).unwrap();
-        let placement = CATALOG
-            .placement(self.place.split_once('-').unwrap(), self.sequence)
-            .expect("a candidate of that name");
         let identity = Identity {
             name: self.name.clone(),
             claim_name: "orders".to_owned(),
             namespace: self.namespace.clone(),
             scope: self.scope,
-            persisted: self.persisted,
+            uid: self.uid.clone(),
         };
+        let place = self.place.split_once('-').unwrap();
+        let plan = product.provider(place.0).expect("the product is offered there");
+        let reserved = &plan.reserved_prefixes;
+        let id = provider_id(&identity, &product.name, place, self.sequence, reserved);
+        let site = CATALOG.site(place).expect("a candidate of that name");
+        let placement = site.placement(place, self.sequence, id);
         let secret = observed.object(RESOURCE_KEY, &FieldMask::whole());
         let credentials = product.spec.credentials.as_ref().map(|c| {
             credentials::plan(&identity, &product.name, &c.username, secret.as_ref()).credentials
         });
-        let plan = product.provider(&placement.provider).expect("the product is offered there");
         let inputs = Inputs {
             request: &request,
             tier: &tier,

@@ -238,7 +238,7 @@ fn what_needs_the_password_waits_for_it(
     let without = SimulatedCloud::default().settle(&workload, &default_product(product));
     assert!(without.pending.iter().any(|pending| pending.resource == resource && pending.waiting));
     assert_eq!(made_of(&without, resource), Vec::<&Value>::new());
-    let laptop = Workload { persisted: false, ..workload }
+    let laptop = Workload { uid: None, ..workload }
         .render(&default_product(product), &SimulatedCloud::default());
     assert_eq!(made_of(&laptop, resource).len(), 1, "on a laptop nothing is ever observed");
 }

@@ -99,16 +99,23 @@ fn differ_between_workloads_that_share_an_account() {
             .map(|(namespace, name)| Workload {
                 name: name.to_owned(),
                 namespace: namespace.to_owned(),
+                uid: None,
                 ..base.namespaced()
             });
-            for workload in workloads {
+            // In a cluster the uid alone tells them apart, whatever they are called.
+            let twins = ["a", "b"].map(|uid| Workload {
+                uid: Some(format!("20000000-0000-4000-8000-00000000000{uid}")),
+                ..base.clone()
+            });
+            for workload in workloads.into_iter().chain(twins) {
                 let mut cloud = SimulatedCloud::with_credentials();
                 cloud.settle(&workload, &product);
                 for object in cloud.managed() {
                     let Some((name, _)) = name_at_provider(object) else {
                         continue;
                     };
-                    let owner = format!("{}/{}", workload.namespace, workload.name);
+                    let owner =
+                        format!("{}/{} {:?}", workload.namespace, workload.name, workload.uid);
                     let before =
                         owners.insert((object["kind"].to_string(), name.to_owned()), owner.clone());
                     assert!(

@@ -46,7 +46,7 @@ impl Checker {
 
     fn check(&mut self, workload: &Workload) {
         for workload in [workload.clone(), workload.namespaced()] {
-            let laptop = Workload { persisted: false, ..workload.clone() }
+            let laptop = Workload { uid: None, ..workload.clone() }
                 .render(&self.product, &SimulatedCloud::default());
             for pending in &laptop.pending {
                 assert!(pending.waiting, "{workload:?}: {pending:?}");

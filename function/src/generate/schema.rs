@@ -149,6 +149,13 @@ fn status() -> Value {
                     "region": text("The cloud's region."),
                     "runtimeCluster": text("The cluster that serves the workload."),
                     "network": free("The network there."),
+                    "settings": free("What else was configured for the place when the workload was placed there."),
+                    "providerConfigRef": {
+                        "type": "object",
+                        "description": "The ProviderConfig that its managed resources use.",
+                        "properties": {"name": text("Its name."), "kind": text("Its kind.")},
+                    },
+                    "id": text("The workload's name at the provider."),
                     "sequence": {"type": "integer", "format": "int64", "description": "1 for the first decision; each move adds 1."},
                     "phase": text("Steady, or Moving while old and new placement are both there."),
                     "reason": text("The decision record, as the annotation platform.example.org/placement-reason holds it."),

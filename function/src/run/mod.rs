@@ -17,6 +17,7 @@ pub mod report;
 pub mod requirements;
 mod response;
 mod secrets;
+mod site;
 
 use crate::wire::v1;
 use idp_core::catalog::Catalog;

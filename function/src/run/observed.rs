@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use idp_crds::names;
+use idp_crds::record::Record;
 use idp_crds::status::{Place, PlacementStatus, Retained, place_id};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::wire::v1;
+use idp_core::compose::facts::{Identity, Scope};
 use idp_core::compose::field_mask::FieldMask;
 use idp_core::compose::object::place_prefix;
 use idp_core::compose::rendering::Observed;
-use idp_core::compose::scope::{Identity, Scope};
 use idp_core::placement::ObservedPlace;
 use idp_core::structs::{StructError, from_struct, from_struct_seed};
 
@@ -37,7 +38,9 @@ pub(super) struct Metadata {
     #[serde(default)]
     pub(super) namespace: Option<String>,
     #[serde(default)]
-    pub(super) creation_timestamp: Option<String>,
+    uid: Option<String>,
+    #[serde(default)]
+    creation_timestamp: Option<String>,
     #[serde(default)]
     pub(super) labels: BTreeMap<String, String>,
     #[serde(default)]
@@ -67,7 +70,7 @@ pub(super) struct Condition {
 impl Composite {
     /// Who the workload is.
     pub(super) fn identity(&self) -> Identity {
-        let Metadata { name, namespace, creation_timestamp, labels, .. } = &self.metadata;
+        let Metadata { name, namespace, labels, .. } = &self.metadata;
         let claim_namespace = labels.get(names::CLAIM_NAMESPACE).cloned();
         Identity {
             name: name.clone(),
@@ -78,8 +81,29 @@ impl Composite {
                 .or(claim_namespace)
                 .unwrap_or_else(|| "default".to_owned()),
             scope: if namespace.is_some() { Scope::Namespaced } else { Scope::Cluster },
-            persisted: creation_timestamp.is_some(),
+            uid: self.uid().map(str::to_owned),
         }
+    }
+
+    /// The uid that the API server gave it; none outside of a cluster. Tools that render on a laptop
+    /// make one up, but no time of creation.
+    fn uid(&self) -> Option<&str> {
+        let Metadata { uid, creation_timestamp, .. } = &self.metadata;
+        creation_timestamp.as_ref().and(uid.as_deref())
+    }
+
+    /// Whether something but Secrets was ever composed of it: Crossplane writes down what it is
+    /// going to make before it makes it.
+    fn has_composed(&self) -> bool {
+        let of = |spec: &Map<String, Value>| spec.get("resourceRefs").cloned();
+        let machinery = self.spec.get("crossplane").and_then(Value::as_object);
+        let references = of(&self.spec).or_else(|| machinery.and_then(of));
+        let references = references.as_ref().and_then(Value::as_array);
+        let is_secret = |reference: &Value| {
+            reference.get("kind").and_then(Value::as_str) == Some("Secret")
+                && reference.get("apiVersion").and_then(Value::as_str) == Some("v1")
+        };
+        references.is_some_and(|all| !all.iter().all(is_secret))
     }
 
     /// The API group.
@@ -87,10 +111,14 @@ impl Composite {
         self.api_version.split_once('/').map_or("", |(group, _)| group)
     }
 
-    /// `status.placement`, if it is one.
-    pub(super) fn placement(&self) -> Option<PlacementStatus> {
-        let placement = self.status.placement.clone()?;
-        serde_json::from_value(placement).ok()
+    /// `status.placement`, if it is one, and something bears it out: what exists of it, or that
+    /// something was made of it. A status alone anybody may have written.
+    pub(super) fn placement(&self, seen: &Resources<'_>) -> Option<PlacementStatus> {
+        if self.uid().is_some() && seen.places().is_empty() && !self.has_composed() {
+            return None;
+        }
+        let placement = serde_json::from_value(self.status.placement.clone()?).ok();
+        placement.filter(|status: &PlacementStatus| status.sequence <= Record::MOST_SEQUENCE)
     }
 
     /// What the function has said of the workload, to be said again; with what is retained now,
@@ -159,6 +187,8 @@ struct FieldsLabels<'r> {
     region: Option<&'r str>,
     #[serde(default, borrow, rename = "platform.example.org/sequence")]
     sequence: Option<&'r str>,
+    #[serde(default, borrow, rename = "platform.example.org/id")]
+    id: Option<&'r str>,
     #[serde(default, borrow, rename = "platform.example.org/resource")]
     resource: Option<&'r str>,
     #[serde(default, borrow, rename = "platform.example.org/stateful")]
@@ -248,8 +278,12 @@ fn places(by_key: &BTreeMap<&str, ObservedResource<'_>>) -> Vec<ObservedPlace> {
         let seen = places.entry(id).or_insert_with(|| ObservedPlace {
             place: Place::new(provider, region),
             sequence,
+            provider_id: labels.id.map(str::to_owned),
             created: created.to_owned(),
         });
+        if sequence > seen.sequence || seen.provider_id.is_none() {
+            seen.provider_id = labels.id.map(str::to_owned).or(seen.provider_id.take());
+        }
         seen.sequence = seen.sequence.max(sequence);
         if created < seen.created.as_str() {
             created.clone_into(&mut seen.created);
@@ -326,6 +360,10 @@ impl ObservedResource<'_> {
 impl Observed for Resources<'_> {
     fn object(&self, key: &str, parts: &FieldMask) -> Option<Value> {
         from_struct_seed(self.get(key)?.bytes, parts).ok()
+    }
+
+    fn name(&self, key: &str) -> Option<&str> {
+        self.get(key)?.name()
     }
 
     fn ready(&self, key: &str) -> bool {

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use idp_core::compose::facts::{Identity, Placement, TierFacts};
 use idp_core::compose::product::Product;
 use idp_core::compose::rendering::Pending;
-use idp_core::compose::scope::{Identity, Placement, TierFacts};
 use idp_crds::contract::ClaimRequest;
 use idp_crds::status::{Place, Retained};
 use serde_json::{Map, Value};

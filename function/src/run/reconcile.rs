@@ -3,12 +3,12 @@
 //! Where a step cannot be taken, whatever exists is given back as it is.
 
 use idp_core::catalog::{Catalog, Rejected};
+use idp_core::compose::facts::{Identity, Placement, TierFacts};
 use idp_core::compose::product::Product;
-use idp_core::compose::scope::{Identity, Placement, TierFacts};
 use idp_core::placement::{Evidence, Judge, NotFollowed, PlacementInForce, Resolution};
 use idp_core::schedule::Provenance;
 use idp_crds::contract::ClaimRequest;
-use idp_crds::names::{PLACEMENT_REASON, RELEASE};
+use idp_crds::names::{ADOPT_CANDIDATE, PLACEMENT_REASON, RELEASE};
 use idp_crds::record::DecidedBy;
 use idp_crds::status::PlacementStatus;
 use serde_json::Map;
@@ -19,15 +19,12 @@ use super::observed::{Composite, Resources};
 use super::plan::{ComposeContext, Plan};
 use super::report::{PLACED, PROVIDER_HEALTHY, RESOURCES_READY, StatusReport};
 use super::response::ResponseBuilder;
+use super::site::{self, CANDIDATE_GONE, Located, PROVIDER_GONE, Pinned};
 use super::{Failure, compose, preserve};
 use crate::wire::v1;
 
 /// The product that a composite resource belongs to is not there (any more).
 const UNKNOWN_PRODUCT: &str = "UnknownProduct";
-/// The place where a workload runs is not described (any more).
-const CANDIDATE_GONE: &str = "CandidateGone";
-/// The product is not offered (any more) on the provider where a workload runs.
-const PROVIDER_GONE: &str = "ProviderGone";
 
 /// One request, read.
 pub(super) struct Reconcile<'a> {
@@ -43,12 +40,6 @@ struct Asked<'c> {
     identity: Identity,
 }
 
-/// Where it goes, as templates see it.
-struct Site {
-    placement: Placement,
-    tier: TierFacts,
-}
-
 impl Reconcile<'_> {
     /// Takes all steps.
     pub(super) fn run(
@@ -58,7 +49,7 @@ impl Reconcile<'_> {
         response: &mut ResponseBuilder,
     ) -> Result<(), Failure> {
         let catalog = &build.catalog;
-        let status = self.composite.placement();
+        let status = self.composite.placement(self.seen);
         let exists = status.is_some() || !self.seen.places().is_empty();
         let asked = match self.read(build, input) {
             Ok(asked) => asked,
@@ -71,19 +62,21 @@ impl Reconcile<'_> {
             Ok(resolved) => resolved,
             Err(failure) => return self.report_unplaceable(response, &failure),
         };
-        let site = match locate(catalog, &asked, &in_force) {
-            Ok(site) => site,
+        let located = self.locate(catalog, &asked, &in_force, status.as_ref());
+        let Located { placement, tier, changed } = match located {
+            Ok(located) => located,
             Err(failure) => return self.preserve_observed(response, Some(failure)),
         };
-        let plan = self.compose(&asked, &site);
+        let plan = self.compose(&asked, &placement, &tier);
         let report = StatusReport {
             in_force: &in_force,
-            placement: &site.placement,
+            placement: &placement,
             product: asked.product,
             plan: &plan,
             before: status.as_ref(),
         };
-        self.report(response, report, not_followed)?;
+        let notices = [not_followed.map(annotation_not_followed), changed].into_iter().flatten();
+        self.report(response, report, notices)?;
         self.desire(response, plan);
         Ok(())
     }
@@ -171,9 +164,23 @@ impl Reconcile<'_> {
         Ok((in_force, not_followed))
     }
 
-    fn compose(&self, asked: &Asked<'_>, site: &Site) -> Plan {
+    /// The place in force, as templates see it.
+    fn locate(
+        &self,
+        catalog: &Catalog,
+        asked: &Asked<'_>,
+        in_force: &PlacementInForce,
+        status: Option<&PlacementStatus>,
+    ) -> Result<Located, Failure> {
+        let Asked { product, identity, request } = asked;
+        let adopt = self.composite.annotation(ADOPT_CANDIDATE);
+        let seen = self.seen.places();
+        let pinned = Pinned { in_force, status, seen, adopt };
+        site::locate(catalog, product, identity, &request.tier, pinned)
+    }
+
+    fn compose(&self, asked: &Asked<'_>, placement: &Placement, tier: &TierFacts) -> Plan {
         let Asked { product, request, identity } = asked;
-        let Site { placement, tier } = site;
         // Of where it is nothing is let go: what is asked of a place would be asked of all that is
         // there, now and later.
         let release = self.composite.annotation(RELEASE).filter(|place| *place != placement.id());
@@ -187,11 +194,11 @@ impl Reconcile<'_> {
         &self,
         response: &mut ResponseBuilder,
         report: StatusReport<'_>,
-        not_followed: Option<NotFollowed>,
+        more: impl Iterator<Item = (String, String)>,
     ) -> Result<(), Failure> {
         let plan = report.plan;
         let mut notices = plan.notices.clone();
-        notices.extend(not_followed.map(|why| ("annotation-not-followed".into(), why.to_string())));
+        notices.extend(more);
         if let Some((reason, message)) = report.events() {
             response.result(v1::Severity::Normal, reason, message);
         }
@@ -280,26 +287,6 @@ fn decide(
     })
 }
 
-/// What templates need to know of the place in force.
-fn locate(
-    catalog: &Catalog,
-    asked: &Asked<'_>,
-    in_force: &PlacementInForce,
-) -> Result<Site, Failure> {
-    let place = &in_force.place;
-    let placement = catalog.placement(place.parts(), in_force.sequence);
-    let (Some(placement), Some(tier)) = (placement, catalog.tier_facts(&asked.request.tier)) else {
-        let message = format!(
-            "{place} is not a Candidate any more: what runs there stays as it is; put the Candidate back, or move the workload"
-        );
-        return Err(Failure { reason: CANDIDATE_GONE, message });
-    };
-    if asked.product.provider(&place.provider).is_none() {
-        let message = format!(
-            "{} is not offered on {} any more: what runs there stays as it is; put the provider back into the Product, or move the workload",
-            asked.product.name, place.provider
-        );
-        return Err(Failure { reason: PROVIDER_GONE, message });
-    }
-    Ok(Site { placement, tier })
+fn annotation_not_followed(why: NotFollowed) -> (String, String) {
+    ("annotation-not-followed".to_owned(), why.to_string())
 }

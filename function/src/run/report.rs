@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use idp_core::compose::facts::Placement;
 use idp_core::compose::product::Product;
-use idp_core::compose::scope::Placement;
 use idp_core::placement::PlacementInForce;
 use idp_crds::json::float;
 use idp_crds::status::{Phase, PlacementStatus};
@@ -43,6 +43,9 @@ impl StatusReport<'_> {
             region: placement.region.clone(),
             runtime_cluster: placement.runtime_cluster.clone(),
             network: placement.network.clone(),
+            settings: placement.settings.clone(),
+            provider_config_ref: Some(placement.provider_config.clone()),
+            id: placement.provider_id.clone(),
             sequence: in_force.sequence,
             phase: if plan.is_moving() { Phase::Moving } else { Phase::Steady },
             reason: in_force.reason.clone().unwrap_or_default(),

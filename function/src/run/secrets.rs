@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use idp_core::compose::credentials::{self, Credentials};
-use idp_core::compose::scope::Scope;
+use idp_core::compose::facts::Scope;
 use idp_core::structs::to_struct;
 use idp_crds::names;
 use serde_json::{Value, json};

@@ -136,6 +136,9 @@ impl Crossplane {
         if faults.crash == Some(Crash::AfterCollection) {
             return reconciled;
         }
+        // The API server refuses an update of what has changed since it was read.
+        let unchanged = reconciled.seen_composite == self.composite;
+        self.refer(&reconciled.desired);
         let applied = if faults.crash == Some(Crash::DuringApply) { 1 } else { usize::MAX };
         for (key, object) in reconciled.desired.iter().take(applied) {
             self.count += 1;
@@ -147,8 +150,7 @@ impl Crossplane {
                 self.objects.insert(key.clone(), object);
             }
         }
-        // The API server refuses an update of what has changed since it was read.
-        if faults.crash.is_none() && reconciled.seen_composite == self.composite {
+        if faults.crash.is_none() && unchanged {
             self.patch_status(&reconciled.answer);
         }
         reconciled
@@ -281,6 +283,14 @@ impl Crossplane {
                 reconciled.removed.push((key.clone(), object));
             }
         }
+    }
+
+    /// What is going to be made is written down before it is made.
+    fn refer(&mut self, desired: &BTreeMap<String, Value>) {
+        let references = desired.values().map(|object| {
+            json!({"apiVersion": object["apiVersion"], "kind": object["kind"], "name": object["metadata"]["name"]})
+        });
+        self.composite["spec"]["resourceRefs"] = references.collect();
     }
 
     fn patch_status(&mut self, answer: &v1::RunFunctionResponse) {

@@ -17,10 +17,13 @@ use idp_crds::candidate::ProviderConfigRef;
 use idp_crds::contract::ClaimRequest;
 use idp_crds::names::reference_name;
 use idp_crds::{CandidateSpec, validate::Validate};
+use indexmap::IndexMap;
+use serde::Serialize;
 use serde_json::{Map, Value};
 
+use crate::compose::facts::{Placement, TierFacts};
+use crate::compose::names::content_hash;
 use crate::compose::product::Product;
-use crate::compose::scope::{Placement, TierFacts};
 use crate::schedule::{Decision, Exclusion, PlacementQuery, ScheduleError, Scheduler};
 
 pub use convert::probe_holder;
@@ -32,17 +35,21 @@ pub use products::compile;
 #[derive(Debug)]
 pub struct Catalog {
     scheduler: Scheduler,
-    places: BTreeMap<(String, String), Place>,
+    sites: BTreeMap<(String, String), Site>,
     products: Vec<Arc<Product>>,
 }
 
-/// What a place has beside what decides.
-#[derive(Debug)]
-struct Place {
-    runtime_cluster: String,
-    network: indexmap::IndexMap<String, Value>,
-    settings: Map<String, Value>,
-    provider_config: ProviderConfigRef,
+/// What a Candidate says of its place beside what decides.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Site {
+    /// The cluster that serves workloads there.
+    pub runtime_cluster: String,
+    /// The network there.
+    pub network: IndexMap<String, Value>,
+    /// What else templates need to know.
+    pub settings: Map<String, Value>,
+    /// The ProviderConfig that managed resources use.
+    pub provider_config: ProviderConfigRef,
 }
 
 /// A configuration object that is left out, and why.
@@ -77,7 +84,7 @@ impl Catalog {
         probes: &BTreeSet<String>,
     ) -> (Catalog, Vec<Rejected>) {
         let mut rejected = Vec::new();
-        let mut places = BTreeMap::new();
+        let mut sites = BTreeMap::new();
         let mut candidates = Vec::new();
         let mut by_order: Vec<&Named<CandidateSpec>> = objects.candidates.iter().collect();
         by_order.sort_by(|a, b| (a.spec.order, &a.name).cmp(&(b.spec.order, &b.name)));
@@ -85,7 +92,7 @@ impl Catalog {
             let spec = &candidate.spec;
             let mut errors: Vec<String> = spec.errors().iter().map(ToString::to_string).collect();
             let at = (spec.provider.clone(), spec.region.clone());
-            if errors.is_empty() && places.contains_key(&at) {
+            if errors.is_empty() && sites.contains_key(&at) {
                 errors.push(format!(
                     "spec: {} is already described by another Candidate: a place has one",
                     spec.place()
@@ -96,7 +103,7 @@ impl Catalog {
                 continue;
             }
             candidates.push(convert::candidate(spec));
-            places.insert(at, Place::new(spec));
+            sites.insert(at, Site::new(spec));
         }
         let tiers =
             objects.tiers.iter().filter_map(|tier| accept_valid("Tier", tier, &mut rejected));
@@ -104,10 +111,7 @@ impl Catalog {
             tiers.map(|tier| (reference_name(&tier.name), convert::tier(&tier.spec))).collect();
         let state = convert::state(objects, probes, &mut rejected);
         let products = products::one_per_kind(products, &mut rejected);
-        (
-            Catalog { scheduler: Scheduler::new(candidates, tiers, state), places, products },
-            rejected,
-        )
+        (Catalog { scheduler: Scheduler::new(candidates, tiers, state), sites, products }, rejected)
     }
 
     /// Makes a catalog of `objects`, products compiled here and now, refusing it if anything is
@@ -211,17 +215,8 @@ impl Catalog {
 
     /// What templates need to know of a place; none when no candidate describes it (any more).
     #[must_use]
-    pub fn placement(&self, (provider, region): PlaceRef<'_>, sequence: u64) -> Option<Placement> {
-        let place = self.places.get(&(provider.to_owned(), region.to_owned()))?;
-        Some(Placement {
-            provider: provider.to_owned(),
-            region: region.to_owned(),
-            runtime_cluster: place.runtime_cluster.clone(),
-            network: place.network.clone(),
-            settings: place.settings.clone(),
-            provider_config: place.provider_config.clone(),
-            sequence,
-        })
+    pub fn site(&self, (provider, region): PlaceRef<'_>) -> Option<&Site> {
+        self.sites.get(&(provider.to_owned(), region.to_owned()))
     }
 
     /// What templates need to know of a tier.
@@ -236,9 +231,38 @@ impl Catalog {
     }
 }
 
-impl Place {
+impl Site {
+    /// A placement there.
+    #[must_use]
+    pub fn placement(
+        &self,
+        (provider, region): PlaceRef<'_>,
+        sequence: u64,
+        provider_id: String,
+    ) -> Placement {
+        let Site { runtime_cluster, network, settings, provider_config } = self.clone();
+        Placement {
+            provider: provider.to_owned(),
+            region: region.to_owned(),
+            runtime_cluster,
+            network,
+            settings,
+            provider_config,
+            sequence,
+            provider_id,
+        }
+    }
+
+    /// What stands for all of it: another one means that the Candidate has changed.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        let mut value = serde_json::to_value(self).unwrap_or_default();
+        value.sort_all_objects();
+        content_hash(&value.to_string())
+    }
+
     fn new(spec: &CandidateSpec) -> Self {
-        Place {
+        Site {
             runtime_cluster: spec.runtime_cluster.clone(),
             network: convert::canonical_network(&spec.network),
             settings: spec.settings.clone().into_iter().collect(),

@@ -94,7 +94,9 @@ impl Compiler<'_> {
             })
             .collect();
         let (slots, observed_read) = (self.expressions.slots(), BTreeMap::new());
+        let reserved_prefixes = templates.reserved_prefixes.clone();
         let mut plan = ProviderPlan {
+            reserved_prefixes,
             variables,
             resources,
             connection,

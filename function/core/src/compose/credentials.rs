@@ -15,8 +15,8 @@ use sha2::Sha256;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::expression::shortened;
-use super::scope::Identity;
+use super::facts::Identity;
+use super::names;
 
 /// The Secret's key that holds the password.
 pub const PASSWORD_KEY: &str = "password";
@@ -48,7 +48,11 @@ pub struct Plan {
 /// Plans a workload's credentials from the observed Secret, if there is one.
 #[must_use]
 pub fn plan(identity: &Identity, product: &str, username: &str, observed: Option<&Value>) -> Plan {
-    let name = shortened(&format!("{}-{product}-credentials", identity.name), 63);
+    // One that is there keeps its name.
+    let name = observed
+        .and_then(|secret| secret.pointer("/metadata/name"))
+        .and_then(Value::as_str)
+        .map_or_else(|| names::credentials_name(identity, product), str::to_owned);
     let metadata = json!({"name": name, "namespace": identity.namespace});
     let mut secret =
         json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "type": "Opaque"});
@@ -115,7 +119,7 @@ fn derive(secret_uid: &str, workload: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::compose::scope::Scope;
+    use crate::compose::facts::Scope;
 
     fn identity() -> Identity {
         Identity {
@@ -123,7 +127,7 @@ mod tests {
             claim_name: "orders".into(),
             namespace: "team-a".into(),
             scope: Scope::Cluster,
-            persisted: true,
+            uid: Some("20000000-0000-4000-8000-000000000001".into()),
         }
     }
 

@@ -1,17 +1,19 @@
 //! From a placement to its resources: products are data, their templates hold CEL expressions.
 //!
 //! A [`product`] is compiled once per generation. [`render`] evaluates it for one placement over a
-//! [`scope`], and [`object`] makes Kubernetes objects of the results: names, labels, flavour.
+//! [`variables`], and [`object`] makes Kubernetes objects of the results: names, labels, flavour.
 
 mod compile;
 pub mod credentials;
 pub mod expression;
+pub mod facts;
 pub mod field_mask;
+pub mod names;
 pub mod object;
 pub mod plan;
 pub mod product;
 pub mod render;
 mod rendered;
 pub mod rendering;
-pub mod scope;
 pub mod template;
+pub mod variables;

@@ -9,18 +9,14 @@ use idp_crds::contract::ClaimRequest;
 use idp_crds::names;
 use serde_json::{Value, json};
 
-use super::expression::shortened;
+use super::facts::{Identity, Placement, Scope};
 use super::plan::ResourcePlan;
 use super::rendered::{RenderedObject, RenderedValue};
-use super::scope::{Identity, Placement, Scope};
 use crate::structs::{StructError, rewrite};
 
 /// Policies of a managed resource that is fully ours. Late initialisation is left out: it would pin
 /// the provider's defaults into the spec, and then fight the template.
 const MANAGED: [&str; 4] = ["Observe", "Create", "Update", "Delete"];
-
-/// The longest object name that is also a label value.
-const LONGEST_NAME: usize = 63;
 
 /// `<provider>-<region>/<resource>[-<index>][-<hash>]`: the composition-resource-name. It carries
 /// the placement, so that two placements of one workload never collide.
@@ -35,25 +31,8 @@ pub fn place_prefix(placement_id: &str) -> String {
     format!("{placement_id}/")
 }
 
-/// The name of a composed object, the same for ever for the same workload, place and resource: an
-/// object whose reference was lost is found again instead of made twice. It carries the product,
-/// since workloads of two products may have one name.
-#[must_use]
-pub fn object_name(
-    identity: &Identity,
-    product: &str,
-    placement: &Placement,
-    resource: &str,
-    suffix: &str,
-) -> String {
-    shortened(
-        &format!("{}-{product}-{}-{resource}{suffix}", identity.name, placement.id()),
-        LONGEST_NAME,
-    )
-}
-
 /// How many labels every object gets, and how many fields its metadata has.
-const LABELS: usize = 9;
+const LABELS: usize = 10;
 const METADATA: usize = 4;
 
 /// What labels say about a composed object.
@@ -79,6 +58,7 @@ impl<'a> Labels<'a> {
                 labels.insert(names::REGION, RenderedValue::Text(&placement.region));
                 labels
                     .insert(names::SEQUENCE, RenderedValue::Owned(placement.sequence.to_string()));
+                labels.insert(names::ID, RenderedValue::Text(&placement.provider_id));
                 labels.insert(names::RESOURCE, RenderedValue::Text(resource));
                 if stateful {
                     labels.insert(names::STATEFUL, RenderedValue::Text("true"));

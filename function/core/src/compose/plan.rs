@@ -33,6 +33,8 @@ pub const VARIABLES: [&str; 15] = [
 #[derive(Debug)]
 pub struct ProviderPlan {
     pub(super) variables: Vec<(String, Template)>,
+    /// Beginnings of names that the provider keeps to itself.
+    pub reserved_prefixes: Vec<String>,
     /// The resources, in the Product's order.
     pub resources: Vec<ResourcePlan>,
     pub(super) connection: Vec<(String, Template)>,

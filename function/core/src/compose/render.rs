@@ -6,14 +6,15 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::expression::{EvalError, Expression, Memo, Resolver, short_hash};
+use super::expression::{EvalError, Expression, Memo, Resolver};
 use super::field_mask::FieldMask;
-use super::object::{self, Labels, object_name, resource_key};
+use super::names::{generation, object_name};
+use super::object::{self, Labels, resource_key};
 use super::plan::{ProviderPlan, ResourcePlan, VARIABLES};
 use super::product::Product;
 use super::rendering::{Composed, Inputs, Observed, Pending, Rendering};
-use super::scope::Variables;
 use super::template::Template;
+use super::variables::Variables;
 use crate::structs::to_struct;
 
 /// Renders `plan` of `product`.
@@ -29,7 +30,6 @@ pub fn render(
         inputs.tier,
         inputs.placement,
         inputs.identity,
-        &product.name,
         inputs.credentials,
     );
     let mut renderer = Renderer {
@@ -88,15 +88,19 @@ impl<'a> Renderer<'a> {
 
     fn known_names(&mut self) {
         for resource in self.plan.resources.iter().filter(|r| !r.immutable && !r.repeated) {
-            let name = object_name(
-                self.inputs.identity,
-                &self.product.name,
-                self.inputs.placement,
-                &resource.name,
-                "",
-            );
+            let key = resource_key(&self.placement_id, &resource.name, "");
+            let name = self.name(&key, &resource.name, "");
             set(&mut self.names, &resource.name, json!(name));
         }
+    }
+
+    /// An object that is there keeps its name, whatever it would be called today.
+    fn name(&self, key: &str, resource: &str, suffix: &str) -> String {
+        let Inputs { identity, placement, .. } = self.inputs;
+        self.observed.name(key).map_or_else(
+            || object_name(identity, &self.product.name, placement, resource, suffix),
+            str::to_owned,
+        )
     }
 
     /// Decodes the observed objects that some expression reads, of the resources that `which`
@@ -140,7 +144,7 @@ impl<'a> Renderer<'a> {
 
     fn resource(&mut self, plan: &'a ResourcePlan) {
         if plan.needs.credentials
-            && self.inputs.identity.persisted
+            && self.inputs.identity.in_cluster()
             && self.inputs.credentials.is_none_or(|credentials| credentials.password.is_none())
         {
             return self.defer(
@@ -258,18 +262,12 @@ impl<'a> Renderer<'a> {
             let mut content = Value::from(rendered.clone());
             content.sort_all_objects();
             suffix.push('-');
-            suffix.push_str(&short_hash(&content.to_string()));
+            suffix.push_str(&generation(&content.to_string()));
         }
         let key = resource_key(&self.placement_id, &plan.name, &suffix);
         let name = match self.names.get(&plan.name).and_then(Value::as_str) {
             Some(known) if suffix.is_empty() => Cow::Borrowed(known),
-            _ => Cow::Owned(object_name(
-                identity,
-                &self.product.name,
-                placement,
-                &plan.name,
-                &suffix,
-            )),
+            _ => Cow::Owned(self.name(&key, &plan.name, &suffix)),
         };
         let labels = Labels { request, product: &self.product.name, placement };
         let object = object::complete_object(

@@ -8,13 +8,15 @@ use idp_crds::contract::ClaimRequest;
 use serde_json::{Map, Value};
 
 use super::credentials::Credentials;
+use super::facts::{Identity, Placement, TierFacts};
 use super::field_mask::FieldMask;
-use super::scope::{Identity, Placement, TierFacts};
 
 /// What has been observed, by composition-resource-name.
 pub trait Observed {
     /// These parts of the object.
     fn object(&self, key: &str, parts: &FieldMask) -> Option<Value>;
+    /// The name of the object.
+    fn name(&self, key: &str) -> Option<&str>;
     /// Whether a managed resource's conditions say that it is ready, or that something else is
     /// there.
     fn ready(&self, key: &str) -> bool;

@@ -31,6 +31,8 @@ pub struct ObservedPlace {
     pub place: Place,
     /// The highest sequence among its resources.
     pub sequence: u64,
+    /// The name that the workload has at the provider there; none where its resources do not say.
+    pub provider_id: Option<String>,
     /// When the first of its resources was created: RFC 3339 in UTC, which sorts as text; empty
     /// outside of a cluster.
     pub created: String,

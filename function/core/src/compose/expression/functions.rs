@@ -4,8 +4,8 @@
 use cel::common::types::{CelInt, CelList, CelString, DYN_TYPE, LIST_TYPE, STRING_TYPE};
 use cel::common::value::{CowVal, Val};
 use cel::{DeclarationError, Env, ExecutionError, extensions};
-use sha2::{Digest, Sha256};
 
+use super::super::names::{FINGERPRINT, content_hash, shortened};
 use super::value::to_json;
 
 /// The longest text a function yields, bytes.
@@ -78,42 +78,21 @@ pub(super) fn register(env: &mut Env) -> Result<(), DeclarationError> {
     Ok(())
 }
 
-/// The first 8 hex digits of the text's SHA-256.
-pub(crate) fn short_hash(text: &str) -> String {
-    let digest = Sha256::digest(text.as_bytes());
-    hex::encode(digest.get(..4).unwrap_or_default())
-}
-
-/// `text` itself when it has at most `most` bytes; otherwise its beginning, `-`, and 8 hex digits
-/// that stand for all of it.
-///
-/// Cloud and Kubernetes names are ASCII; other text is cut at a character's border.
-pub(crate) fn shortened(text: &str, most: usize) -> String {
-    if text.len() <= most {
-        return text.to_owned();
-    }
-    let hash = short_hash(text);
-    let mut keep = most.saturating_sub(hash.len() + 1);
-    while !text.is_char_boundary(keep) {
-        keep -= 1;
-    }
-    let beginning = text.get(..keep).unwrap_or_default().trim_end_matches(['-', '.', '_']);
-    format!("{beginning}-{hash}")
-}
-
 fn failed(function: &str, why: impl ToString) -> ExecutionError {
     ExecutionError::function_error(function, why.to_string())
 }
 
 fn shorten(text: &CelString<'_>, most: &CelInt) -> Result<CelString<'static>, ExecutionError> {
+    /// Something to read, a hyphen, and the fingerprint.
+    const LEAST: usize = FINGERPRINT + 4;
     match usize::try_from(*most.inner()) {
-        Ok(most) if most >= 16 => Ok(shortened(text.inner(), most).into()),
-        _ => Err(failed("shorten", "the limit must be at least 16")),
+        Ok(most) if most >= LEAST => Ok(shortened(text.inner(), most).into()),
+        _ => Err(failed("shorten", format!("the limit must be at least {LEAST}"))),
     }
 }
 
 fn hash(text: &CelString<'_>) -> CelString<'static> {
-    short_hash(text.inner()).into()
+    content_hash(text.inner()).into()
 }
 
 fn range(n: &CelInt) -> Result<CelList<'static>, ExecutionError> {

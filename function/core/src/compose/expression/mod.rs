@@ -6,8 +6,6 @@ mod functions;
 mod intern;
 mod value;
 
-pub(crate) use functions::{short_hash, shortened};
-
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 

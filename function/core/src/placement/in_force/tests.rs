@@ -71,7 +71,12 @@ impl Platform {
 }
 
 fn seen((provider, region): (&str, &str), sequence: u64, created: &str) -> ObservedPlace {
-    ObservedPlace { place: Place::new(provider, region), sequence, created: created.into() }
+    ObservedPlace {
+        place: Place::new(provider, region),
+        sequence,
+        provider_id: None,
+        created: created.into(),
+    }
 }
 
 type At<'r> = (&'r str, &'r str);

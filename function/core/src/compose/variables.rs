@@ -1,0 +1,62 @@
+//! What expressions see: the request, the placement, the workload's identity.
+
+use idp_crds::contract::ClaimRequest;
+use serde_json::{Value, json};
+
+use super::credentials::Credentials;
+use super::facts::{Identity, Placement, Scope, TierFacts};
+
+/// The variables that are the same for all of a placement's expressions.
+#[derive(Debug)]
+pub struct Variables {
+    variables: Vec<(&'static str, Value)>,
+}
+
+impl Variables {
+    /// For one workload at one place.
+    #[must_use]
+    pub fn new(
+        request: &ClaimRequest,
+        tier: &TierFacts,
+        placement: &Placement,
+        identity: &Identity,
+        credentials: Option<&Credentials>,
+    ) -> Self {
+        let flavour = match identity.scope {
+            Scope::Cluster => "cluster",
+            Scope::Namespaced => "namespaced",
+        };
+        let mut variables = vec![
+            ("params", Value::Object(request.params.clone())),
+            ("cell", json!(request.cell)),
+            ("environment", json!(request.environment)),
+            ("ha", json!(request.ha)),
+            (
+                "tier",
+                json!({
+                    "name": request.tier, "rtoMinutes": tier.rto_minutes, "rpoMinutes": tier.rpo_minutes, "capabilities": tier.capabilities,
+                }),
+            ),
+            (
+                "placement",
+                json!({
+                    "provider": placement.provider, "region": placement.region, "runtimeCluster": placement.runtime_cluster,
+                    "network": placement.network, "settings": placement.settings, "providerConfig": placement.provider_config.name,
+                    "sequence": placement.sequence,
+                }),
+            ),
+            ("claim", json!({"name": identity.claim_name, "namespace": identity.namespace})),
+            ("xr", json!({"name": identity.name, "namespace": identity.namespace})),
+            ("id", json!(placement.provider_id)),
+            ("flavour", json!(flavour)),
+        ];
+        if let Some(credentials) = credentials {
+            variables.push(("credentials", credentials.variable()));
+        }
+        Variables { variables }
+    }
+
+    pub(super) fn variables(&self) -> impl Iterator<Item = (&'static str, &Value)> {
+        self.variables.iter().map(|(name, value)| (*name, value))
+    }
+}
