@@ -6,8 +6,16 @@ use k8s_openapi::jiff::Timestamp;
 use kube::KubeSchema;
 use serde::{Deserialize, Serialize};
 
-/// The condition's type.
+/// Condition of a configuration object: whether the platform decides by it.
 pub const ACCEPTED: &str = "Accepted";
+
+/// Condition of a workload: whether it has a place.
+pub const PLACED: &str = "Placed";
+/// Condition of a workload: whether everything it is made of is there and ready.
+pub const RESOURCES_READY: &str = "ResourcesReady";
+/// Condition of a workload: whether its provider takes what it is asked; the circuit breaker counts
+/// by it.
+pub const PROVIDER_HEALTHY: &str = "ProviderHealthy";
 
 /// The API server takes no longer message.
 const LONGEST_MESSAGE: usize = 32_768;

@@ -7,6 +7,7 @@
 //! - [`contract`]: the developer's side, a request read from a claim and every error in it;
 //! - [`record`]: the placement decision as it is stamped on a claim;
 //! - [`status`]: the placement as a composite resource reports it;
+//! - [`reason`]: why its conditions are as they are;
 //! - [`names`]: labels and annotations, spelled once.
 
 // Every printer column has a type and a path of its own; the lint takes them for repetitions.
@@ -22,6 +23,7 @@ pub mod feature_flag;
 pub mod json;
 pub mod names;
 pub mod product;
+pub mod reason;
 pub mod record;
 mod schema;
 pub mod status;

@@ -459,3 +459,91 @@ fn a_resource_without_a_time_of_creation_is_read() {
         said(&answer)
     );
 }
+
+/// A call for a workload that exists, with one composed resource and the composite changed.
+fn existing(
+    change_object: impl Fn(&mut Value),
+    change_composite: impl Fn(&mut Value),
+) -> v1::RunFunctionResponse {
+    let mut composite = composite();
+    composite["metadata"]["uid"] = "20000000-0000-4000-8000-000000000001".into();
+    change_composite(&mut composite);
+    let mut request = request(&composite, &catalog());
+    let labels = |resource: &str| {
+        json!({
+            "platform.example.org/provider": "aws", "platform.example.org/region": "us-east-1",
+            "platform.example.org/sequence": "1", "platform.example.org/resource": resource,
+            "platform.example.org/stateful": "true",
+        })
+    };
+    let resources = &mut request.observed.as_mut().unwrap().resources;
+    for name in ["instance", "odd"] {
+        let mut object = json!({
+            "apiVersion": "rds.aws.upbound.io/v1beta3", "kind": "Instance",
+            "metadata": {"name": name, "labels": labels(name), "annotations": {}},
+            "spec": {"forProvider": {"region": "us-east-1"}, "managementPolicies": ["*"]},
+            "status": {"conditions": [{"type": "Ready", "status": "True"}]},
+        });
+        if name == "odd" {
+            change_object(&mut object);
+        }
+        resources.insert(format!("aws-us-east-1/{name}"), resource(&object));
+    }
+    Function::new().answer(&request)
+}
+
+/// What others write may hold null, or something else than expected: one odd object neither stops
+/// the workload nor goes.
+#[test]
+fn an_odd_object_silences_nobody() {
+    let odd: [(&str, Value); 14] = [
+        ("/status", json!(null)),
+        ("/status/conditions", json!(null)),
+        ("/status/conditions", json!([null])),
+        ("/status/conditions", json!([{"type": null, "status": null, "reason": null}])),
+        ("/spec", json!(null)),
+        ("/spec/forProvider", json!(null)),
+        ("/spec/managementPolicies", json!(null)),
+        ("/metadata/labels", json!(null)),
+        ("/metadata/annotations", json!(null)),
+        ("/status", json!("gone")),
+        ("/status/conditions", json!({"Ready": true})),
+        ("/spec/managementPolicies", json!([1, null])),
+        ("/metadata/labels", json!(["a"])),
+        ("/metadata/labels/platform.example.org~1region", json!(7)),
+    ];
+    for (pointer, value) in odd {
+        let answer = existing(
+            |object| {
+                *object.pointer_mut(pointer).unwrap() = value.clone();
+            },
+            |_| {},
+        );
+        let said = said(&answer);
+        assert!(!said.contains("Fatal"), "{pointer} {value}: {said}");
+        let desired = answer.desired.unwrap().resources;
+        for key in ["aws-us-east-1/instance", "aws-us-east-1/odd"] {
+            assert!(desired.contains_key(key), "{pointer} {value}: {key} goes; {said}");
+        }
+    }
+}
+
+#[test]
+fn an_odd_composite_is_served() {
+    let odd: [fn(&mut Value); 7] = [
+        |composite| composite["status"] = json!(null),
+        |composite| composite["status"] = json!("gone"),
+        |composite| composite["status"] = json!({"conditions": null}),
+        |composite| {
+            composite["status"] = json!({"conditions": [null, {"type": "Placed", "status": null}]})
+        },
+        |composite| composite["status"] = json!({"placement": "nowhere"}),
+        |composite| composite["metadata"]["labels"] = json!(null),
+        |composite| composite["metadata"]["annotations"] = json!(null),
+    ];
+    for change in odd {
+        let answer = existing(|_| {}, change);
+        let said = said(&answer);
+        assert!(said.contains("Placed ConditionTrue"), "{said}");
+    }
+}

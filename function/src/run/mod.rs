@@ -13,7 +13,7 @@ mod observed;
 mod plan;
 mod preserve;
 mod reconcile;
-pub mod report;
+mod report;
 pub mod requirements;
 mod response;
 mod secrets;
@@ -22,12 +22,13 @@ mod site;
 use crate::wire::v1;
 use idp_core::catalog::Catalog;
 use idp_core::structs::from_struct;
+use idp_crds::condition::PLACED;
+use idp_crds::reason::Reason;
 
 use catalogs::CatalogCache;
 use input::{CatalogSource, Input};
 use observed::{Composite, Resources};
 use reconcile::Reconcile;
-use report::PLACED;
 use response::ResponseBuilder;
 
 /// The composition function.
@@ -41,13 +42,13 @@ pub struct Function {
 /// Why a request cannot be answered as it should.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Failure {
-    reason: &'static str,
+    reason: Reason,
     message: String,
 }
 
 impl Failure {
     fn invalid(message: impl Into<String>) -> Self {
-        Failure { reason: "InvalidRequest", message: message.into() }
+        Failure { reason: Reason::InvalidRequest, message: message.into() }
     }
 }
 

@@ -6,7 +6,8 @@ use bytes::Bytes;
 use idp_crds::names;
 use idp_crds::record::Record;
 use idp_crds::status::{Place, PlacementStatus, Retained, place_id};
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use crate::wire::v1;
@@ -26,7 +27,7 @@ pub(super) struct Composite {
     pub(super) metadata: Metadata,
     #[serde(default)]
     pub(super) spec: Map<String, Value>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "tolerant")]
     pub(super) status: Status,
 }
 
@@ -47,6 +48,13 @@ pub(super) struct Metadata {
     pub(super) annotations: BTreeMap<String, String>,
 }
 
+/// What others may have written is read as far as it can be.
+fn tolerant<'de, D: Deserializer<'de>, T: DeserializeOwned + Default>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    Ok(serde_json::from_value(Value::deserialize(deserializer)?).unwrap_or_default())
+}
+
 #[derive(Debug, Deserialize, Default)]
 pub(super) struct Status {
     /// Not typed at once: a status that somebody broke must not stop the function.
@@ -54,8 +62,16 @@ pub(super) struct Status {
     placement: Option<Value>,
     #[serde(default)]
     effective: Option<Value>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "each_tolerant")]
     pub(super) conditions: Vec<Condition>,
+}
+
+fn each_tolerant<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Condition>, D::Error> {
+    let items = match Value::deserialize(deserializer)? {
+        Value::Array(items) => items,
+        _ => Vec::new(),
+    };
+    Ok(items.into_iter().map(|item| serde_json::from_value(item).unwrap_or_default()).collect())
 }
 
 /// A status condition of any object.
@@ -154,7 +170,10 @@ pub(super) struct Resources<'r> {
 /// One composed resource: its bytes, and what was read of it.
 pub(super) struct ObservedResource<'r> {
     bytes: &'r Bytes,
-    pub(super) fields: ObservedFields<'r>,
+    fields: ObservedFields<'r>,
+    /// What is surprising about it. One odd object must not silence the others; of what cannot be
+    /// understood the worst is assumed: that it holds data.
+    unreadable: Option<String>,
 }
 
 /// What every decision needs of a composed resource.
@@ -228,8 +247,7 @@ impl<'r> Resources<'r> {
         let mut by_key = BTreeMap::new();
         for (key, resource) in resources {
             if let Some(bytes) = &resource.resource {
-                let fields = from_struct(bytes)?;
-                by_key.insert(key.as_str(), ObservedResource { bytes, fields });
+                by_key.insert(key.as_str(), ObservedResource::read(bytes)?);
             }
         }
         let places = places(&by_key);
@@ -239,6 +257,11 @@ impl<'r> Resources<'r> {
     /// The places that resources of ours are labelled with, in order of their ids.
     pub(super) fn places(&self) -> &[ObservedPlace] {
         &self.places
+    }
+
+    /// Those that cannot be understood, and why.
+    pub(super) fn unreadable(&self) -> impl Iterator<Item = (&'r str, &str)> {
+        self.by_key.iter().filter_map(|(key, resource)| Some((*key, resource.unreadable()?)))
     }
 
     /// The resources of one place, in order of key.
@@ -292,7 +315,26 @@ fn places(by_key: &BTreeMap<&str, ObservedResource<'_>>) -> Vec<ObservedPlace> {
     places.into_values().collect()
 }
 
+impl<'r> ObservedResource<'r> {
+    fn read(bytes: &'r Bytes) -> Result<Self, StructError> {
+        match from_struct(bytes) {
+            Ok(fields) => Ok(ObservedResource { bytes, fields, unreadable: None }),
+            Err(surprise) => {
+                // An object it must be, or it cannot be given back.
+                from_struct::<Value>(bytes)?;
+                let (fields, unreadable) = (ObservedFields::default(), Some(surprise.to_string()));
+                Ok(ObservedResource { bytes, fields, unreadable })
+            }
+        }
+    }
+}
+
 impl ObservedResource<'_> {
+    /// What keeps it from being understood.
+    pub(super) fn unreadable(&self) -> Option<&str> {
+        self.unreadable.as_deref()
+    }
+
     /// The object, as it came.
     pub(super) fn bytes(&self) -> &[u8] {
         self.bytes
@@ -313,12 +355,14 @@ impl ObservedResource<'_> {
         self.fields.metadata.labels.resource
     }
 
+    /// Whether it holds data; assumed of what has lost the labels that would say.
     pub(super) fn is_stateful(&self) -> bool {
-        self.fields.metadata.labels.stateful == Some("true")
+        let labels = &self.fields.metadata.labels;
+        self.unreadable.is_some() || labels.resource.is_none() || labels.stateful == Some("true")
     }
 
     pub(super) fn is_managed(&self) -> bool {
-        self.fields.spec.for_provider.is_some()
+        self.unreadable.is_some() || self.fields.spec.for_provider.is_some()
     }
 
     /// Whether deleting it would delete what it stands for.

@@ -7,8 +7,10 @@ use idp_core::compose::facts::{Identity, Placement, TierFacts};
 use idp_core::compose::product::Product;
 use idp_core::placement::{Evidence, Judge, NotFollowed, PlacementInForce, Resolution};
 use idp_core::schedule::Provenance;
+use idp_crds::condition::{PLACED, PROVIDER_HEALTHY, RESOURCES_READY};
 use idp_crds::contract::ClaimRequest;
 use idp_crds::names::{ADOPT_CANDIDATE, PLACEMENT_REASON, RELEASE};
+use idp_crds::reason::Reason;
 use idp_crds::record::DecidedBy;
 use idp_crds::status::PlacementStatus;
 use serde_json::Map;
@@ -17,14 +19,11 @@ use super::catalogs::CatalogBuild;
 use super::input::Input;
 use super::observed::{Composite, Resources};
 use super::plan::{ComposeContext, Plan};
-use super::report::{PLACED, PROVIDER_HEALTHY, RESOURCES_READY, StatusReport};
+use super::report::StatusReport;
 use super::response::ResponseBuilder;
-use super::site::{self, CANDIDATE_GONE, Located, PROVIDER_GONE, Pinned};
+use super::site::{self, Located, Pinned};
 use super::{Failure, compose, preserve};
 use crate::wire::v1;
-
-/// The product that a composite resource belongs to is not there (any more).
-const UNKNOWN_PRODUCT: &str = "UnknownProduct";
 
 /// One request, read.
 pub(super) struct Reconcile<'a> {
@@ -114,14 +113,17 @@ impl Reconcile<'_> {
         } else {
             format!("left out for their errors: {}", rejected.join(" | "))
         };
-        Err(Failure { reason: UNKNOWN_PRODUCT, message: format!("there is {wanted}: {hint}") })
+        Err(Failure {
+            reason: Reason::UnknownProduct,
+            message: format!("there is {wanted}: {hint}"),
+        })
     }
 
     fn request(&self, product: &Product, build: &CatalogBuild) -> Result<ClaimRequest, Failure> {
         let catalog = &build.catalog;
         if catalog.is_empty() {
             let message = "the catalog is empty: no Candidate tells where workloads can run. Install the chart with `catalog.enabled=true`, or apply Candidates and Tiers of your own (`idp generate catalog` prints the default ones)";
-            return Err(Failure { reason: "EmptyCatalog", message: message.to_owned() });
+            return Err(Failure { reason: Reason::EmptyCatalog, message: message.to_owned() });
         }
         let tiers = catalog.scheduler().tier_names();
         ClaimRequest::read(&product.spec, &self.composite.spec, tiers).map_err(|errors| {
@@ -138,7 +140,7 @@ impl Reconcile<'_> {
                     .filter(wrong)
                     .map(|tier| format!("left out for its errors: {tier}")),
             );
-            Failure { reason: "InvalidRequest", message: all.join("; ") }
+            Failure { reason: Reason::InvalidRequest, message: all.join("; ") }
         })
     }
 
@@ -203,13 +205,13 @@ impl Reconcile<'_> {
             response.result(v1::Severity::Normal, reason, message);
         }
         for message in report.new_notices(&notices) {
-            response.result(v1::Severity::Warning, "Notice", message.clone());
+            response.result(v1::Severity::Warning, Reason::Notice, message.clone());
         }
         let health = report.provider_healthy(self.seen);
         let is_healthy = health.0 == v1::Status::ConditionTrue;
         response.settled(plan.placement_ready && !plan.is_moving() && is_healthy);
         response.condition(PLACED, report.placed());
-        response.condition(RESOURCES_READY, report.resources_ready());
+        response.condition(RESOURCES_READY, report.resources_ready(self.seen));
         response.condition(PROVIDER_HEALTHY, health);
         let (connection, ready) = (plan.connection.as_ref(), Some(plan.placement_ready));
         response.composite(self.composite, report.status(&notices), connection, ready)
@@ -232,9 +234,9 @@ impl Reconcile<'_> {
         response.desire(preserve::everything(self.seen, false).0);
         let Failure { reason, message } = failure;
         if !self.composite.already_says(PLACED, message) {
-            response.result(v1::Severity::Warning, reason, message.clone());
+            response.result(v1::Severity::Warning, *reason, message.clone());
         }
-        response.condition(PLACED, (v1::Status::ConditionFalse, reason, message.clone()));
+        response.condition(PLACED, (v1::Status::ConditionFalse, *reason, message.clone()));
         response.composite(self.composite, Map::new(), None, Some(false))
     }
 
@@ -244,7 +246,7 @@ impl Reconcile<'_> {
         response: &mut ResponseBuilder,
         failure: Option<Failure>,
     ) -> Result<(), Failure> {
-        let for_good = [UNKNOWN_PRODUCT, CANDIDATE_GONE, PROVIDER_GONE];
+        let for_good = [Reason::UnknownProduct, Reason::CandidateGone, Reason::ProviderGone];
         let gone = failure.as_ref().is_some_and(|failure| for_good.contains(&failure.reason));
         let (kept, retained) = preserve::everything(self.seen, gone);
         response.desire(kept);
@@ -273,7 +275,7 @@ fn decide(
         } else {
             format!("{error} {}", reasons.join("; "))
         };
-        Failure { reason: "NoCandidate", message }
+        Failure { reason: Reason::NoCandidate, message }
     })?;
     let stamp = decision.stamp(Provenance::first(DecidedBy::Function));
     let reason = stamp.text().map_err(|error| Failure::invalid(error.to_string()))?.to_owned();

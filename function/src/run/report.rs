@@ -6,6 +6,7 @@ use idp_core::compose::facts::Placement;
 use idp_core::compose::product::Product;
 use idp_core::placement::PlacementInForce;
 use idp_crds::json::float;
+use idp_crds::reason::Reason;
 use idp_crds::status::{Phase, PlacementStatus};
 use serde_json::{Map, Value};
 
@@ -13,15 +14,8 @@ use super::observed::{ObservedResource, Resources};
 use super::plan::Plan;
 use crate::wire::v1;
 
-/// Condition: whether the workload has a place.
-pub const PLACED: &str = "Placed";
-/// Condition: whether everything it is made of is there and ready.
-pub const RESOURCES_READY: &str = "ResourcesReady";
-/// Condition: whether its provider takes what it is asked; the circuit breaker counts by it.
-pub const PROVIDER_HEALTHY: &str = "ProviderHealthy";
-
 /// A condition's status, reason and message.
-pub(super) type Finding = (v1::Status, &'static str, String);
+pub(super) type Finding = (v1::Status, Reason, String);
 
 /// What was worked out of a placed workload.
 #[derive(Clone, Copy)]
@@ -80,7 +74,7 @@ impl StatusReport<'_> {
     }
 
     /// What has happened since the status was written, as events: reason and message.
-    pub(super) fn events(&self) -> Option<(&'static str, String)> {
+    pub(super) fn events(&self) -> Option<(Reason, String)> {
         let StatusReport { in_force, plan, .. } = *self;
         let place = &in_force.place;
         let Some(before) = self.before else {
@@ -88,10 +82,10 @@ impl StatusReport<'_> {
             let failover = failover
                 .map(|target| format!("; failover target {}/{}", target.provider, target.region))
                 .unwrap_or_default();
-            return Some(("Placed", format!("placed on {place}{failover}")));
+            return Some((Reason::Placed, format!("placed on {place}{failover}")));
         };
         if before.sequence < in_force.sequence {
-            return Some(("Moving", format!("moving from {} to {place}", before.place())));
+            return Some((Reason::Moving, format!("moving from {} to {place}", before.place())));
         }
         (before.phase == Phase::Moving && !plan.is_moving()).then(|| {
             let kept = if plan.retained.is_empty() {
@@ -99,22 +93,25 @@ impl StatusReport<'_> {
             } else {
                 "; the old placement is kept, observed only, until it is released"
             };
-            ("Moved", format!("moved to {place}{kept}"))
+            (Reason::Moved, format!("moved to {place}{kept}"))
         })
     }
 
-    /// [`PLACED`].
+    /// The condition `Placed`.
     pub(super) fn placed(&self) -> Finding {
         let score = self.in_force.record.as_ref();
         let score =
             score.map(|r| format!(", score {}", float(r.selected.total_score))).unwrap_or_default();
-        let reason = if self.plan.is_moving() { "Moving" } else { "Placed" };
+        let reason = if self.plan.is_moving() { Reason::Moving } else { Reason::Placed };
         (v1::Status::ConditionTrue, reason, format!("{}{score}", self.in_force.place))
     }
 
-    /// [`RESOURCES_READY`]: what is missing, for people.
-    pub(super) fn resources_ready(&self) -> Finding {
+    /// The condition `ResourcesReady`: what is missing, for people.
+    pub(super) fn resources_ready(&self, seen: &Resources<'_>) -> Finding {
         let plan = self.plan;
+        let odd = seen.unreadable().map(|(key, why)| {
+            format!("{} stays as it is, since it cannot be read: {why}", last_part(key))
+        });
         let failed: Vec<String> = plan
             .pending
             .iter()
@@ -123,18 +120,18 @@ impl StatusReport<'_> {
             .collect();
         if !failed.is_empty() {
             let message = shorten(&failed.join("; "));
-            return (v1::Status::ConditionFalse, "TemplateError", message);
+            return (v1::Status::ConditionFalse, Reason::TemplateError, message);
         }
         let waiting = plan.pending.iter().map(|w| format!("{} {}", w.resource, w.reason));
         let unready = plan.unready.iter().map(|key| format!("{} is not ready", last_part(key)));
-        let all: Vec<String> = unready.chain(waiting).collect();
+        let all: Vec<String> = odd.chain(unready).chain(waiting).collect();
         if all.is_empty() && plan.placement_ready {
-            return (v1::Status::ConditionTrue, "Available", String::new());
+            return (v1::Status::ConditionTrue, Reason::Available, String::new());
         }
-        (v1::Status::ConditionFalse, "Creating", shorten(&all.join("; ")))
+        (v1::Status::ConditionFalse, Reason::Creating, shorten(&all.join("; ")))
     }
 
-    /// [`PROVIDER_HEALTHY`]: whether the provider takes what it is asked, from the conditions of
+    /// The condition `ProviderHealthy`: whether the provider takes what it is asked, from the conditions of
     /// the current placement's managed resources.
     ///
     /// An error of a resource that refers to another which is not ready yet is no failure of the
@@ -165,12 +162,12 @@ impl StatusReport<'_> {
             .collect();
         if !errors.is_empty() {
             let message = format!("{provider}: {}", shorten(&errors.join("; ")));
-            return (v1::Status::ConditionFalse, "ReconcileError", message);
+            return (v1::Status::ConditionFalse, Reason::ReconcileError, message);
         }
         if managed.iter().any(|(_, resource)| resource.is_synced()) {
-            return (v1::Status::ConditionTrue, "Reconciled", provider.clone());
+            return (v1::Status::ConditionTrue, Reason::Reconciled, provider.clone());
         }
-        (v1::Status::ConditionUnknown, "NothingObserved", provider.clone())
+        (v1::Status::ConditionUnknown, Reason::NothingObserved, provider.clone())
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use idp_crds::reason::Reason;
 use serde_json::{Map, Value, json};
 
 use super::Failure;
@@ -109,17 +110,17 @@ impl ResponseBuilder {
         self.response.conditions.push(v1::Condition {
             r#type: kind.to_owned(),
             status: status.into(),
-            reason: reason.to_owned(),
+            reason: reason.to_string(),
             message: Some(message).filter(|message| !message.is_empty()),
             target: Some(v1::Target::CompositeAndClaim.into()),
         });
     }
 
-    pub(super) fn result(&mut self, severity: v1::Severity, reason: &str, message: String) {
+    pub(super) fn result(&mut self, severity: v1::Severity, reason: Reason, message: String) {
         self.response.results.push(v1::Result {
             severity: severity.into(),
             message,
-            reason: Some(reason.to_owned()),
+            reason: Some(reason.to_string()),
             target: Some(v1::Target::CompositeAndClaim.into()),
         });
     }

@@ -7,14 +7,10 @@ use idp_core::compose::names::{provider_id, unfingerprinted_id};
 use idp_core::compose::product::Product;
 use idp_core::placement::{ObservedPlace, PlacementInForce};
 use idp_crds::names::ADOPT_CANDIDATE;
+use idp_crds::reason::Reason;
 use idp_crds::status::PlacementStatus;
 
 use super::Failure;
-
-/// The place where a workload runs is not described (any more).
-pub(super) const CANDIDATE_GONE: &str = "CandidateGone";
-/// The product is not offered (any more) on the provider where a workload runs.
-pub(super) const PROVIDER_GONE: &str = "ProviderGone";
 
 /// Where a workload is, with everything that templates need to know.
 pub(super) struct Located {
@@ -48,14 +44,14 @@ pub(super) fn locate(
         let message = format!(
             "{place} is not a Candidate any more: what runs there stays as it is; put the Candidate back, or move the workload"
         );
-        return Err(Failure { reason: CANDIDATE_GONE, message });
+        return Err(Failure { reason: Reason::CandidateGone, message });
     };
     if product.provider(&place.provider).is_none() {
         let message = format!(
             "{} is not offered on {} any more: what runs there stays as it is; put the provider back into the Product, or move the workload",
             product.name, place.provider
         );
-        return Err(Failure { reason: PROVIDER_GONE, message });
+        return Err(Failure { reason: Reason::ProviderGone, message });
     }
     let id = pinned.id(identity, product);
     let (site, changed) = match pinned.site() {

@@ -17,7 +17,8 @@ use super::{MAX_DEPTH, MAX_SAFE_INTEGER, StructError};
 /// Only what `T` asks for is looked at; strings can be borrowed. Integral
 /// numbers up to 2^53 arrive as integers, all others as doubles; NaN and the
 /// infinities are refused, as JSON has no such numbers. Of equal keys a map
-/// keeps the last, a struct refuses the second.
+/// keeps the last, a struct refuses the second. Null reads as an empty text, list or object where
+/// `T` wants one.
 ///
 /// # Errors
 ///
@@ -128,6 +129,42 @@ impl<'de> Deserializer<'de> for Node<'de> {
         }
     }
 
+    /// A field that is null is as good as one that is not there: Kubernetes drops it, and what
+    /// others write has it all the same.
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _name: &'static str,
+        _fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, StructError> {
+        self.deserialize_map(visitor)
+    }
+
+    fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, StructError> {
+        match self.kind()? {
+            Kind::Null => visitor.visit_map(Entries::new(&[], self.depth)?),
+            _ => self.deserialize_any(visitor),
+        }
+    }
+
+    fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, StructError> {
+        match self.kind()? {
+            Kind::Null => visit_list(&[], self.depth, visitor),
+            _ => self.deserialize_any(visitor),
+        }
+    }
+
+    fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, StructError> {
+        match self.kind()? {
+            Kind::Null => visitor.visit_borrowed_str(""),
+            _ => self.deserialize_any(visitor),
+        }
+    }
+
+    fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, StructError> {
+        self.deserialize_str(visitor)
+    }
+
     fn deserialize_newtype_struct<V: Visitor<'de>>(
         self,
         _name: &'static str,
@@ -170,8 +207,8 @@ impl<'de> Deserializer<'de> for Node<'de> {
     }
 
     forward_to_deserialize_any! {
-        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string
-        bytes byte_buf unit unit_struct seq tuple tuple_struct map struct
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char
+        bytes byte_buf unit unit_struct tuple tuple_struct
     }
 }
 
