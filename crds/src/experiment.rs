@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::condition::ConfigurationStatus;
 use crate::schema;
+use crate::validate::EXPERIMENT_WEIGHTS_TOLERANCE;
 
 /// Other weights for a share of a tier's placements. The first enabled one whose tier matches
 /// applies.
@@ -40,8 +41,8 @@ pub struct ExperimentSpec {
     /// The weights of the variant. Dimensions: latency, dr, maturity, cost; together 1 (within
     /// 0.01).
     #[schemars(schema_with = "schema::map_of_unit_numbers", extend("minProperties" = 1))]
-    #[x_kube(validation = Rule::new("self.all(d, d in ['latency', 'dr', 'maturity', 'cost'])").message("unknown dimension: weights are given for latency, dr, maturity and cost"))]
-    #[x_kube(validation = Rule::new("(('latency' in self ? self['latency'] : 0.0) + ('dr' in self ? self['dr'] : 0.0) + ('maturity' in self ? self['maturity'] : 0.0) + ('cost' in self ? self['cost'] : 0.0)) > 0.99 && (('latency' in self ? self['latency'] : 0.0) + ('dr' in self ? self['dr'] : 0.0) + ('maturity' in self ? self['maturity'] : 0.0) + ('cost' in self ? self['cost'] : 0.0)) < 1.01").message("weights must sum to 1"))]
+    #[x_kube(validation = schema::known_dimensions())]
+    #[x_kube(validation = schema::sum_to_one(EXPERIMENT_WEIGHTS_TOLERANCE))]
     pub variant_weights: BTreeMap<String, f64>,
     /// The share of placements that get the variant, 0 to 1.
     #[schemars(range(min = 0.0, max = 1.0))]

@@ -2,7 +2,8 @@
 //! platform records.
 //!
 //! - [`candidate`], [`tier`], [`cloud_provider`], [`product`], [`experiment`], [`feature_flag`]:
-//!   the configuration kinds of `platform.example.org/v1alpha1`, all cluster-scoped;
+//!   the configuration kinds of `platform.example.org/v1alpha1`, all cluster-scoped; [`kinds`] is
+//!   the table of them;
 //! - [`condition`]: what such an object says of itself;
 //! - [`contract`]: the developer's side, a request read from a claim and every error in it;
 //! - [`record`]: the placement decision as it is stamped on a claim;
@@ -17,17 +18,16 @@ pub mod candidate;
 pub mod cloud_provider;
 pub mod condition;
 pub mod contract;
-pub mod crd;
 pub mod experiment;
 pub mod feature_flag;
 pub mod json;
+pub mod kinds;
 pub mod names;
 pub mod product;
 pub mod reason;
 pub mod record;
 mod schema;
 pub mod status;
-
 pub mod tier;
 pub mod validate;
 

@@ -1,6 +1,10 @@
 //! Schema pieces that `schemars` cannot derive in the structural form Kubernetes asks for.
 
+use kube::core::Rule;
 use schemars::{Schema, SchemaGenerator, json_schema};
+
+use crate::contract::listed;
+use crate::names::DIMENSIONS;
 
 /// An object whose fields are free: kept as given, not described.
 pub(crate) fn free_object(_: &mut SchemaGenerator) -> Schema {
@@ -29,4 +33,43 @@ pub(crate) fn map_of_unit_numbers(_: &mut SchemaGenerator) -> Schema {
         "additionalProperties": {"type": "number", "minimum": 0.0, "maximum": 1.0},
         "maxProperties": 16
     })
+}
+
+/// A rule for weights: each is of a score dimension.
+pub(crate) fn known_dimensions() -> Rule {
+    let quoted = DIMENSIONS.map(|dimension| format!("'{dimension}'")).join(", ");
+    let known = listed(DIMENSIONS, "and");
+    Rule::new(format!("self.all(d, d in [{quoted}])"))
+        .message(&*format!("unknown dimension: weights are given for {known}"))
+}
+
+/// A rule for weights: together they are 1, give or take `tolerance`.
+pub(crate) fn sum_to_one(tolerance: f64) -> Rule {
+    // CEL cannot add up a map's values.
+    let weight = |dimension: &str| format!("('{dimension}' in self ? self['{dimension}'] : 0.0)");
+    let sum = format!("({})", DIMENSIONS.map(weight).join(" + "));
+    let (least, most) = (1.0 - tolerance, 1.0 + tolerance);
+    Rule::new(format!("{sum} > {least} && {sum} < {most}")).message("weights must sum to 1")
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::CustomResourceExt as _;
+
+    use super::*;
+    use crate::{Experiment, Tier};
+
+    /// The rules are made of them; what `kubectl explain` shows is written by hand.
+    #[test]
+    fn descriptions_name_the_dimensions() {
+        for (definition, field) in [(Tier::crd(), "weights"), (Experiment::crd(), "variantWeights")]
+        {
+            let version = definition.spec.versions.into_iter().next().unwrap();
+            let schema = serde_json::to_value(version.schema).unwrap();
+            let at = format!("/openAPIV3Schema/properties/spec/properties/{field}/description");
+            let description = schema.pointer(&at).unwrap().as_str().unwrap();
+            let all = DIMENSIONS.join(", ");
+            assert!(description.contains(&all), "{field}: {description:?} without {all:?}");
+        }
+    }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::condition::ConfigurationStatus;
 use crate::schema;
+use crate::validate::TIER_WEIGHTS_TOLERANCE;
 
 /// A class of service: recovery objectives, the capabilities a place must have, and the weights of
 /// its scores.
@@ -58,8 +59,8 @@ pub struct TierSpec {
     pub required_capabilities: Vec<String>,
     /// How much each dimension counts. Dimensions: latency, dr, maturity, cost; together 1.
     #[schemars(schema_with = "schema::map_of_unit_numbers", extend("minProperties" = 1))]
-    #[x_kube(validation = Rule::new("self.all(d, d in ['latency', 'dr', 'maturity', 'cost'])").message("unknown dimension: weights are given for latency, dr, maturity and cost"))]
-    #[x_kube(validation = Rule::new("(('latency' in self ? self['latency'] : 0.0) + ('dr' in self ? self['dr'] : 0.0) + ('maturity' in self ? self['maturity'] : 0.0) + ('cost' in self ? self['cost'] : 0.0)) > 0.999999 && (('latency' in self ? self['latency'] : 0.0) + ('dr' in self ? self['dr'] : 0.0) + ('maturity' in self ? self['maturity'] : 0.0) + ('cost' in self ? self['cost'] : 0.0)) < 1.000001").message("weights must sum to 1"))]
+    #[x_kube(validation = schema::known_dimensions())]
+    #[x_kube(validation = schema::sum_to_one(TIER_WEIGHTS_TOLERANCE))]
     pub weights: BTreeMap<String, f64>,
     /// Whether decisions name a place to go to when the selected one fails, and what that place
     /// must be able to do.

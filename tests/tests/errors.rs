@@ -10,8 +10,8 @@ use bytes::Bytes;
 use idp_core::catalog::{Catalog, Objects, compile, embedded, embedded_files};
 use idp_core::compose::product::Product;
 use idp_core::structs::to_struct;
+use idp_crds::kinds::KINDS;
 use idp_function::run::Function;
-use idp_function::run::requirements::KINDS;
 use idp_function::wire::v1;
 use prost::Message as _;
 use serde_json::{Value, json};
@@ -50,7 +50,7 @@ fn request(composite: &Value, objects: &[Value]) -> v1::RunFunctionRequest {
         }),
         required_resources: KINDS
             .iter()
-            .map(|(name, kind)| ((*name).to_owned(), of_kind(kind)))
+            .map(|kind| (kind.requirement.to_owned(), of_kind(kind.name)))
             .collect(),
         ..v1::RunFunctionRequest::default()
     }

@@ -19,7 +19,7 @@ use serde_json::Value;
 fn the_definitions_in_crds_yaml_are_current() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crds/yaml");
     let mut expected = BTreeMap::new();
-    for crd in idp_crds::crd::all() {
+    for crd in idp_crds::kinds::definitions() {
         let crd = serde_json::to_value(crd).unwrap();
         expected.insert(
             format!("{}.yaml", crd["spec"]["names"]["plural"].as_str().unwrap()),

@@ -72,10 +72,16 @@ pub fn did_you_mean<'a>(given: &str, known: impl IntoIterator<Item = &'a str>) -
 
 /// `a, b or c`.
 pub(crate) fn one_of<'a>(choices: impl IntoIterator<Item = &'a str>) -> String {
-    let all: Vec<&str> = choices.into_iter().collect();
+    listed(choices, "or")
+}
+
+/// `a, b and c`, with this word before the last.
+#[must_use]
+pub fn listed<'a>(items: impl IntoIterator<Item = &'a str>, word: &str) -> String {
+    let all: Vec<&str> = items.into_iter().collect();
     match all.split_last() {
         Some((last, [])) => (*last).to_owned(),
-        Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
+        Some((last, rest)) => format!("{} {word} {last}", rest.join(", ")),
         None => String::new(),
     }
 }

@@ -14,6 +14,6 @@ mod request;
 pub mod reserved;
 pub mod update;
 
-pub use error::{FieldError, Problem, did_you_mean};
+pub use error::{FieldError, Problem, did_you_mean, listed};
 pub(crate) use parameter::check_specification;
 pub use request::ClaimRequest;

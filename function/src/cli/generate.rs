@@ -114,7 +114,7 @@ pub(super) fn run(args: GenerateArgs, out: &mut impl Write) -> Result<(), CliErr
 }
 
 fn crds() -> Result<Vec<Value>, CliError> {
-    Ok(idp_crds::crd::all().iter().map(serde_json::to_value).collect::<Result<_, _>>()?)
+    Ok(idp_crds::kinds::definitions().iter().map(serde_json::to_value).collect::<Result<_, _>>()?)
 }
 
 fn write_crds(folder: &std::path::Path) -> Result<(), CliError> {

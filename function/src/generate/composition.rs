@@ -1,10 +1,10 @@
 //! A product's one Composition.
 
+use idp_crds::kinds::{KINDS, Kind};
 use idp_crds::names::{API_VERSION, CATALOG, CATALOG_VALUE, PRODUCT};
 use serde_json::{Value, json};
 
 use super::{ApiKind, FUNCTION_NAME};
-use crate::run::requirements::KINDS;
 use idp_core::compose::product::Product;
 
 /// The Composition that has the function compose a product.
@@ -24,8 +24,7 @@ pub fn composition(product: &Product, style: ApiKind, bootstrap: bool) -> Value 
         "input": {"apiVersion": API_VERSION, "kind": "Input", "product": product.name},
     });
     if let (true, Some(step)) = (bootstrap, step.as_object_mut()) {
-        let required: Vec<Value> =
-            KINDS.iter().map(|(name, kind)| required(name, kind, &product.name)).collect();
+        let required: Vec<Value> = KINDS.iter().map(|kind| required(kind, &product.name)).collect();
         step.insert("requirements".to_owned(), json!({"requiredResources": required}));
     }
     let mut spec = json!({
@@ -45,9 +44,10 @@ pub fn composition(product: &Product, style: ApiKind, bootstrap: bool) -> Value 
     })
 }
 
-fn required(name: &str, kind: &str, product: &str) -> Value {
-    if kind == "Product" {
-        return json!({"requirementName": name, "apiVersion": API_VERSION, "kind": kind, "name": product});
+fn required(kind: &Kind, product: &str) -> Value {
+    let Kind { name, requirement, .. } = kind;
+    if *name == "Product" {
+        return json!({"requirementName": requirement, "apiVersion": API_VERSION, "kind": name, "name": product});
     }
-    json!({"requirementName": name, "apiVersion": API_VERSION, "kind": kind, "matchLabels": {CATALOG: CATALOG_VALUE}})
+    json!({"requirementName": requirement, "apiVersion": API_VERSION, "kind": name, "matchLabels": {CATALOG: CATALOG_VALUE}})
 }

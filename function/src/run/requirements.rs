@@ -3,27 +3,19 @@
 
 use std::collections::BTreeMap;
 
+use idp_crds::kinds::KINDS;
 use idp_crds::names::{API_VERSION, CATALOG, CATALOG_VALUE};
 
 use super::input::Input;
 use crate::wire::v1;
 use crate::wire::v1::resource_selector::Match;
 
-/// The configuration kinds, by the name under which they are asked for. Bootstrap requirements in
-/// Compositions use the same.
-pub const KINDS: [(&str, &str); 6] = [
-    ("candidates", "Candidate"),
-    ("tiers", "Tier"),
-    ("providers", "CloudProvider"),
-    ("products", "Product"),
-    ("experiments", "Experiment"),
-    ("flags", "FeatureFlag"),
-];
-
 /// The requirements, the same on every call.
 pub(super) fn requirements(input: &Input, meta: Option<&v1::RequestMeta>) -> v1::Requirements {
-    let selectors: BTreeMap<String, v1::ResourceSelector> =
-        KINDS.iter().map(|(name, kind)| ((*name).to_owned(), selector(kind, input))).collect();
+    let selectors: BTreeMap<String, v1::ResourceSelector> = KINDS
+        .iter()
+        .map(|kind| (kind.requirement.to_owned(), selector(kind.name, input)))
+        .collect();
     // Crossplane 2.2 and later say what they can do. Older ones say nothing, and 1.x knows only
     // `extra_resources`.
     let says_what_it_can = meta.is_some_and(|meta| !meta.capabilities.is_empty());
@@ -58,5 +50,5 @@ pub(super) fn arrived(
     let find = |name: &str| {
         request.required_resources.get(name).or_else(|| request.extra_resources.get(name))
     };
-    KINDS.iter().map(|(name, kind)| Some((*kind, find(name)?.items.as_slice()))).collect()
+    KINDS.iter().map(|kind| Some((kind.name, find(kind.requirement)?.items.as_slice()))).collect()
 }

@@ -55,3 +55,10 @@ helm.sh/hook: pre-upgrade
 helm.sh/hook-weight: {{ . | quote }}
 helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 {{- end }}
+
+{{- /* The resources of the configuration kinds: what their definitions in crds/ are named after. */ -}}
+{{- define "idp.configurationKinds" -}}
+{{- range $path, $_ := .Files.Glob "crds/*.yaml" }}
+- {{ base $path | trimSuffix ".yaml" }}
+{{- end }}
+{{- end }}

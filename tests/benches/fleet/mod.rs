@@ -95,10 +95,9 @@ fn required() -> std::collections::BTreeMap<String, v1::Resources> {
     let objects: Vec<Value> = objects.collect();
     let of =
         |kind: &str| objects.iter().filter(|object| object["kind"] == kind).map(wrap).collect();
-    let kinds = idp_function::run::requirements::KINDS;
-    kinds
+    idp_crds::kinds::KINDS
         .iter()
-        .map(|(name, kind)| ((*name).to_owned(), v1::Resources { items: of(kind) }))
+        .map(|kind| (kind.requirement.to_owned(), v1::Resources { items: of(kind.name) }))
         .collect()
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use idp_core::catalog::{Catalog, Objects, compile};
 use idp_core::structs::to_struct;
-use idp_function::run::requirements::KINDS;
+use idp_crds::kinds::KINDS;
 use idp_function::wire::v1;
 use serde_json::{Value, json};
 
@@ -112,7 +112,7 @@ impl Configuration {
             });
             v1::Resources { items: items.collect() }
         };
-        KINDS.iter().map(|(name, kind)| ((*name).to_owned(), of(kind))).collect()
+        KINDS.iter().map(|kind| (kind.requirement.to_owned(), of(kind.name))).collect()
     }
 
     /// As admission sees it.

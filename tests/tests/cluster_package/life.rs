@@ -152,7 +152,7 @@ async fn nothing_of_the_users_is_lost() {
         workload.delete().await;
     }
     cluster.helm(&["uninstall", "idp", "--namespace", NAMESPACE]).unwrap();
-    for command in ["kubectl delete xrd,compositions", "kubectl delete crd {"] {
+    for command in ["kubectl delete xrd,compositions", "kubectl delete crd "] {
         println!("{}", shell(cluster, readme(command)));
     }
     // Crossplane's roles go with their definitions, when the garbage collector comes to them.

@@ -1,6 +1,6 @@
 //! What can happen to a workload.
 
-use idp_function::run::requirements::KINDS;
+use idp_crds::kinds::KINDS;
 use idp_tests::sim::{Cloud, Crash, Faults, PLACES};
 use proptest::prelude::*;
 
@@ -97,7 +97,8 @@ fn provider() -> impl Strategy<Value = &'static str> {
 }
 
 fn faults() -> impl Strategy<Value = Faults> {
-    let missing = prop::option::weighted(0.3, (0..KINDS.len()).prop_map(|at| KINDS[at].0));
+    let missing =
+        prop::option::weighted(0.3, (0..KINDS.len()).prop_map(|at| KINDS[at].requirement));
     let crash = prop_oneof![
         Just(Crash::AfterCollection),
         Just(Crash::DuringApply),

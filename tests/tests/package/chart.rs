@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::process::{Command, Output};
 
 use idp_core::catalog::{Catalog, Objects, embedded};
+use idp_crds::kinds::KINDS;
+use idp_crds::names::GROUP;
 use idp_function::generate::{ApiKind, composition, to_yaml, xrd};
 use idp_tests::tools;
 use serde_json::{Value, json};
@@ -208,6 +210,34 @@ fn the_values_and_their_schema_agree() {
         values.as_object().unwrap().len() + 1,
         schema["properties"].as_object().unwrap().len()
     );
+}
+
+/// The access that the chart grants is to every configuration kind, by name.
+#[test]
+fn access_is_to_every_configuration_kind() {
+    let Some(objects) = rendered(&[]) else { return };
+    let granted = |role: &str, group: &str| -> BTreeSet<String> {
+        let role = objects
+            .iter()
+            .find(|object| object["kind"] == "ClusterRole" && object["metadata"]["name"] == role)
+            .unwrap();
+        let rules = role["rules"].as_array().unwrap().iter();
+        let rules = rules.filter(|rule| rule["apiGroups"] == json!([group]));
+        // The status of all kinds is one rule of its own, and creation cannot be limited by name.
+        let names = |rule: &Value| match &rule["resourceNames"] {
+            Value::Null => rule["resources"].clone(),
+            names => names.clone(),
+        };
+        let names = rules.flat_map(|rule| names(rule).as_array().unwrap().clone());
+        let names = names.map(|name| name.as_str().unwrap().to_owned());
+        names.filter(|name| name != "*/status" && name != "customresourcedefinitions").collect()
+    };
+    let kinds: BTreeSet<String> = KINDS.iter().map(|kind| kind.plural.to_owned()).collect();
+    for role in ["idp-webhook", "idp-configuration-view", "idp-crossplane-reads-configuration"] {
+        assert_eq!(granted(role, GROUP), kinds, "{role}");
+    }
+    let definitions = kinds.iter().map(|kind| format!("{kind}.{GROUP}")).collect();
+    assert_eq!(granted("idp-crds", "apiextensions.k8s.io"), definitions);
 }
 
 /// Every field of `given` is in `read`.

@@ -7,7 +7,6 @@ use idp_core::catalog::{Named, Objects, ReadError};
 use idp_core::compose::product::Product;
 use idp_crds::contract::{FieldError, Problem, did_you_mean};
 use idp_crds::names::{PREFER_COST_OPTIMIZATION, reference_name};
-use idp_crds::validate::Validate;
 use idp_crds::{CandidateSpec, ExperimentSpec, FeatureFlagSpec, ProductSpec, TierSpec};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -79,9 +78,9 @@ struct Findings {
 impl Findings {
     /// Examines the one object that is in `objects`.
     fn examine(&mut self, snapshot: &Snapshot, objects: &Objects) {
+        self.errors = objects.errors();
         objects.candidates.iter().for_each(|candidate| self.candidate(snapshot, candidate));
         objects.tiers.iter().for_each(|tier| self.tier(snapshot, tier));
-        objects.providers.iter().for_each(|provider| self.errors.extend(provider.spec.errors()));
         objects.products.iter().for_each(|product| self.product(snapshot, product));
         objects.experiments.iter().for_each(|experiment| self.experiment(snapshot, experiment));
         objects.flags.iter().for_each(|flag| self.flag(flag));
@@ -89,7 +88,6 @@ impl Findings {
 
     fn candidate(&mut self, snapshot: &Snapshot, candidate: &Named<CandidateSpec>) {
         let spec = &candidate.spec;
-        self.errors.extend(spec.errors());
         let same_place = |other: &&Named<CandidateSpec>| {
             other.name != candidate.name && other.spec.place() == spec.place()
         };
@@ -112,7 +110,6 @@ impl Findings {
     }
 
     fn tier(&mut self, snapshot: &Snapshot, tier: &Named<TierSpec>) {
-        self.errors.extend(tier.spec.errors());
         let passes = |candidate: &Named<CandidateSpec>| {
             tier.spec
                 .required_capabilities
@@ -129,7 +126,8 @@ impl Findings {
 
     fn product(&mut self, snapshot: &Snapshot, product: &Named<ProductSpec>) {
         if let Err(errors) = Product::compile(&product.name, product.spec.clone()) {
-            self.errors.extend(errors.into_iter().map(|error| {
+            // Among them what its fields say by themselves.
+            self.errors = Vec::from_iter(errors.into_iter().map(|error| {
                 let message = match &error.expression {
                     Some(expression) => format!("${{{expression}}}: {}", error.message),
                     None => error.message,
@@ -168,7 +166,6 @@ impl Findings {
     }
 
     fn experiment(&mut self, snapshot: &Snapshot, experiment: &Named<ExperimentSpec>) {
-        self.errors.extend(experiment.spec.errors());
         let tier = &experiment.spec.tier;
         let tiers: Vec<String> =
             snapshot.objects.tiers.iter().map(|tier| reference_name(&tier.name)).collect();
@@ -181,7 +178,6 @@ impl Findings {
     }
 
     fn flag(&mut self, flag: &Named<FeatureFlagSpec>) {
-        self.errors.extend(flag.spec.errors());
         if reference_name(&flag.name) != PREFER_COST_OPTIMIZATION {
             let known = PREFER_COST_OPTIMIZATION.replace('_', "-");
             self.warnings

@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use idp_core::catalog::{Named, Objects, ReadError, Rejected, compile};
 use idp_core::compose::product::Product;
+use idp_crds::kinds::{self, KINDS};
 use idp_crds::names::{GROUP, VERSION};
 use idp_serving::ops::Readiness;
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind};
@@ -21,10 +22,6 @@ use tracing::{info, warn};
 
 use crate::metrics::Metrics;
 use crate::snapshot::{SharedSnapshot, Snapshot};
-
-/// The configuration kinds.
-const KINDS: [&str; 6] =
-    ["Candidate", "CloudProvider", "Experiment", "FeatureFlag", "Product", "Tier"];
 
 /// Changes come in bursts, as when a folder is applied: one snapshot for all of them.
 const BURST: Duration = Duration::from_millis(20);
@@ -54,11 +51,12 @@ impl Keeper {
         let mut watches = JoinSet::new();
         let mut stores: Vec<Store<DynamicObject>> = Vec::new();
         for kind in KINDS {
-            let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(GROUP, VERSION, kind));
+            let gvk = GroupVersionKind::gvk(GROUP, VERSION, kind.name);
+            let resource = ApiResource::from_gvk_with_plural(&gvk, kind.plural);
             let api: Api<DynamicObject> = Api::all_with(client.clone(), &resource);
             let writer = Writer::new(resource);
             stores.push(writer.as_reader());
-            watches.spawn(follow(kind, api, writer, Arc::clone(&touched)));
+            watches.spawn(follow(kind.name, api, writer, Arc::clone(&touched)));
         }
         for store in &stores {
             // An error means that its watch has ended, which it never does.
@@ -127,8 +125,8 @@ fn verdicts(objects: Vec<Arc<DynamicObject>>, rejected: &[Rejected]) -> Vec<Verd
 
 /// One of the configuration kinds.
 fn kind(object: &DynamicObject) -> &'static str {
-    let kind = object.types.as_ref().map(|types| types.kind.as_str());
-    KINDS.into_iter().find(|known| Some(*known) == kind).unwrap_or("object")
+    let types = object.types.as_ref();
+    types.and_then(|types| kinds::kind(&types.kind)).map_or("object", |kind| kind.name)
 }
 
 async fn follow(

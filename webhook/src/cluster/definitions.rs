@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Objects stay as they are.
 pub(super) async fn apply(client: &Client) -> Result<(), ClusterError> {
     let api: Api<Definition> = Api::all(client.clone());
-    for definition in idp_crds::crd::all() {
+    for definition in idp_crds::kinds::definitions() {
         let name = definition.name_any();
         write(&api, &name, definition).await?;
         // What comes next may be an object of a kind that is new.

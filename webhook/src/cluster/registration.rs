@@ -9,6 +9,7 @@
 
 use std::time::Duration;
 
+use idp_crds::kinds::{KINDS, Kind, Unreviewed};
 use idp_crds::names::GROUP;
 use idp_crds::product::ProductApi;
 use k8s_openapi::ByteString;
@@ -166,8 +167,12 @@ impl Registration {
             match_conditions: Some(conditions),
             ..ValidatingWebhook::default()
         };
-        let ours =
-            |operations: &[&str], resources: &[&str]| vec![rule(GROUP, operations, resources)];
+        let ours = |operations: &[&str], kinds: fn(&Kind) -> bool| {
+            let kinds = KINDS.iter().filter(|kind| kinds(kind));
+            let mut plurals: Vec<&str> = kinds.map(|kind| kind.plural).collect();
+            plurals.sort_unstable();
+            vec![rule(GROUP, operations, &plurals)]
+        };
         let write = ["CREATE", "UPDATE"];
         let changed = || {
             vec![condition(
@@ -180,7 +185,7 @@ impl Registration {
                 "catalog",
                 "Fail",
                 TIMEOUT,
-                ours(&write, &["candidates", "experiments", "products", "tiers"]),
+                ours(&write, |kind| kind.unreviewed == Unreviewed::Refused),
                 changed(),
             ),
             // Switches that are needed most when something is down.
@@ -188,7 +193,7 @@ impl Registration {
                 "switches",
                 "Ignore",
                 SHORT_TIMEOUT,
-                ours(&write, &["cloudproviders", "featureflags"]),
+                ours(&write, |kind| kind.unreviewed == Unreviewed::Admitted),
                 changed(),
             ),
             // A deletion must never hang on a webhook that is down.
@@ -196,7 +201,7 @@ impl Registration {
                 "deletions",
                 "Ignore",
                 SHORT_TIMEOUT,
-                ours(&["DELETE"], &["candidates", "cloudproviders", "products", "tiers"]),
+                ours(&["DELETE"], |kind| kind.needed),
                 Vec::new(),
             ),
         ];

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use idp_crds::cloud_provider::CloudProviderStatus;
+use idp_crds::contract::{FieldError, listed};
+use idp_crds::kinds::KINDS;
 use idp_crds::names::API_VERSION;
+use idp_crds::validate::Validate as _;
 use idp_crds::{
     CandidateSpec, CloudProviderSpec, ExperimentSpec, FeatureFlagSpec, ProductSpec, TierSpec,
 };
@@ -14,23 +17,53 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use thiserror::Error;
 
-/// Configuration objects by kind.
-#[derive(Debug, Clone, Default)]
-pub struct Objects {
+/// Makes [`Objects`] of a list for each configuration kind, and puts an object into its kind's.
+macro_rules! objects {
+    ($($(#[$doc:meta])* $list:ident: $kind:literal => $spec:ty,)+) => {
+        /// Configuration objects by kind.
+        #[derive(Debug, Clone, Default)]
+        pub struct Objects {
+            $($(#[$doc])* pub $list: Vec<Named<$spec>>,)+
+            /// What the circuit breakers have seen, by provider.
+            pub statuses: BTreeMap<String, CloudProviderStatus>,
+        }
+
+        impl Objects {
+            fn put(&mut self, kind: &str, metadata: Metadata, spec: Value) -> Result<(), String> {
+                match kind {
+                    $($kind => self.$list.push(named(metadata, spec)?),)+
+                    _ => return Err(no_such_kind()),
+                }
+                Ok(())
+            }
+
+            /// Everything that the objects' own fields say is wrong, whatever their kind.
+            #[must_use]
+            pub fn errors(&self) -> Vec<FieldError> {
+                let mut errors = Vec::new();
+                $(errors.extend(self.$list.iter().flat_map(|object| object.spec.errors()));)+
+                errors
+            }
+
+            #[cfg(test)]
+            const LISTS: &[&str] = &[$($kind),+];
+        }
+    };
+}
+
+objects! {
     /// Candidates.
-    pub candidates: Vec<Named<CandidateSpec>>,
+    candidates: "Candidate" => CandidateSpec,
     /// Tiers.
-    pub tiers: Vec<Named<TierSpec>>,
+    tiers: "Tier" => TierSpec,
     /// Providers.
-    pub providers: Vec<Named<CloudProviderSpec>>,
-    /// What the circuit breakers have seen, by provider.
-    pub statuses: BTreeMap<String, CloudProviderStatus>,
+    providers: "CloudProvider" => CloudProviderSpec,
     /// Products.
-    pub products: Vec<Named<ProductSpec>>,
+    products: "Product" => ProductSpec,
     /// Experiments.
-    pub experiments: Vec<Named<ExperimentSpec>>,
+    experiments: "Experiment" => ExperimentSpec,
     /// Feature flags.
-    pub flags: Vec<Named<FeatureFlagSpec>>,
+    flags: "FeatureFlag" => FeatureFlagSpec,
 }
 
 /// An object's name and spec.
@@ -170,41 +203,27 @@ impl Objects {
         if metadata.name.is_empty() {
             return Err(wrong(&kind, "", "metadata.name is required".to_owned()));
         }
-        let Metadata { name, creation_timestamp } = metadata;
-        let created = creation_timestamp.unwrap_or_default();
+        let name = metadata.name.clone();
         let fail = |message: String| wrong(&kind, &name, message);
-        match kind.as_str() {
-            "Candidate" => self.candidates.push(named(&name, created, spec).map_err(fail)?),
-            "Tier" => self.tiers.push(named(&name, created, spec).map_err(fail)?),
-            "CloudProvider" => {
-                self.providers.push(named(&name, created, spec).map_err(fail)?);
-                if let Some(status) = status {
-                    let status =
-                        serde_json::from_value(status).map_err(|e| fail(format!("status: {e}")))?;
-                    self.statuses.insert(name, status);
-                }
-            }
-            "Product" => self.products.push(named(&name, created, spec).map_err(fail)?),
-            "Experiment" => self.experiments.push(named(&name, created, spec).map_err(fail)?),
-            "FeatureFlag" => self.flags.push(named(&name, created, spec).map_err(fail)?),
-            _ => {
-                return Err(fail(
-                    "is not a configuration kind: they are Candidate, Tier, CloudProvider, Product, Experiment and FeatureFlag"
-                        .to_owned(),
-                ));
-            }
+        self.put(&kind, metadata, spec).map_err(fail)?;
+        if let (Some(status), "CloudProvider") = (status, kind.as_str()) {
+            let status =
+                serde_json::from_value(status).map_err(|e| fail(format!("status: {e}")))?;
+            self.statuses.insert(name, status);
         }
         Ok(())
     }
 }
 
-fn named<T: DeserializeOwned>(
-    name: &str,
-    created: String,
-    spec: Value,
-) -> Result<Named<T>, String> {
+fn named<T: DeserializeOwned>(metadata: Metadata, spec: Value) -> Result<Named<T>, String> {
     let spec = serde_json::from_value(spec).map_err(|error| format!("spec: {error}"))?;
-    Ok(Named { name: name.to_owned(), created, spec })
+    let Metadata { name, creation_timestamp } = metadata;
+    Ok(Named { name, created: creation_timestamp.unwrap_or_default(), spec })
+}
+
+fn no_such_kind() -> String {
+    let kinds = listed(KINDS.iter().map(|kind| kind.name), "and");
+    format!("is not a configuration kind: they are {kinds}")
 }
 
 fn yaml_files(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), ReadError> {
@@ -218,4 +237,15 @@ fn yaml_files(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), ReadError> 
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_the_table_has_its_list() {
+        let kinds: Vec<&str> = KINDS.iter().map(|kind| kind.name).collect();
+        assert_eq!(Objects::LISTS, kinds);
+    }
 }
