@@ -1,13 +1,19 @@
-//! The webhook's own certificate authority, and the certificates that it signs.
+//! The webhook's own certificate authority, and the certificates that it signs; [`bundle`] is when
+//! which of them is replaced.
 
-use jiff::{Span, Timestamp, tz::TimeZone};
+pub mod bundle;
+
+use std::time::Duration;
+
+use idp_serving::tls::Certificate;
+use jiff::{SignedDuration, Timestamp};
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
-    Issuer, KeyPair, KeyUsagePurpose, date_time_ymd,
+    Issuer, KeyPair, KeyUsagePurpose, PublicKeyData as _, date_time_ymd,
 };
 
 /// Clocks differ: what is valid from now on would be refused by a clock that is behind.
-const BACKDATED_DAYS: i64 = 1;
+pub const BACKDATED: SignedDuration = SignedDuration::from_hours(24);
 
 /// A certificate authority, as it is kept.
 #[derive(Clone, PartialEq, Eq)]
@@ -85,12 +91,16 @@ fn named(name: &str) -> DistinguishedName {
     distinguished
 }
 
-/// In whole days: finer is not needed where renewal comes weeks before the end.
 fn validity(params: &mut CertificateParams, now: Timestamp, days: i64) {
-    let day = |offset: i64| {
-        let date = now.to_zoned(TimeZone::UTC).date().saturating_add(Span::new().days(offset));
-        date_time_ymd(date.year().into(), date.month().unsigned_abs(), date.day().unsigned_abs())
+    let at = |time: Timestamp| {
+        let seconds = u64::try_from(time.as_second()).unwrap_or_default();
+        date_time_ymd(1970, 1, 1) + Duration::from_secs(seconds)
     };
-    params.not_before = day(-BACKDATED_DAYS);
-    params.not_after = day(days);
+    params.not_before = at(now - BACKDATED);
+    params.not_after = at(now + SignedDuration::from_hours(24 * days));
+}
+
+/// Whether a private key is the certificate's.
+fn is_key_of(key: &str, certificate: &Certificate) -> bool {
+    KeyPair::from_pem(key).is_ok_and(|key| key.subject_public_key_info() == certificate.public_key)
 }

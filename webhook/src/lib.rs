@@ -1,13 +1,19 @@
 //! The admission webhook of IDP Multicloud: contract, decision, stamp.
 //!
-//! [`server`] takes the API server's reviews, [`admission`] answers them by the [`snapshot`] of the
-//! catalog, [`cluster`] keeps that snapshot current and the webhook registered, [`api`] tells what
-//! runs where; [`run`] puts them together.
+//! [`server`] takes the API server's reviews, [`admission`] answers them by what an [`environment`]
+//! has: the [`snapshot`] of the catalog, what runs where ([`placements`]). [`cluster`] watches those,
+//! [`controllers`] act on the cluster, [`api`] tells what runs where; [`run`] puts all of it together.
+//!
+//! Dependencies point one way: `run → environment → controllers → cluster → snapshot, placements`,
+//! and `run → server → admission → snapshot, placements`.
 
 pub mod admission;
 pub mod api;
+pub mod background;
 pub mod certificates;
 pub mod cluster;
+pub mod controllers;
+pub mod environment;
 pub mod metrics;
 pub mod options;
 pub mod placements;

@@ -1,10 +1,34 @@
-//! What runs where: an index of every claim and composite resource that is placed, kept by the
-//! watch caches.
+//! What runs where: an index of every claim and composite resource, kept by the one watch that each
+//! of their kinds has. It knows of every kind whether it is complete: what is not in it counts as
+//! not there only where it is.
 
 use std::collections::BTreeMap;
-use std::sync::{PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use serde::Serialize;
+
+/// A kind of claims or composite resources. Two Products may have kinds of one name, in groups of
+/// their own.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct GroupKind {
+    /// API group.
+    pub group: String,
+    /// Kind.
+    pub kind: String,
+}
+
+impl GroupKind {
+    /// The kind of an API group.
+    pub fn new(group: impl Into<String>, kind: impl Into<String>) -> Self {
+        GroupKind { group: group.into(), kind: kind.into() }
+    }
+}
+
+impl std::fmt::Display for GroupKind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}", self.kind, self.group)
+    }
+}
 
 /// A placed workload.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -12,6 +36,8 @@ use serde::Serialize;
 pub struct Placed {
     /// The product's name.
     pub product: String,
+    /// The object's API group.
+    pub group: String,
     /// The object's kind.
     pub kind: String,
     /// Its namespace; empty for a cluster-scoped one.
@@ -52,59 +78,199 @@ impl Placed {
         let slash = if self.namespace.is_empty() { "" } else { "/" };
         format!("{} {}{slash}{}", self.kind, self.namespace, self.name)
     }
+
+    fn group_kind(&self) -> GroupKind {
+        GroupKind::new(&self.group, &self.kind)
+    }
+
+    fn key(&self) -> (String, String) {
+        (self.namespace.clone(), self.name.clone())
+    }
 }
 
-/// The index. One part per kind, so that a kind can be replaced as a whole when its watch starts
-/// anew.
-#[derive(Debug, Default)]
-pub struct Placements(RwLock<BTreeMap<String, Kind>>);
+/// The index.
+#[derive(Debug)]
+pub struct Placements {
+    kinds: RwLock<BTreeMap<GroupKind, Kind>>,
+    /// What is known of a kind that nobody watches.
+    unwatched: Knowledge,
+}
 
-/// The workloads of a kind, by namespace and name.
-type Kind = BTreeMap<(String, String), Placed>;
+/// The workloads of a kind, by namespace and name, and whether these are all.
+#[derive(Debug)]
+struct Kind {
+    knowledge: Knowledge,
+    placed: BTreeMap<(String, String), Placed>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Knowledge {
+    /// There are no others.
+    Complete,
+    /// There may be others, because of this.
+    Incomplete(String),
+}
+
+/// A kind of which there may be more than the index has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unknown {
+    /// Which.
+    pub kind: GroupKind,
+    /// Why.
+    pub why: String,
+}
 
 impl Placements {
-    fn read(&self) -> RwLockReadGuard<'_, BTreeMap<String, Kind>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    /// The index of a cluster: what is not watched is not known.
+    #[must_use]
+    pub fn of_cluster() -> Self {
+        let unwatched = Knowledge::Incomplete("is not watched yet".to_owned());
+        Placements { kinds: RwLock::default(), unwatched }
     }
 
-    /// Everything that runs, in order of kind, namespace and name, if `wanted`.
+    /// Without a cluster nothing runs anywhere.
+    #[must_use]
+    pub fn offline() -> Self {
+        Placements { kinds: RwLock::default(), unwatched: Knowledge::Complete }
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, BTreeMap<GroupKind, Kind>> {
+        self.kinds.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, BTreeMap<GroupKind, Kind>> {
+        self.kinds.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self, kind: &GroupKind, change: impl FnOnce(&mut Kind)) {
+        let mut kinds = self.write();
+        let entry = kinds
+            .entry(kind.clone())
+            .or_insert_with(|| Kind { knowledge: self.unwatched.clone(), placed: BTreeMap::new() });
+        change(entry);
+    }
+
+    /// Everything that is known to run, in order of kind, group, namespace and name, if `wanted`.
     pub fn list(&self, wanted: impl Fn(&Placed) -> bool) -> Vec<Placed> {
-        self.read()
-            .values()
-            .flat_map(BTreeMap::values)
-            .filter(|placed| wanted(placed))
-            .cloned()
-            .collect()
+        let kinds = self.read();
+        let all = kinds.values().flat_map(|kind| kind.placed.values());
+        let mut all: Vec<Placed> = all.filter(|placed| wanted(placed)).cloned().collect();
+        // Within a kind of a group they are in order already.
+        all.sort_by(|a, b| (&a.kind, &a.group).cmp(&(&b.kind, &b.group)));
+        all
     }
 
-    /// Replaces all of a kind.
-    pub fn replace(&self, kind: &str, all: impl IntoIterator<Item = Placed>) {
-        let all = all
-            .into_iter()
-            .map(|placed| ((placed.namespace.clone(), placed.name.clone()), placed))
-            .collect();
-        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(kind.to_owned(), all);
+    /// Which of these kinds may have more than is known.
+    pub fn unknown(&self, kinds: impl IntoIterator<Item = GroupKind>) -> Vec<Unknown> {
+        let known = self.read();
+        let why = |kind: &GroupKind| {
+            let knowledge = known.get(kind).map_or(&self.unwatched, |known| &known.knowledge);
+            match knowledge {
+                Knowledge::Complete => None,
+                Knowledge::Incomplete(why) => Some(why.clone()),
+            }
+        };
+        kinds.into_iter().filter_map(|kind| Some(Unknown { why: why(&kind)?, kind })).collect()
+    }
+
+    /// There may be others of this kind than are known from now on, because of `why`.
+    pub fn lost(&self, kind: &GroupKind, why: impl Into<String>) {
+        self.change(kind, |known| known.knowledge = Knowledge::Incomplete(why.into()));
+    }
+
+    /// These are all of a kind.
+    pub fn replace(&self, kind: &GroupKind, all: impl IntoIterator<Item = Placed>) {
+        let placed = all.into_iter().map(|placed| (placed.key(), placed)).collect();
+        self.change(kind, |known| *known = Kind { knowledge: Knowledge::Complete, placed });
     }
 
     /// Adds or replaces one.
-    pub fn put(&self, kind: &str, placed: Placed) {
-        let mut kinds = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        kinds
-            .entry(kind.to_owned())
-            .or_default()
-            .insert((placed.namespace.clone(), placed.name.clone()), placed);
+    pub fn put(&self, placed: Placed) {
+        self.change(&placed.group_kind(), |known| {
+            known.placed.insert(placed.key(), placed.clone());
+        });
     }
 
     /// Removes one.
-    pub fn remove(&self, kind: &str, namespace: &str, name: &str) {
-        let mut kinds = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        if let Some(all) = kinds.get_mut(kind) {
-            all.remove(&(namespace.to_owned(), name.to_owned()));
+    pub fn remove(&self, kind: &GroupKind, namespace: &str, name: &str) {
+        if let Some(known) = self.write().get_mut(kind) {
+            known.placed.remove(&(namespace.to_owned(), name.to_owned()));
         }
     }
 
-    /// Removes a kind.
-    pub fn forget(&self, kind: &str) {
-        self.0.write().unwrap_or_else(PoisonError::into_inner).remove(kind);
+    /// Nobody watches this kind any more.
+    pub fn forget(&self, kind: &GroupKind) {
+        self.write().remove(kind);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn placed(group: &str, name: &str) -> Placed {
+        Placed {
+            product: group.to_owned(),
+            group: group.to_owned(),
+            kind: "Database".to_owned(),
+            namespace: "team".to_owned(),
+            name: name.to_owned(),
+            tier: String::new(),
+            cell: String::new(),
+            environment: String::new(),
+            provider: "aws".to_owned(),
+            region: "us-east-1".to_owned(),
+            sequence: 1,
+            phase: String::new(),
+            retained: Vec::new(),
+        }
+    }
+
+    fn names(placements: &Placements) -> Vec<String> {
+        let all = placements.list(|_| true);
+        all.iter().map(|placed| format!("{}/{}", placed.group, placed.name)).collect()
+    }
+
+    #[test]
+    fn kinds_of_one_name_in_two_groups_are_two() {
+        let placements = Placements::of_cluster();
+        let (a, b) = (GroupKind::new("a.org", "Database"), GroupKind::new("b.org", "Database"));
+        placements.replace(&a, [placed("a.org", "orders"), placed("a.org", "stock")]);
+        placements.replace(&b, [placed("b.org", "orders")]);
+        assert_eq!(names(&placements), ["a.org/orders", "a.org/stock", "b.org/orders"]);
+        placements.put(placed("b.org", "stock"));
+        placements.remove(&b, "team", "orders");
+        assert_eq!(names(&placements), ["a.org/orders", "a.org/stock", "b.org/stock"]);
+        placements.forget(&b);
+        assert_eq!(names(&placements), ["a.org/orders", "a.org/stock"]);
+    }
+
+    #[test]
+    fn a_kind_is_complete_once_it_is_listed_and_until_it_is_lost() {
+        let placements = Placements::of_cluster();
+        let kind = GroupKind::new("a.org", "Database");
+        let why = || {
+            let unknown = placements.unknown([kind.clone()]);
+            unknown.into_iter().map(|unknown| unknown.why).collect::<Vec<_>>()
+        };
+        assert_eq!(why(), ["is not watched yet"]);
+        // One that is seen before the list is at its end.
+        placements.put(placed("a.org", "orders"));
+        assert_eq!(why(), ["is not watched yet"]);
+        placements.replace(&kind, [placed("a.org", "orders")]);
+        assert_eq!(why(), Vec::<String>::new());
+        placements.lost(&kind, "forbidden");
+        assert_eq!(why(), ["forbidden"]);
+        assert_eq!(names(&placements), ["a.org/orders"], "what was seen stays");
+        placements.replace(&kind, []);
+        assert_eq!(why(), Vec::<String>::new());
+        placements.forget(&kind);
+        assert_eq!(why(), ["is not watched yet"]);
+    }
+
+    #[test]
+    fn without_a_cluster_nothing_runs_anywhere() {
+        let kind = GroupKind::new("a.org", "Database");
+        assert_eq!(Placements::offline().unknown([kind]), []);
     }
 }

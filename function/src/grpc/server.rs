@@ -79,6 +79,9 @@ pub async fn serve(
     let readiness = Readiness::default();
 
     let (certificates, tls) = tls.unzip();
+    if let Some(tls) = &tls {
+        readiness.depends_on(tls.clone());
+    }
     let options = Options {
         tls: tls.clone(),
         max_connection_age: Some(MAX_CONNECTION_AGE),
@@ -97,9 +100,11 @@ pub async fn serve(
         }
     };
     let state = async {
-        announce(&health, &readiness, true).await;
+        announce(&health, ServingStatus::Serving).await;
+        readiness.started();
         shutdown.cancelled().await;
-        announce(&health, &readiness, false).await;
+        announce(&health, ServingStatus::NotServing).await;
+        readiness.ending();
     };
     let certificates = async {
         if let (Some(certificates), Some(tls)) = (certificates, tls) {
@@ -110,10 +115,8 @@ pub async fn serve(
     Ok(())
 }
 
-async fn announce(health: &HealthReporter, readiness: &Readiness, ready: bool) {
-    let status = if ready { ServingStatus::Serving } else { ServingStatus::NotServing };
+async fn announce(health: &HealthReporter, status: ServingStatus) {
     for service in ["", SERVICE_NAME] {
         health.set_service_status(service, status).await;
     }
-    readiness.set(ready);
 }

@@ -12,7 +12,7 @@ mod breaker;
 mod certificates;
 mod conditions;
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -78,6 +78,11 @@ struct Replica {
 }
 
 async fn replica(cluster: &Cluster, name: &'static str, port: u16) -> Replica {
+    replica_of(cluster, &cluster.control_plane.admin, name, port).await
+}
+
+/// With this user's rights.
+async fn replica_of(cluster: &Cluster, user: &User, name: &'static str, port: u16) -> Replica {
     let ops = free_port();
     let process = Program::new(name, &program("idp-webhook"))
         .args([
@@ -87,7 +92,7 @@ async fn replica(cluster: &Cluster, name: &'static str, port: u16) -> Replica {
             format!("--identity={name}"),
             "--namespace=webhook-home".to_owned(),
         ])
-        .env("KUBECONFIG", &cluster.control_plane.admin.kubeconfig)
+        .env("KUBECONFIG", &user.kubeconfig)
         .start(&cluster.dir);
     Replica { process }
 }
@@ -317,6 +322,7 @@ async fn kubectl_meets_the_webhook() {
     println!("{message}");
     assert!(message.contains("a place has one"), "{message}");
 
+
     println!("--- a Product added while it runs");
     let redis = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/redis.yaml");
     admin.kubectl(&["apply", "-f", redis], "").unwrap();
@@ -336,7 +342,8 @@ async fn kubectl_meets_the_webhook() {
     .await;
 
     breaker::opens_lets_one_try_and_closes(cluster).await;
-    certificates::are_renewed_while_reviews_come_in(cluster).await;
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    certificates::are_renewed_while_reviews_come_in(cluster, address).await;
 
     println!("--- two replicas do not fight");
     let generation = || {
@@ -387,8 +394,46 @@ async fn kubectl_meets_the_webhook() {
     let decided = placement(developer, "late-db").unwrap();
     assert_ne!(decided["selected"]["provider"], "aws", "the operator's switch counts");
 
-    println!("--- removed: nothing is in the way");
+    println!("--- a Secret that cannot be served with is mended by the replica that finds it");
     second.process.kill();
+    certificates::leave_one_that_cannot_be_used(admin);
+    let third = replica(cluster, "webhook-c", free_port()).await;
+    eventually("the third replica's turn", async || {
+        third.process.assert_running();
+        apply(developer, &claim("mended-db"))
+    })
+    .await;
+
+    println!("--- told to end, it hands over");
+    let holder = || {
+        let path = "jsonpath={.spec.holderIdentity}";
+        let ask = ["-n", "webhook-home", "get", "lease", "idp-webhook", "-o", path];
+        admin.kubectl(&ask, "").unwrap()
+    };
+    assert_eq!(holder(), "webhook-c");
+    let pid = third.process.pid().to_string();
+    assert!(Command::new("kill").args(["-s", "TERM", &pid]).status().unwrap().success());
+    eventually("the third replica's end", async || match third.process.exit_status() {
+        Some(status) if status.success() => Ok(()),
+        status => Err(format!("{status:?}")),
+    })
+    .await;
+    // Long before the lease would expire.
+    assert_eq!(holder(), "");
+
+    println!("--- two upgrades at once");
+    let definitions = || {
+        Command::new(program("idp-webhook"))
+            .arg("apply-crds")
+            .env("KUBECONFIG", &cluster.control_plane.admin.kubeconfig)
+            .spawn()
+            .unwrap()
+    };
+    for mut upgrade in [(); 4].map(|()| definitions()) {
+        assert!(upgrade.wait().unwrap().success());
+    }
+
+    println!("--- removed: nothing is in the way");
     let unregister = Command::new(program("idp-webhook"))
         .arg("unregister")
         .env("KUBECONFIG", &cluster.control_plane.admin.kubeconfig)

@@ -86,7 +86,7 @@ async fn what_is_in_use_stays() {
     for object in [&product, &tier, &here] {
         webhook.validate(&Review::delete(object)).await.allowed();
     }
-    webhook.placements.put("MySQLInstanceClaim", placed("aws", "us-east-1"));
+    webhook.placements.put(placed("aws", "us-east-1"));
     for (object, way_out) in
         [(&product, "delete them first"), (&tier, "another tier"), (&here, "move them first")]
     {
@@ -98,10 +98,9 @@ async fn what_is_in_use_stays() {
         );
     }
     webhook.validate(&Review::delete(&object("Candidate", "oci-us-ashburn-1"))).await.allowed();
-    webhook.placements.put(
-        "MySQLInstanceClaim",
-        Placed { retained: vec!["aws/us-east-1".to_owned()], ..placed("gcp", "us-central1") },
-    );
+    webhook
+        .placements
+        .put(Placed { retained: vec!["aws/us-east-1".to_owned()], ..placed("gcp", "us-central1") });
     let outcome = webhook.validate(&Review::delete(&here)).await;
     assert_eq!(outcome.warnings.len(), 1, "{:?}", outcome.warnings);
     outcome.allowed();
@@ -121,9 +120,9 @@ async fn a_product_goes_on_describing_the_data_that_exists() {
         object["spec"]["providers"]["aws"]["resources"][at]["stateful"] = false.into()
     };
     webhook.validate(&Review::update(&product, lose)).await.allowed();
-    webhook.placements.put("MySQLInstanceClaim", placed("gcp", "us-central1"));
+    webhook.placements.put(placed("gcp", "us-central1"));
     webhook.validate(&Review::update(&product, lose)).await.allowed();
-    webhook.placements.put("MySQLInstanceClaim", placed("aws", "us-east-1"));
+    webhook.placements.put(placed("aws", "us-east-1"));
     let message = webhook.validate(&Review::update(&product, lose)).await.refused();
     assert!(
         message.contains("holds data") && message.contains("orders-db still use it"),

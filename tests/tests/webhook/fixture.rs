@@ -48,8 +48,16 @@ impl Webhook {
     }
 
     pub async fn with(objects: Objects, decision_mode: DecisionMode) -> Self {
-        let snapshot = Snapshot::strict(objects).unwrap().shared();
-        let placements = Arc::new(Placements::default());
+        Self::by(Snapshot::strict(objects).unwrap(), Placements::offline(), decision_mode).await
+    }
+
+    /// Where workloads are watched, and none has been seen yet.
+    pub async fn beside_unknown_workloads(snapshot: Snapshot) -> Self {
+        Self::by(snapshot, Placements::of_cluster(), DecisionMode::Admission).await
+    }
+
+    async fn by(snapshot: Snapshot, placements: Placements, decision_mode: DecisionMode) -> Self {
+        let (snapshot, placements) = (snapshot.shared(), Arc::new(placements));
         let admission = Admission {
             snapshot: snapshot.clone(),
             placements: Arc::clone(&placements),
@@ -310,6 +318,7 @@ pub fn with_status(claim: &Value, retained: &[(&str, &str)]) -> Value {
 pub fn placed(provider: &str, region: &str) -> Placed {
     Placed {
         product: "mysql".to_owned(),
+        group: "db.platform.example.org".to_owned(),
         kind: "MySQLInstanceClaim".to_owned(),
         namespace: "team-alpha".to_owned(),
         name: "orders-db".to_owned(),

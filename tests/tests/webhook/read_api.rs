@@ -7,7 +7,7 @@ use idp_core::catalog::{Objects, embedded};
 use idp_crds::cloud_provider::{CircuitState, CloudProviderStatus};
 use idp_serving::http::{self, Options};
 use idp_webhook::api;
-use idp_webhook::placements::{Placed, Placements};
+use idp_webhook::placements::{GroupKind, Placed, Placements};
 use idp_webhook::snapshot::{SharedSnapshot, Snapshot};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -23,7 +23,7 @@ struct Api {
 
 impl Api {
     async fn of(snapshot: SharedSnapshot) -> Self {
-        let placements = Arc::new(Placements::default());
+        let placements = Arc::new(Placements::offline());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let router = api::router(snapshot, Arc::clone(&placements));
@@ -115,8 +115,8 @@ async fn placements_say_what_runs_where_and_can_be_narrowed_down() {
         retained: vec!["aws/us-east-1".to_owned()],
         ..named("orders", "medium", placed("gcp", "us-central1"))
     };
-    api.placements
-        .replace("MySQLInstanceClaim", [named("stock", "low", placed("aws", "us-east-1")), moved]);
+    let claims = GroupKind::new("db.platform.example.org", "MySQLInstanceClaim");
+    api.placements.replace(&claims, [named("stock", "low", placed("aws", "us-east-1")), moved]);
     let of = |answer: &Value| -> Vec<String> {
         answer["placements"]
             .as_array()
@@ -128,7 +128,7 @@ async fn placements_say_what_runs_where_and_can_be_narrowed_down() {
     let all = api.json("/api/placements").await;
     assert_eq!(of(&all), ["orders", "stock"], "in order of name");
     let expected = json!({
-        "product": "mysql", "kind": "MySQLInstanceClaim", "namespace": "team-alpha", "name": "orders", "tier": "medium",
+        "product": "mysql", "group": "db.platform.example.org", "kind": "MySQLInstanceClaim", "namespace": "team-alpha", "name": "orders", "tier": "medium",
         "cell": "c1", "environment": "production", "provider": "gcp", "region": "us-central1", "sequence": 2,
         "phase": "Steady", "retained": ["aws/us-east-1"]
     });
@@ -145,7 +145,7 @@ async fn placements_say_what_runs_where_and_can_be_narrowed_down() {
     let (status, why) = api.get("/api/placements?cloud=aws").await;
     assert!(status == 400 && why.contains("cloud"), "{status} {why}");
 
-    api.placements.remove("MySQLInstanceClaim", "team-alpha", "stock");
+    api.placements.remove(&claims, "team-alpha", "stock");
     assert_eq!(of(&api.json("/api/placements").await), ["orders"]);
 }
 

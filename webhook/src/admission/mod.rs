@@ -59,7 +59,7 @@ pub async fn admit(
     };
     verdict.unwrap_or_else(|denial| {
         log_refusal(request, &denial);
-        admission.metrics.refused(denial.reason);
+        admission.metrics.refused(denial.reason.name());
         denial.into()
     })
 }

@@ -8,10 +8,9 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use idp_core::catalog::{Named, Objects, ReadError, Rejected, compile};
 use idp_core::compose::product::Product;
-use idp_crds::kinds::{self, KINDS};
-use idp_crds::names::{GROUP, VERSION};
+use idp_crds::kinds::{self, KINDS, Kind};
 use idp_serving::ops::Readiness;
-use kube::api::{ApiResource, DynamicObject, GroupVersionKind};
+use kube::api::DynamicObject;
 use kube::runtime::reflector::Store;
 use kube::runtime::reflector::store::Writer;
 use kube::runtime::{WatchStreamExt as _, reflector, watcher};
@@ -20,6 +19,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tracing::{info, warn};
 
+use super::resource;
 use crate::metrics::Metrics;
 use crate::snapshot::{SharedSnapshot, Snapshot};
 
@@ -28,33 +28,65 @@ const BURST: Duration = Duration::from_millis(20);
 
 /// A configuration object, and what was found wrong with it.
 #[derive(Debug, Clone)]
-pub(super) struct Verdict {
-    pub(super) object: Arc<DynamicObject>,
-    pub(super) errors: Vec<String>,
+pub struct Verdict {
+    /// The object.
+    pub object: Arc<DynamicObject>,
+    /// Everything that is wrong with it.
+    pub errors: Vec<String>,
 }
 
-/// Keeps the catalog.
-pub(super) struct Keeper {
-    pub(super) snapshot: SharedSnapshot,
-    pub(super) metrics: Metrics,
-    pub(super) readiness: Readiness,
-    /// Counts the snapshots.
-    pub(super) changed: watch::Sender<u64>,
-    /// Tells what the present snapshot says of every object.
-    pub(super) judge: watch::Sender<Vec<Verdict>>,
+/// What a snapshot says of every object, by kind and name.
+pub type Verdicts = BTreeMap<(&'static str, String), Verdict>;
+
+/// What the one watch of the configuration has seen, for everything that works with it.
+#[derive(Clone)]
+pub struct WatchedCatalog {
+    /// What is decided by.
+    pub snapshot: SharedSnapshot,
+    /// What the present snapshot says of every object; changed with every snapshot.
+    pub verdicts: watch::Receiver<Verdicts>,
+    /// The objects of every kind.
+    pub stores: Vec<(&'static Kind, Store<DynamicObject>)>,
 }
 
-impl Keeper {
+impl WatchedCatalog {
+    /// Until there is a snapshot. To be awaited before a store is waited for, as controllers do: of
+    /// several who wait for one that is not filled yet, kube wakes the last alone.
+    pub async fn is_read(&self) {
+        // An error means that the watch has ended, with the process.
+        let _ = self.verdicts.clone().changed().await;
+    }
+}
+
+/// Watches the configuration, and keeps the snapshot current.
+pub struct CatalogController {
+    snapshot: SharedSnapshot,
+    metrics: Metrics,
+    readiness: Readiness,
+    verdicts: watch::Sender<Verdicts>,
+    writers: Vec<(&'static Kind, Writer<DynamicObject>)>,
+}
+
+impl CatalogController {
+    /// With nothing seen yet.
+    #[must_use]
+    pub fn new(metrics: Metrics, readiness: Readiness) -> (Self, WatchedCatalog) {
+        let writers: Vec<_> =
+            KINDS.iter().map(|kind| (kind, Writer::new(resource(kind)))).collect();
+        let stores = writers.iter().map(|(kind, writer)| (*kind, writer.as_reader())).collect();
+        let (verdicts, watched) = watch::channel(Verdicts::new());
+        let snapshot = SharedSnapshot::default();
+        let catalog = WatchedCatalog { snapshot: snapshot.clone(), verdicts: watched, stores };
+        (CatalogController { snapshot, metrics, readiness, verdicts, writers }, catalog)
+    }
+
     /// Keeps the snapshot current for ever.
-    pub(super) async fn keep(self, client: Client) {
+    pub async fn run(mut self, client: Client) {
         let touched = Arc::new(Notify::new());
         let mut watches = JoinSet::new();
         let mut stores: Vec<Store<DynamicObject>> = Vec::new();
-        for kind in KINDS {
-            let gvk = GroupVersionKind::gvk(GROUP, VERSION, kind.name);
-            let resource = ApiResource::from_gvk_with_plural(&gvk, kind.plural);
-            let api: Api<DynamicObject> = Api::all_with(client.clone(), &resource);
-            let writer = Writer::new(resource);
+        for (kind, writer) in std::mem::take(&mut self.writers) {
+            let api: Api<DynamicObject> = Api::all_with(client.clone(), &resource(kind));
             stores.push(writer.as_reader());
             watches.spawn(follow(kind.name, api, writer, Arc::clone(&touched)));
         }
@@ -68,8 +100,9 @@ impl Keeper {
                 stores.iter().flat_map(Store::state).collect();
             objects.sort_by_key(|object| object.name_any());
             let next = compiled.snapshot(&objects);
-            self.judge.send_replace(verdicts(objects, &next.rejected));
+            let verdicts = verdicts(objects, &next.rejected);
             self.publish(next);
+            self.verdicts.send_replace(verdicts);
             touched.notified().await;
             tokio::time::sleep(BURST).await;
         }
@@ -107,18 +140,17 @@ impl Keeper {
             info!(candidates, products, digest, "the catalog is current");
         }
         self.snapshot.set(next);
-        self.readiness.set(true);
-        self.changed.send_modify(|count| *count += 1);
+        self.readiness.started();
     }
 }
 
-fn verdicts(objects: Vec<Arc<DynamicObject>>, rejected: &[Rejected]) -> Vec<Verdict> {
+fn verdicts(objects: Vec<Arc<DynamicObject>>, rejected: &[Rejected]) -> Verdicts {
     let judged = objects.into_iter().map(|object| {
         let (kind, name) = (kind(&object), object.name_any());
         let wrong =
             rejected.iter().filter(|rejected| rejected.kind == kind && rejected.name == name);
         let errors = wrong.flat_map(|rejected| rejected.errors.iter().cloned()).collect();
-        Verdict { object, errors }
+        ((kind, name), Verdict { object, errors })
     });
     judged.collect()
 }

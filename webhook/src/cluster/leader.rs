@@ -1,4 +1,7 @@
 //! Which replica does what only one may do: the holder of a Lease.
+//!
+//! It holds it for as long as it says so in time, told by everybody's own clock, as clocks differ;
+//! and gives it back when it ends, so that another takes over at once.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +11,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use kube::api::{ObjectMeta, PostParams};
 use kube::{Api, Client};
 use tokio::sync::watch;
-use tracing::{debug, info};
+use tracing::{debug, info, warn};
 
 use crate::options::ClusterOptions;
 
@@ -18,11 +21,12 @@ const LEASE: &str = "idp-webhook";
 const DURATION: Duration = Duration::from_secs(15);
 /// How often it says that it is there.
 const RENEWAL: Duration = Duration::from_secs(4);
+/// How long giving it back may take: an API server that does not answer must not keep the process.
+const RELEASE: Duration = Duration::from_secs(2);
 
-/// Campaigns for ever; `leads` says whether this replica leads.
-pub(super) async fn campaign(client: Client, options: ClusterOptions, leads: watch::Sender<bool>) {
-    let leases: Api<Lease> = Api::namespaced(client, &options.namespace);
-    let mut campaign = Campaign { leases, identity: options.identity, seen: None };
+/// Campaigns until it is dropped; `leads` says whether this replica leads.
+pub async fn campaign(client: Client, options: ClusterOptions, leads: watch::Sender<bool>) {
+    let mut campaign = Campaign { leases: leases(client, &options), options, seen: None };
     let mut renewed = Instant::now();
     loop {
         let won = campaign.renew_or_take().await;
@@ -48,11 +52,50 @@ pub(super) async fn campaign(client: Client, options: ClusterOptions, leads: wat
     }
 }
 
+/// Gives the lease back, if this replica holds it. To be called when it acts as the leader no more.
+pub async fn release(client: Client, options: ClusterOptions) {
+    let leases = leases(client, &options);
+    let released = tokio::time::timeout(RELEASE, give_back(&leases, &options.identity));
+    match released.await {
+        Ok(Ok(true)) => info!("gave the lease back"),
+        Ok(Ok(false)) => {}
+        Ok(Err(error)) => warn!(%error, "cannot give the lease back: it expires"),
+        Err(_) => warn!("cannot give the lease back in time: it expires"),
+    }
+}
+
+fn leases(client: Client, options: &ClusterOptions) -> Api<Lease> {
+    Api::namespaced(client, &options.namespace)
+}
+
+async fn give_back(leases: &Api<Lease>, identity: &str) -> Result<bool, kube::Error> {
+    let Some(mut lease) = leases.get_opt(LEASE).await?.filter(|lease| is_held(lease, identity))
+    else {
+        return Ok(false);
+    };
+    // As client-go does it: nobody's, and expired.
+    lease.spec = Some(LeaseSpec {
+        holder_identity: Some(String::new()),
+        lease_duration_seconds: Some(1),
+        renew_time: Some(MicroTime(Timestamp::now())),
+        ..lease.spec.unwrap_or_default()
+    });
+    won(leases.replace(LEASE, &PostParams::default(), &lease).await)
+}
+
+fn is_held(lease: &Lease, identity: &str) -> bool {
+    holder(lease) == Some(identity)
+}
+
+/// None where it was given back.
+fn holder(lease: &Lease) -> Option<&str> {
+    lease.spec.as_ref()?.holder_identity.as_deref().filter(|holder| !holder.is_empty())
+}
+
 struct Campaign {
     leases: Api<Lease>,
-    identity: String,
-    /// The Lease's version, and when it was first seen here: expiry is told by our own clock, as
-    /// clocks differ.
+    options: ClusterOptions,
+    /// The Lease's version, and when it was first seen here.
     seen: Option<(Option<String>, Instant)>,
 }
 
@@ -63,15 +106,14 @@ impl Campaign {
             let lease = Lease { metadata, spec: Some(self.spec(None)) };
             return won(self.leases.create(&PostParams::default(), &lease).await);
         };
-        let ours = lease.spec.as_ref().and_then(|spec| spec.holder_identity.as_deref())
-            == Some(&self.identity);
+        let ours = is_held(&lease, &self.options.identity);
         let version = lease.metadata.resource_version.clone();
         match &self.seen {
             Some((seen, _)) if *seen == version => {}
             _ => self.seen = Some((version, Instant::now())),
         }
         let expired = self.seen.as_ref().is_some_and(|(_, since)| since.elapsed() > DURATION);
-        if !ours && !expired {
+        if !ours && !expired && holder(&lease).is_some() {
             return Ok(false);
         }
         lease.spec = Some(self.spec(lease.spec.filter(|_| ours)));
@@ -82,7 +124,7 @@ impl Campaign {
     fn spec(&self, held: Option<LeaseSpec>) -> LeaseSpec {
         let now = MicroTime(Timestamp::now());
         LeaseSpec {
-            holder_identity: Some(self.identity.clone()),
+            holder_identity: Some(self.options.identity.clone()),
             lease_duration_seconds: i32::try_from(DURATION.as_secs()).ok(),
             acquire_time: held.and_then(|spec| spec.acquire_time).or_else(|| Some(now.clone())),
             renew_time: Some(now),

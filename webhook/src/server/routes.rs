@@ -38,15 +38,7 @@ pub fn router(admission: Arc<Admission>, readiness: Readiness) -> Router {
         .route("/validate", post(validate))
         .with_state(admission)
         .route("/healthz", get(async || "ok\n"))
-        .route("/readyz", get(async move || ready(&readiness)))
-}
-
-fn ready(readiness: &Readiness) -> (StatusCode, &'static str) {
-    if readiness.get() {
-        (StatusCode::OK, "ready\n")
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "the catalog is not read yet\n")
-    }
+        .route("/readyz", get(async move || readiness.probe()))
 }
 
 async fn mutate(State(admission): State<Arc<Admission>>, request: Request) -> Response {
@@ -75,7 +67,12 @@ async fn respond(admission: &Admission, webhook: WebhookKind, request: Request) 
             }
         },
     };
-    admission.metrics.answered(webhook, started);
+    let metrics = &admission.metrics;
+    let duration = match webhook {
+        WebhookKind::Mutating => &metrics.mutating,
+        WebhookKind::Validating => &metrics.validating,
+    };
+    duration.observe(started.elapsed().as_secs_f64());
     response
 }
 

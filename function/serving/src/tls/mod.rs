@@ -4,6 +4,7 @@
 //! keep what they began with. Its PEM texts come from a directory that
 //! [`CertificateDir`] follows, or from whoever calls [`ReloadingTls::replace`].
 
+mod certificate;
 mod directory;
 
 use std::io;
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use jiff::Timestamp;
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::server::{ServerConfig, WebPkiClientVerifier, danger::ClientCertVerifier};
 use rustls::{RootCertStore, version};
@@ -18,6 +20,7 @@ use rustls_pki_types::pem::{self, PemObject as _};
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
 
+pub use certificate::{Certificate, Invalid, is_signed_by};
 pub use directory::CertificateDir;
 
 /// A server's certificate and key, and whom it trusts, as PEM.
@@ -66,7 +69,14 @@ pub enum TlsError {
 /// The TLS configuration of a server, replaced as a whole. Clones share it.
 #[derive(Clone)]
 pub struct ReloadingTls {
-    config: Arc<ArcSwap<ServerConfig>>,
+    current: Arc<ArcSwap<Current>>,
+}
+
+/// What the next handshake uses.
+struct Current {
+    config: Arc<ServerConfig>,
+    /// None where it is of a form that is not read here; clients may still take it.
+    certificate: Option<Certificate>,
 }
 
 impl ReloadingTls {
@@ -76,8 +86,8 @@ impl ReloadingTls {
     ///
     /// `pem` is no usable certificate.
     pub fn new(pem: &Pem) -> Result<Self, TlsError> {
-        let config = Arc::new(ArcSwap::from_pointee(server_config(pem)?));
-        Ok(Self { config })
+        let current = Arc::new(ArcSwap::from_pointee(Current::new(pem)?));
+        Ok(Self { current })
     }
 
     /// Serves with `pem` from the next handshake on.
@@ -86,13 +96,31 @@ impl ReloadingTls {
     ///
     /// `pem` is no usable certificate; the present one stays in use.
     pub fn replace(&self, pem: &Pem) -> Result<(), TlsError> {
-        self.config.store(Arc::new(server_config(pem)?));
+        self.current.store(Arc::new(Current::new(pem)?));
         Ok(())
     }
 
     /// Performs handshakes with the certificate of this moment.
     pub fn acceptor(&self) -> TlsAcceptor {
-        TlsAcceptor::from(self.config.load_full())
+        TlsAcceptor::from(Arc::clone(&self.current.load().config))
+    }
+
+    /// Whether the certificate of this moment is valid at `now`.
+    ///
+    /// # Errors
+    /// Which end of its time it is beyond.
+    pub fn check(&self, now: Timestamp) -> Result<(), Invalid> {
+        match &self.current.load().certificate {
+            Some(certificate) => certificate.check(now),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Current {
+    fn new(pem: &Pem) -> Result<Self, TlsError> {
+        let config = Arc::new(server_config(pem)?);
+        Ok(Current { config, certificate: Certificate::read(&pem.certificate) })
     }
 }
 

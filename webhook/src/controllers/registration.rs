@@ -7,6 +7,7 @@
 //! the garbage collector takes the registration along, and nobody's claims hang on a webhook that
 //! is no more.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use idp_crds::kinds::{KINDS, Kind, Unreviewed};
@@ -21,12 +22,13 @@ use k8s_openapi::api::rbac::v1::ClusterRole;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::api::{DeleteParams, ObjectMeta, Patch, PatchParams};
 use kube::{Api, Client, Resource as _};
-use tokio::sync::watch;
 use tracing::{info, warn};
 
-use super::FIELD_MANAGER;
-use crate::options::{ClusterOptions, ServeOptions};
-use crate::snapshot::{SharedSnapshot, Snapshot};
+use super::singleton::{self, Singleton};
+use super::{Context, triggers};
+use crate::cluster::FIELD_MANAGER;
+use crate::options::ClusterOptions;
+use crate::snapshot::Snapshot;
 
 /// Both configurations' name.
 const NAME: &str = "idp-webhook";
@@ -39,51 +41,44 @@ const TIMEOUT: i32 = 10;
 /// Seconds that it waits where it goes on without an answer.
 const SHORT_TIMEOUT: i32 = 3;
 
-/// The registration.
-pub(super) struct Registration {
-    client: Client,
-    options: ClusterOptions,
-    crossplane: Vec<String>,
+/// Keeps the registration current for ever, once there is a catalog to answer by; not where
+/// something else registers the webhook.
+pub async fn run(context: Arc<Context>) {
+    if context.options.cluster.no_register {
+        return;
+    }
+    let triggers = triggers::any([
+        triggers::changes(context.authorities.clone()),
+        triggers::changes(context.leads.clone()),
+        triggers::changes(context.catalog.verdicts.clone()),
+    ]);
+    singleton::run(Registration { context }, triggers).await;
+}
+
+struct Registration {
+    context: Arc<Context>,
+}
+
+impl Singleton for Registration {
+    type Error = kube::Error;
+
+    async fn reconcile(&mut self) -> Result<Duration, kube::Error> {
+        if self.context.leads()
+            && let Some(snapshot) = self.context.catalog.snapshot.get()
+        {
+            let authorities = self.context.authorities.borrow().clone();
+            self.write(&snapshot, authorities.as_deref()).await?;
+        }
+        Ok(REPEAT)
+    }
+
+    fn error_policy(&self, error: &kube::Error) -> Duration {
+        warn!(%error, "cannot register with the API server; trying again");
+        RETRY
+    }
 }
 
 impl Registration {
-    pub(super) fn new(client: Client, options: &ServeOptions) -> Self {
-        Registration {
-            client,
-            options: options.cluster.clone(),
-            crossplane: options.crossplane_user.clone(),
-        }
-    }
-
-    /// Keeps the registration current for ever, once there is a catalog to answer by.
-    pub(super) async fn keep(
-        self,
-        snapshot: SharedSnapshot,
-        mut bundle: watch::Receiver<Option<String>>,
-        mut leading: watch::Receiver<bool>,
-        mut catalog: watch::Receiver<u64>,
-    ) {
-        loop {
-            let mut pause = REPEAT;
-            catalog.mark_unchanged();
-            if *leading.borrow_and_update()
-                && let Some(snapshot) = snapshot.get()
-            {
-                let ca = bundle.borrow_and_update().clone();
-                if let Err(error) = self.write(&snapshot, ca.as_deref()).await {
-                    warn!(%error, "cannot register with the API server; trying again");
-                    pause = RETRY;
-                }
-            }
-            tokio::select! {
-                _ = bundle.changed() => {}
-                _ = leading.changed() => {}
-                _ = catalog.changed() => {}
-                () = tokio::time::sleep(pause) => {}
-            }
-        }
-    }
-
     async fn write(&self, snapshot: &Snapshot, ca: Option<&str>) -> Result<(), kube::Error> {
         let parameters = PatchParams::apply(FIELD_MANAGER).force();
         let metadata = self.metadata().await?;
@@ -92,7 +87,7 @@ impl Registration {
             metadata: metadata.clone(),
             webhooks: Some(self.mutating(snapshot, ca)),
         };
-        let api: Api<MutatingWebhookConfiguration> = Api::all(self.client.clone());
+        let api: Api<MutatingWebhookConfiguration> = Api::all(self.context.client.clone());
         let before =
             api.get_metadata_opt(NAME).await?.and_then(|object| object.metadata.generation);
         let written = api.patch(NAME, &parameters, &Patch::Apply(&mutating)).await?;
@@ -100,7 +95,7 @@ impl Registration {
             metadata,
             webhooks: Some(self.validating(snapshot, ca)),
         };
-        let api: Api<ValidatingWebhookConfiguration> = Api::all(self.client.clone());
+        let api: Api<ValidatingWebhookConfiguration> = Api::all(self.context.client.clone());
         api.patch(NAME, &parameters, &Patch::Apply(&validating)).await?;
         if written.metadata.generation != before {
             info!(products = snapshot.catalog.products().len(), "registered with the API server");
@@ -108,11 +103,16 @@ impl Registration {
         Ok(())
     }
 
+    fn cluster(&self) -> &ClusterOptions {
+        &self.context.options.cluster
+    }
+
     async fn metadata(&self) -> Result<ObjectMeta, kube::Error> {
-        let owners = match &self.options.owner {
+        let owners = match &self.cluster().owner {
             None => None,
             Some(name) => {
-                let owner = Api::<ClusterRole>::all(self.client.clone()).get_metadata(name).await?;
+                let owner =
+                    Api::<ClusterRole>::all(self.context.client.clone()).get_metadata(name).await?;
                 Some(vec![OwnerReference {
                     api_version: ClusterRole::api_version(&()).into_owned(),
                     kind: ClusterRole::kind(&()).into_owned(),
@@ -219,15 +219,16 @@ impl Registration {
 
     fn client_config(&self, path: &str, ca: Option<&str>) -> WebhookClientConfig {
         let ca_bundle = ca.map(|ca| ByteString(ca.as_bytes().to_vec()));
-        match &self.options.url {
+        match &self.cluster().url {
             Some(url) => {
                 let url = Some(format!("{}{path}", url.trim_end_matches('/')));
                 WebhookClientConfig { url, ca_bundle, service: None }
             }
             None => {
+                let ClusterOptions { service, namespace, .. } = self.cluster();
                 let service = ServiceReference {
-                    name: self.options.service.clone(),
-                    namespace: self.options.namespace.clone(),
+                    name: service.clone(),
+                    namespace: namespace.clone(),
                     path: Some(path.to_owned()),
                     port: Some(443),
                 };
@@ -270,7 +271,8 @@ impl Registration {
 
     fn is_crossplane(&self) -> String {
         // A list of strings is written in CEL as in JSON.
-        format!("request.userInfo.username in {}", serde_json::Value::from(self.crossplane.clone()))
+        let users = self.context.options.crossplane_user.clone();
+        format!("request.userInfo.username in {}", serde_json::Value::from(users))
     }
 }
 
@@ -299,8 +301,18 @@ fn condition(name: &str, expression: String) -> MatchCondition {
     MatchCondition { name: name.to_owned(), expression }
 }
 
+/// Removes the registration of a process that nothing replaces.
+pub async fn unregister(client: Client) {
+    if let Err(error) = remove(&client).await {
+        warn!(%error, "cannot remove the registration; `idp-webhook unregister` does");
+    }
+}
+
 /// Removes both configurations, in the other order; that they are not there is fine.
-pub(super) async fn remove(client: &Client) -> Result<(), kube::Error> {
+///
+/// # Errors
+/// When the API server does not do it.
+pub async fn remove(client: &Client) -> Result<(), kube::Error> {
     let validating: Api<ValidatingWebhookConfiguration> = Api::all(client.clone());
     gone(validating.delete(NAME, &DeleteParams::default()).await)?;
     let mutating: Api<MutatingWebhookConfiguration> = Api::all(client.clone());

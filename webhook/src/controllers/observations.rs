@@ -1,4 +1,4 @@
-//! What composite resources say of their providers, as the watches tell it, and what of it is news.
+//! What composite resources say of their providers, and how it differs from what they said before.
 
 use std::collections::{HashMap, HashSet};
 
@@ -7,23 +7,10 @@ use kube::ResourceExt as _;
 use kube::api::DynamicObject;
 use serde_json::Value;
 
+use crate::placements::GroupKind;
+
 /// The condition by which the function reports on a composite resource's provider.
 const CONDITION: &str = "ProviderHealthy";
-/// What the watches tell the breaker.
-#[derive(Debug)]
-pub(super) enum Report {
-    /// A composite resource of this kind says something of its provider.
-    Says(Kind, Observation),
-    /// The one with this uid is gone.
-    Gone(Kind, String),
-    /// These uids, and no others, are there.
-    Listed(Kind, HashSet<String>),
-    /// Nothing of this kind is looked at any more.
-    Unwatched(Kind),
-}
-
-/// A kind of composite resources: its group and name.
-pub(super) type Kind = (String, String);
 
 /// What a composite resource says of its provider.
 #[derive(Debug, Clone, PartialEq)]
@@ -56,11 +43,11 @@ impl Observation {
 
 /// What every composite resource that exists has said last.
 #[derive(Debug, Default)]
-pub(super) struct Memory(HashMap<Kind, HashMap<String, Observation>>);
+pub(super) struct LastSeen(HashMap<GroupKind, HashMap<String, Observation>>);
 
 /// How an observation relates to what was known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum News {
+pub(super) enum Transition {
     /// The same again.
     None,
     /// The first that is known of this resource.
@@ -71,38 +58,38 @@ pub(super) enum News {
     Recovery,
 }
 
-impl Memory {
+impl LastSeen {
     /// One per transition, not one per reconcile.
-    pub(super) fn learn(&mut self, kind: Kind, observation: &Observation) -> News {
-        let of_kind = self.0.entry(kind).or_default();
+    pub(super) fn record(&mut self, kind: &GroupKind, observation: &Observation) -> Transition {
+        let of_kind = self.0.entry(kind.clone()).or_default();
         match of_kind.insert(observation.uid.clone(), observation.clone()) {
-            None => News::First,
-            Some(before) if before == *observation => News::None,
+            None => Transition::First,
+            Some(before) if before == *observation => Transition::None,
             Some(before)
                 if !before.healthy
                     && observation.healthy
                     && before.provider == observation.provider =>
             {
-                News::Recovery
+                Transition::Recovery
             }
-            Some(_) => News::Change,
+            Some(_) => Transition::Change,
         }
     }
 
-    pub(super) fn forget(&mut self, kind: &Kind, uid: &str) {
+    pub(super) fn forget(&mut self, kind: &GroupKind, uid: &str) {
         if let Some(of_kind) = self.0.get_mut(kind) {
             of_kind.remove(uid);
         }
     }
 
     /// For what went while nobody watched.
-    pub(super) fn keep_only(&mut self, kind: &Kind, uids: &HashSet<String>) {
+    pub(super) fn keep_only(&mut self, kind: &GroupKind, uids: &HashSet<String>) {
         if let Some(of_kind) = self.0.get_mut(kind) {
             of_kind.retain(|uid, _| uids.contains(uid));
         }
     }
 
-    pub(super) fn forget_kind(&mut self, kind: &Kind) {
+    pub(super) fn forget_kind(&mut self, kind: &GroupKind) {
         self.0.remove(kind);
     }
 }
@@ -115,8 +102,8 @@ mod tests {
         Timestamp::from_second(1_800_000_000 + second).unwrap()
     }
 
-    fn kind() -> Kind {
-        ("db.example.org".to_owned(), "XDatabase".to_owned())
+    fn kind() -> GroupKind {
+        GroupKind::new("db.example.org", "XDatabase")
     }
 
     #[test]
@@ -127,42 +114,46 @@ mod tests {
             healthy,
             since: at(second),
         };
-        let mut memory = Memory::default();
-        assert_eq!(memory.learn(kind(), &said("aws", true, 0)), News::First);
-        assert_eq!(memory.learn(kind(), &said("aws", false, 1)), News::Change);
-        assert_eq!(memory.learn(kind(), &said("aws", true, 2)), News::Recovery);
-        assert_eq!(memory.learn(kind(), &said("aws", false, 3)), News::Change);
-        assert_eq!(memory.learn(kind(), &said("gcp", true, 4)), News::Change, "it has moved");
+        let mut last_seen = LastSeen::default();
+        assert_eq!(last_seen.record(&kind(), &said("aws", true, 0)), Transition::First);
+        assert_eq!(last_seen.record(&kind(), &said("aws", false, 1)), Transition::Change);
+        assert_eq!(last_seen.record(&kind(), &said("aws", true, 2)), Transition::Recovery);
+        assert_eq!(last_seen.record(&kind(), &said("aws", false, 3)), Transition::Change);
+        assert_eq!(
+            last_seen.record(&kind(), &said("gcp", true, 4)),
+            Transition::Change,
+            "it has moved"
+        );
     }
 
     #[test]
     fn what_is_gone_is_forgotten() {
-        let kind = || ("db.example.org".to_owned(), "XDatabase".to_owned());
+        let kind = || GroupKind::new("db.example.org", "XDatabase");
         let of = |uid: &str, second| Observation {
             uid: uid.to_owned(),
             provider: "aws".to_owned(),
             healthy: false,
             since: at(second),
         };
-        let mut memory = Memory::default();
-        assert_eq!(memory.learn(kind(), &of("a", 0)), News::First);
-        assert_eq!(memory.learn(kind(), &of("a", 0)), News::None);
-        assert_eq!(memory.learn(kind(), &of("a", 1)), News::Change);
-        memory.forget(&kind(), "a");
-        assert_eq!(memory.learn(kind(), &of("a", 1)), News::First);
+        let mut last_seen = LastSeen::default();
+        assert_eq!(last_seen.record(&kind(), &of("a", 0)), Transition::First);
+        assert_eq!(last_seen.record(&kind(), &of("a", 0)), Transition::None);
+        assert_eq!(last_seen.record(&kind(), &of("a", 1)), Transition::Change);
+        last_seen.forget(&kind(), "a");
+        assert_eq!(last_seen.record(&kind(), &of("a", 1)), Transition::First);
 
         // A cluster in which composites come and go.
         for number in 0..10_000 {
             let uid = number.to_string();
-            memory.learn(kind(), &of(&uid, 0));
-            memory.forget(&kind(), &uid);
+            last_seen.record(&kind(), &of(&uid, 0));
+            last_seen.forget(&kind(), &uid);
         }
-        assert_eq!(memory.0[&kind()].len(), 1);
+        assert_eq!(last_seen.0[&kind()].len(), 1);
 
-        memory.learn(kind(), &of("b", 0));
-        memory.keep_only(&kind(), &["b".to_owned()].into());
-        assert_eq!(memory.0[&kind()].keys().collect::<Vec<_>>(), ["b"]);
-        memory.forget_kind(&kind());
-        assert!(memory.0.is_empty());
+        last_seen.record(&kind(), &of("b", 0));
+        last_seen.keep_only(&kind(), &["b".to_owned()].into());
+        assert_eq!(last_seen.0[&kind()].keys().collect::<Vec<_>>(), ["b"]);
+        last_seen.forget_kind(&kind());
+        assert!(last_seen.0.is_empty());
     }
 }
