@@ -11,6 +11,7 @@
 mod breaker;
 mod certificates;
 mod conditions;
+mod guards;
 
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt as _;
@@ -322,6 +323,8 @@ async fn kubectl_meets_the_webhook() {
     println!("{message}");
     assert!(message.contains("a place has one"), "{message}");
 
+    guards::keep_kinds_of_one_name_apart(admin).await;
+    guards::do_not_say_unused_where_they_do_not_know(cluster).await;
 
     println!("--- a Product added while it runs");
     let redis = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/redis.yaml");

@@ -1,10 +1,14 @@
 //! The platform's own kinds.
 
-use idp_core::catalog::embedded_files;
-use idp_webhook::placements::Placed;
+use std::sync::Arc;
+
+use idp_core::catalog::{Rejected, compile, embedded, embedded_files};
+use idp_webhook::admission::DecisionMode;
+use idp_webhook::placements::{GroupKind, Placed};
+use idp_webhook::snapshot::Snapshot;
 use serde_json::{Value, json};
 
-use super::fixture::{Review, Webhook, placed};
+use super::fixture::{Outcome, Review, Webhook, placed};
 
 /// A configuration object of the default catalog.
 fn object(kind: &str, name: &str) -> Value {
@@ -133,4 +137,127 @@ async fn a_product_goes_on_describing_the_data_that_exists() {
         .await
         .refused();
     assert!(message.contains("spec.stateful: cannot become false"), "{message}");
+}
+
+/// A webhook of a cluster in which the kinds of `listed` Products have been listed, and nothing runs.
+async fn beside(snapshot: Snapshot, listed: &[&str]) -> Webhook {
+    let webhook = Webhook::beside_unknown_workloads(snapshot).await;
+    let snapshot = webhook.snapshot.get().unwrap();
+    for product in snapshot.objects.products.iter().filter(|p| listed.contains(&&*p.name)) {
+        let api = &product.spec.api;
+        for (_, kind) in api.kinds() {
+            webhook.placements.replace(&GroupKind::new(&api.group, kind), []);
+        }
+    }
+    webhook
+}
+
+fn default_catalog() -> Snapshot {
+    Snapshot::strict(embedded().unwrap()).unwrap()
+}
+
+/// Refused as what may be possible later, with this reason.
+#[track_caller]
+fn assert_unavailable(outcome: Outcome, why: &str) {
+    let status = outcome.denied.clone().expect("refused");
+    assert_eq!((&status["code"], &status["reason"]), (&json!(503), &json!("ServiceUnavailable")));
+    let message = outcome.refused();
+    assert!(message.contains(why), "{message}");
+}
+
+#[tokio::test]
+async fn what_is_not_known_is_not_said_to_be_unused() {
+    let (product, tier, here) = (
+        object("Product", "mysql"),
+        object("Tier", "medium"),
+        object("Candidate", "aws-us-east-1"),
+    );
+    let claims = GroupKind::new("db.platform.example.org", "MySQLInstanceClaim");
+
+    // Nothing is listed yet.
+    let webhook = beside(default_catalog(), &[]).await;
+    for object in [&product, &tier, &here] {
+        let outcome = webhook.validate(&Review::delete(object)).await;
+        assert_unavailable(
+            outcome,
+            "MySQLInstanceClaim.db.platform.example.org is not watched yet",
+        );
+    }
+    // What no workload needs is not held up.
+    for (kind, name) in [("CloudProvider", "oci"), ("FeatureFlag", "prefer-cost-optimization")] {
+        webhook.validate(&Review::delete(&object(kind, name))).await.allowed();
+    }
+
+    // Of one Product all is known: it may go. Whom a tier or a place serves is not known.
+    let webhook = beside(default_catalog(), &["mysql"]).await;
+    webhook.validate(&Review::delete(&product)).await.allowed();
+    for object in [&tier, &here] {
+        let outcome = webhook.validate(&Review::delete(object)).await;
+        assert_unavailable(outcome, "WebAppClaim.compute.platform.example.org is not watched yet");
+    }
+
+    let webhook = beside(default_catalog(), &["mysql", "postgresql", "webapp"]).await;
+    for object in [&product, &tier, &here] {
+        webhook.validate(&Review::delete(object)).await.allowed();
+    }
+
+    // The right to watch is taken away.
+    webhook.placements.lost(&claims, "may not be watched (forbidden)");
+    for object in [&product, &tier, &here] {
+        let outcome = webhook.validate(&Review::delete(object)).await;
+        assert_unavailable(outcome, "may not be watched (forbidden)");
+    }
+    // What is known to be in use is refused as that, however much else is not known.
+    webhook.placements.put(placed("aws", "us-east-1"));
+    for object in [&product, &tier, &here] {
+        let message = webhook.validate(&Review::delete(object)).await.refused();
+        assert!(message.contains("orders-db still need it"), "{message}");
+    }
+}
+
+#[tokio::test]
+async fn a_product_that_cannot_be_read_leaves_a_doubt() {
+    let rejected = Rejected {
+        kind: "Product",
+        name: "broken".to_owned(),
+        errors: vec!["spec: missing field `api`".to_owned()],
+    };
+    let good = embedded().unwrap();
+    let compiled = good.products.iter().map(|product| Arc::new(compile(product).unwrap()));
+    let snapshot = Snapshot::new(good.clone(), compiled.collect(), vec![rejected]);
+    let webhook = beside(snapshot, &["mysql", "postgresql", "webapp"]).await;
+    for object in [object("Tier", "medium"), object("Candidate", "aws-us-east-1")] {
+        let outcome = webhook.validate(&Review::delete(&object)).await;
+        assert_unavailable(outcome, r#"the Product "broken" cannot be read"#);
+    }
+    webhook.validate(&Review::delete(&object("Product", "mysql"))).await.allowed();
+}
+
+#[tokio::test]
+async fn a_candidate_that_the_catalog_does_not_have_is_guarded_as_well() {
+    let mut objects = embedded().unwrap();
+    objects.candidates.retain(|candidate| candidate.name != "aws-us-east-1");
+    let webhook = Webhook::with(objects, DecisionMode::Admission).await;
+    webhook.placements.put(placed("aws", "us-east-1"));
+    let gone = Review::delete(&object("Candidate", "aws-us-east-1"));
+    let message = webhook.validate(&gone).await.refused();
+    assert!(message.contains("orders-db still need it"), "{message}");
+}
+
+#[tokio::test]
+async fn a_product_does_not_lose_data_that_is_not_known() {
+    let product = object("Product", "mysql");
+    let webhook = beside(default_catalog(), &[]).await;
+    let unavailable = async |change: fn(&mut Value)| {
+        let outcome = webhook.validate(&Review::update(&product, change)).await;
+        assert_unavailable(outcome, "MySQLInstance.db.platform.example.org is not watched yet");
+    };
+    unavailable(|object| object["spec"]["stateful"] = false.into()).await;
+    unavailable(|object| {
+        object["spec"]["providers"].as_object_mut().unwrap().shift_remove("gcp");
+    })
+    .await;
+    // An edit that loses nothing is nobody's matter.
+    let described = Review::update(&product, |o| o["spec"]["description"] = "A database.".into());
+    webhook.validate(&described).await.allowed();
 }

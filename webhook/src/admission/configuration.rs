@@ -1,7 +1,7 @@
 //! The platform's own kinds: what a schema cannot say about them, how they fit together, and
-//! whether something still needs them.
+//! whether something still needs them ([`guards`]).
 
-use std::collections::BTreeSet;
+mod guards;
 
 use idp_core::catalog::{Named, Objects, ReadError};
 use idp_core::compose::product::Product;
@@ -13,11 +13,9 @@ use serde_json::value::RawValue;
 
 use super::review::{AdmissionRequest, Operation};
 use super::verdict::{Denial, Reason, Verdict, unreadable};
-use crate::placements::{Placed, Placements};
+use crate::placements::Placements;
 use crate::snapshot::Snapshot;
-
-/// More users of an object than this are counted, not named.
-const MOST_NAMED: usize = 5;
+use guards::Guards;
 
 /// Answers a review of a configuration object.
 ///
@@ -28,6 +26,7 @@ pub fn validate(
     placements: &Placements,
     request: &AdmissionRequest<'_>,
 ) -> Result<Verdict, Denial> {
+    let guards = Guards { snapshot, placements };
     let warnings = match request.operation {
         Operation::Create | Operation::Update => {
             let raw = request
@@ -43,14 +42,14 @@ pub fn validate(
             if findings.errors.is_empty()
                 && let (Some(old), Some(new)) = (old.products.first(), objects.products.first())
             {
-                findings.product_in_use(placements, old, new);
+                findings.errors = guards.product_change(old, new)?;
             }
             if !findings.errors.is_empty() {
                 return Err(Denial::fields(findings.errors));
             }
             findings.warnings
         }
-        Operation::Delete => deletion(snapshot, placements, request)?,
+        Operation::Delete => guards.deletion(request)?,
         Operation::Connect => Vec::new(),
     };
     Ok(Verdict::with_warnings(warnings))
@@ -183,124 +182,5 @@ impl Findings {
             self.warnings
                 .push(format!("nothing reads the flag {:?}: there is {known:?}", flag.name));
         }
-    }
-
-    /// A Product must go on describing the data that exists: what it no longer describes, nobody
-    /// can find again.
-    fn product_in_use(
-        &mut self,
-        placements: &Placements,
-        old: &Named<ProductSpec>,
-        new: &Named<ProductSpec>,
-    ) {
-        let users = placements.list(|placed| placed.product == new.name);
-        if users.is_empty() {
-            return;
-        }
-        let used = format!("{} still use it", named(&users));
-        if old.spec.stateful && !new.spec.stateful {
-            let message =
-                format!("cannot become false: moved workloads would lose their data; {used}");
-            self.errors.push(FieldError::new("spec.stateful", Problem::Forbidden, message));
-        }
-        for provider in providers_used(&users) {
-            let resources = |spec: &ProductSpec| {
-                spec.providers.get(&provider).map(|p| p.resources.clone()).unwrap_or_default()
-            };
-            let now = resources(&new.spec);
-            for before in resources(&old.spec) {
-                let same = now.iter().find(|resource| resource.name == before.name);
-                let path = format!("spec.providers.{provider}.resources({})", before.name);
-                let kind = |template: &Value| {
-                    (template.get("apiVersion").cloned(), template.get("kind").cloned())
-                };
-                let message = match same {
-                    None if before.stateful => "holds data and cannot be dropped or renamed",
-                    Some(now) if before.stateful && !now.stateful => {
-                        "holds data, which stateful: true keeps: it cannot be taken away"
-                    }
-                    Some(now) if kind(&now.template) != kind(&before.template) => {
-                        "cannot become another kind of object under the same name, the old one would be lost: give the new one a new name"
-                    }
-                    _ => continue,
-                };
-                self.errors.push(FieldError::new(
-                    path,
-                    Problem::Forbidden,
-                    format!("{message}; {used}"),
-                ));
-            }
-        }
-    }
-}
-
-/// Whether an object may go: what the user is to be told then.
-fn deletion(
-    snapshot: &Snapshot,
-    placements: &Placements,
-    request: &AdmissionRequest<'_>,
-) -> Result<Vec<String>, Denial> {
-    let name = &*request.name;
-    let refuse = |users: &[Placed], way_out: &str| match users {
-        [] => Ok(Vec::new()),
-        users => {
-            Err(Denial::new(Reason::Conflict, format!("{} still need it: {way_out}", named(users))))
-        }
-    };
-    match &*request.kind.kind {
-        "Product" => refuse(&placements.list(|placed| placed.product == name), "delete them first"),
-        "Tier" => {
-            let tier = reference_name(name);
-            refuse(&placements.list(|placed| placed.tier == tier), "give them another tier first")
-        }
-        "Candidate" => {
-            let Some(candidate) =
-                snapshot.objects.candidates.iter().find(|candidate| candidate.name == name)
-            else {
-                return Ok(Vec::new());
-            };
-            let place = candidate.spec.place();
-            let here = placements.list(|placed| placed.place() == place);
-            refuse(&here, "move them first (spec.healthy: false keeps new ones away)")?;
-            let keeping = placements.list(|placed| placed.retained.contains(&place));
-            Ok(match keeping.as_slice() {
-                [] => Vec::new(),
-                some => vec![format!(
-                    "{place} still holds data of {}: it stays there, and can be released later",
-                    named(some)
-                )],
-            })
-        }
-        "CloudProvider"
-            if snapshot
-                .objects
-                .candidates
-                .iter()
-                .any(|candidate| candidate.spec.provider == name) =>
-        {
-            Ok(vec![format!(
-                "there are Candidates in {name:?}: without its CloudProvider it counts as healthy"
-            )])
-        }
-        _ => Ok(Vec::new()),
-    }
-}
-
-fn providers_used(users: &[Placed]) -> BTreeSet<String> {
-    let retained =
-        users.iter().flat_map(|user| &user.retained).filter_map(|place| place.split_once('/'));
-    users
-        .iter()
-        .map(|user| user.provider.clone())
-        .chain(retained.map(|(provider, _)| provider.to_owned()))
-        .collect()
-}
-
-/// The users of something, the first few by name.
-fn named(users: &[Placed]) -> String {
-    let names: Vec<String> = users.iter().take(MOST_NAMED).map(Placed::full_name).collect();
-    match users.len().saturating_sub(MOST_NAMED) {
-        0 => names.join(", "),
-        more => format!("{} and {more} more", names.join(", ")),
     }
 }
