@@ -39,7 +39,7 @@ use crate::schema;
 )]
 pub struct CandidateSpec {
     /// The cloud, as a CloudProvider is named: `aws`, `gcp`, `oci`.
-    #[schemars(length(min = 1, max = 30), regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]
+    #[schemars(length(min = 1, max = 30), regex(pattern = r"^[a-z0-9]+$"))]
     pub provider: String,
     /// The provider's region, in the provider's spelling.
     #[schemars(length(min = 1, max = 32), regex(pattern = r"^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"))]

@@ -4,7 +4,9 @@
 //! A new kind is a file of its own in this crate, its module in `lib.rs`, a row here, and its list
 //! in `idp_core::catalog::Objects`.
 
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    CustomResourceDefinition, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool,
+};
 use kube::CustomResourceExt as _;
 
 use crate::{Candidate, CloudProvider, Experiment, FeatureFlag, Product, Tier};
@@ -99,7 +101,31 @@ pub fn kind(name: &str) -> Option<&'static Kind> {
 pub fn definitions() -> Vec<CustomResourceDefinition> {
     let mut kinds = KINDS.to_vec();
     kinds.sort_by_key(|kind| kind.plural);
-    kinds.iter().map(|kind| (kind.definition)()).collect()
+    kinds.iter().map(|kind| in_paragraphs((kind.definition)())).collect()
+}
+
+/// Descriptions come from comments, whose lines end where the source's do: `kubectl explain` lays
+/// out paragraphs itself.
+fn in_paragraphs(mut definition: CustomResourceDefinition) -> CustomResourceDefinition {
+    let schemas = definition.spec.versions.iter_mut().filter_map(|v| v.schema.as_mut());
+    for schema in schemas.filter_map(|schema| schema.open_api_v3_schema.as_mut()) {
+        describe_in_paragraphs(schema);
+    }
+    definition
+}
+
+fn describe_in_paragraphs(schema: &mut JSONSchemaProps) {
+    if let Some(text) = &mut schema.description {
+        let paragraphs = text.split("\n\n").map(|paragraph| paragraph.replace('\n', " "));
+        *text = paragraphs.collect::<Vec<_>>().join("\n\n");
+    }
+    schema.properties.iter_mut().flat_map(|all| all.values_mut()).for_each(describe_in_paragraphs);
+    if let Some(JSONSchemaPropsOrArray::Schema(items)) = &mut schema.items {
+        describe_in_paragraphs(items);
+    }
+    if let Some(JSONSchemaPropsOrBool::Schema(values)) = &mut schema.additional_properties {
+        describe_in_paragraphs(values);
+    }
 }
 
 #[cfg(test)]

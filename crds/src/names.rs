@@ -24,6 +24,14 @@ pub const CATALOG: &str = "platform.example.org/catalog";
 /// Value of [`CATALOG`].
 pub const CATALOG_VALUE: &str = "true";
 
+/// What is wrong with a configuration object that does not have it.
+#[must_use]
+pub fn unlabelled() -> String {
+    format!(
+        "metadata.labels: {CATALOG}: \"{CATALOG_VALUE}\" is missing, without which the function does not see the object"
+    )
+}
+
 /// Label: the claim's cell.
 pub const CELL: &str = "platform.example.org/cell";
 /// Label: the claim's environment.

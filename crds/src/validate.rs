@@ -24,6 +24,12 @@ pub trait Validate {
 impl Validate for CandidateSpec {
     fn errors(&self) -> Vec<FieldError> {
         let mut errors = Vec::new();
+        if self.provider.contains('-') {
+            // `<provider>-<region>` must be one place only.
+            let message =
+                format!("must be letters and digits, without '-', not {:?}", self.provider);
+            errors.push(invalid("spec.provider", message));
+        }
         for (field, value) in [("provider", &self.provider), ("region", &self.region)] {
             if !is_dns_label(value) {
                 errors.push(invalid(

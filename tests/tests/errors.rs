@@ -547,3 +547,62 @@ fn an_odd_composite_is_served() {
         assert!(said.contains("Placed ConditionTrue"), "{said}");
     }
 }
+
+/// A placed workload keeps the network, the settings and the ProviderConfig that it was placed with,
+/// until it is told to take a changed Candidate over.
+#[test]
+fn an_edited_candidate_reaches_a_placed_workload_only_when_it_is_told() {
+    let mut objects = catalog();
+    let placed = existing(|_| {}, |_| {});
+    let status = idp_core::structs::from_struct::<Value>(
+        placed.desired.unwrap().composite.unwrap().resource.as_ref().unwrap(),
+    )
+    .unwrap();
+    let place = |object: &Value| {
+        object["kind"] == "Candidate"
+            && object["spec"]["provider"] == "aws"
+            && object["spec"]["region"] == "us-east-1"
+    };
+    let candidate = objects.iter_mut().find(|object| place(object)).unwrap();
+    candidate["spec"]["providerConfigRef"] = json!({"name": "another-account"});
+    candidate["spec"]["network"]["vpc_id"] = "vpc-other".into();
+
+    let call = |annotations: Value| {
+        let mut composite = composite();
+        composite["metadata"]["annotations"] = annotations;
+        composite["status"] = status["status"].clone();
+        let answer = Function::new().answer(&request(&composite, &objects));
+        let group = &answer.desired.as_ref().unwrap().resources["aws-us-east-1/security-group"];
+        let group: Value =
+            idp_core::structs::from_struct(group.resource.as_ref().unwrap()).unwrap();
+        let config = group["spec"]["providerConfigRef"]["name"].as_str().unwrap().to_owned();
+        let network = group["spec"]["forProvider"]["vpcId"].as_str().unwrap().to_owned();
+        (config, network, said(&answer))
+    };
+    let (config, network, said) = call(json!({}));
+    assert_eq!((config.as_str(), network.as_str()), ("aws-us-east-1", "vpc-aws-use1"));
+    let (_, digest) = said.split_once("platform.example.org/adopt-candidate=").expect(&said);
+    let digest = digest.lines().next().unwrap();
+    let (config, network, said) = call(json!({"platform.example.org/adopt-candidate": digest}));
+    assert_eq!((config.as_str(), network.as_str()), ("another-account", "vpc-other"), "{said}");
+}
+
+/// A status is no evidence by itself: anybody may have written it.
+#[test]
+fn a_status_without_anything_that_bears_it_out_places_nothing() {
+    let mut composite = composite();
+    composite["metadata"]["uid"] = "20000000-0000-4000-8000-000000000001".into();
+    composite["status"] =
+        json!({"placement": {"provider": "oci", "region": "us-ashburn-1", "sequence": 1}});
+    let answer = Function::new().answer(&request(&composite, &catalog()));
+    assert!(
+        said(&answer).contains("Placed ConditionTrue Placed: aws/us-east-1"),
+        "{}",
+        said(&answer)
+    );
+
+    // Crossplane writes down what it is going to make before it makes it.
+    composite["spec"]["resourceRefs"] = json!([{"apiVersion": "mysql.oci.upbound.io/v1beta1", "kind": "MysqlDbSystem", "name": "x"}]);
+    let answer = Function::new().answer(&request(&composite, &catalog()));
+    assert!(said(&answer).contains("oci/us-ashburn-1"), "{}", said(&answer));
+}

@@ -105,7 +105,7 @@ fn fields(out: &mut String, path: &str, schema: &Value) {
 #[test]
 fn configuration_kinds() {
     let mut out = "# Configuration kinds\n\nCluster-scoped, `platform.example.org/v1alpha1`. What `kubectl explain` says, to be read without a cluster.\n".to_owned();
-    for definition in idp_crds::crd::all() {
+    for definition in idp_crds::kinds::definitions() {
         let definition = serde_json::to_value(definition).unwrap();
         let version = &definition["spec"]["versions"][0];
         let schema = &version["schema"]["openAPIV3Schema"];

@@ -165,7 +165,7 @@ async fn experiments() {
             ""
         };
         let object = json!({
-            "apiVersion": "platform.example.org/v1alpha1", "kind": "Experiment", "metadata": {"name": id}, "spec": spec
+            "apiVersion": "platform.example.org/v1alpha1", "kind": "Experiment", "metadata": {"name": id, "labels": {"platform.example.org/catalog": "true"}}, "spec": spec
         });
         tally(&mut counts, &vector, &webhook.validate(&Review::create(object)).await, why);
     }
@@ -195,7 +195,7 @@ async fn flags_and_health() {
                 None => "",
             };
             let object = json!({
-                "apiVersion": "platform.example.org/v1alpha1", "kind": object_kind, "metadata": {"name": "aws"}, "spec": spec
+                "apiVersion": "platform.example.org/v1alpha1", "kind": object_kind, "metadata": {"name": "aws", "labels": {"platform.example.org/catalog": "true"}}, "spec": spec
             });
             tally(&mut counts, &vector, &webhook.validate(&Review::create(object)).await, why);
         }

@@ -1,10 +1,12 @@
 //! A tenant who means harm: what may never come of a user's write, whoever it is.
 
-use idp_crds::names::PLACEMENT_REASON;
+use idp_core::catalog::{Catalog, embedded, embedded_files};
+use idp_crds::names::{ADOPT_CANDIDATE, PLACEMENT_REASON};
+use idp_webhook::placements::GroupKind;
 use serde_json::{Value, json};
 
 use super::fixture::{
-    Review, Webhook, annotate, answer, ask_failover, claim, place, reason, with_status,
+    Review, Webhook, annotate, answer, ask_failover, claim, place, placed, reason, with_status,
 };
 
 const TERMINATING: &str = "2026-01-01T00:00:00Z";
@@ -209,4 +211,66 @@ async fn an_answer_is_short_whatever_is_wrong() {
         let causes = answer(&reply)["status"]["details"]["causes"].as_array().unwrap().len();
         assert!((2..=21).contains(&causes), "{causes}");
     }
+}
+
+/// `<provider>-<region>` is one place only: `a-b` and `c` would be `a` and `b-c`.
+#[tokio::test]
+async fn a_provider_has_no_hyphen_and_the_function_sees_what_admission_sees() {
+    let webhook = Webhook::start().await;
+    let candidate = |provider: &str, labels: Value| {
+        json!({
+            "apiVersion": "platform.example.org/v1alpha1", "kind": "Candidate",
+            "metadata": {"name": "new", "labels": labels},
+            "spec": {"provider": provider, "region": "north", "runtimeCluster": "c", "scores": {}},
+        })
+    };
+    let catalog = json!({"platform.example.org/catalog": "true"});
+    let review = |object| Review::create(object).by_admin();
+    let message = webhook.validate(&review(candidate("a-b", catalog.clone()))).await.refused();
+    assert!(message.contains("spec.provider: must be letters and digits"), "{message}");
+    let message = webhook.validate(&review(candidate("aws", json!({})))).await.refused();
+    assert!(message.contains("the function does not see the object"), "{message}");
+    webhook.validate(&review(candidate("aws", catalog))).await.allowed();
+}
+
+/// What runs is pinned to what its place was like; the edit says so, and how each takes it over.
+#[tokio::test]
+async fn an_edited_candidate_re_homes_nothing() {
+    let webhook = Webhook::start().await;
+    let kind = GroupKind::new("db.platform.example.org", "MySQLInstanceClaim");
+    webhook.placements.replace(&kind, [placed("aws", "us-east-1")]);
+    let old = embedded_candidate("aws", "us-east-1");
+    let edited = Review::update(&old, |object| {
+        object["spec"]["providerConfigRef"] = json!({"name": "another-account"});
+    });
+    let outcome = webhook.validate(&edited.by_admin()).await;
+    let [warning] = &outcome.warnings[..] else { panic!("{:?}", outcome.warnings) };
+    assert!(warning.starts_with("1 workloads run in aws/us-east-1, and keep"), "{warning}");
+    let scores = Review::update(&old, |object| object["spec"]["scores"]["cost"] = 0.1.into());
+    assert_eq!(webhook.validate(&scores.by_admin()).await.warnings, [""; 0]);
+
+    // Taking it over is a re-homing, for those who may move.
+    let stored = with_status(&webhook.admit(&Review::create(claim())).await.allowed(), &[]);
+    let digest = Catalog::strict(embedded().unwrap()).unwrap();
+    let digest = digest.site(("aws", "us-east-1")).unwrap().digest();
+    let adopt =
+        |value: &str| Review::update(&stored, |object| annotate(object, ADOPT_CANDIDATE, value));
+    let message = webhook.admit(&adopt(&digest)).await.refused();
+    assert!(message.contains("does not have the verb \"failover\""), "{message}");
+    let message = webhook.admit(&adopt("something").by_admin()).await.refused();
+    assert!(message.contains("which is what the Candidate of aws/us-east-1 is now"), "{message}");
+    webhook.admit(&adopt(&digest).by_admin()).await.allowed();
+}
+
+fn embedded_candidate(provider: &str, region: &str) -> Value {
+    let objects =
+        embedded_files().flat_map(|(_, text)| serde_saphyr::from_multiple::<Value>(text).unwrap());
+    let is_it = |object: &Value| {
+        object["kind"] == "Candidate"
+            && object["spec"]["provider"] == provider
+            && object["spec"]["region"] == region
+    };
+    let mut candidate = objects.into_iter().find(is_it).unwrap();
+    candidate["metadata"]["labels"] = json!({"platform.example.org/catalog": "true"});
+    candidate
 }

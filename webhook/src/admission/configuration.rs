@@ -6,11 +6,12 @@ mod guards;
 use idp_core::catalog::{Named, Objects, ReadError};
 use idp_core::compose::product::Product;
 use idp_crds::contract::{FieldError, Problem, did_you_mean};
-use idp_crds::names::{PREFER_COST_OPTIMIZATION, reference_name};
+use idp_crds::names::{CATALOG, CATALOG_VALUE, PREFER_COST_OPTIMIZATION, reference_name};
 use idp_crds::{CandidateSpec, ExperimentSpec, FeatureFlagSpec, ProductSpec, TierSpec};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use super::object::Object;
 use super::review::{AdmissionRequest, Operation};
 use super::verdict::{Denial, Reason, Verdict, unreadable};
 use crate::placements::Placements;
@@ -39,6 +40,10 @@ pub fn validate(
             };
             let mut findings = Findings::default();
             findings.examine(snapshot, &objects);
+            findings.errors.extend(label_error(raw)?);
+            if let (Some(old), Some(new)) = (old.candidates.first(), objects.candidates.first()) {
+                findings.warnings.extend(guards.candidate_change(&old.spec, &new.spec));
+            }
             if findings.errors.is_empty()
                 && let (Some(old), Some(new)) = (old.products.first(), objects.products.first())
             {
@@ -53,6 +58,19 @@ pub fn validate(
         Operation::Connect => Vec::new(),
     };
     Ok(Verdict::with_warnings(warnings))
+}
+
+/// What is wrong with an object that the function would not see.
+fn label_error(raw: &RawValue) -> Result<Option<FieldError>, Denial> {
+    let object = Object::read(raw).map_err(|error| unreadable("the object", error))?;
+    if object.metadata.label(CATALOG) == Some(CATALOG_VALUE) {
+        return Ok(None);
+    }
+    let path = format!("metadata.labels[{CATALOG}]");
+    let message = format!(
+        "must be {CATALOG_VALUE:?}: without it the function does not see the object, and decides otherwise than admission"
+    );
+    Ok(Some(FieldError::new(path, Problem::Required, message)))
 }
 
 /// The one object of `raw`, in the list of its kind.

@@ -2,7 +2,7 @@
 
 use idp_core::placement::PlacementInForce;
 use idp_crds::contract::{ClaimRequest, FieldError, Problem, forbidden, reserved, update};
-use idp_crds::names::{FAILOVER, PLACEMENT_REASON, RELEASE};
+use idp_crds::names::{ADOPT_CANDIDATE, FAILOVER, PLACEMENT_REASON, RELEASE};
 use serde_json::{Map, Value};
 
 use super::object::Object;
@@ -74,7 +74,7 @@ pub(super) fn of_terminating(new: &Object<'_>, old: &Object<'_>) -> Vec<FieldErr
     if new.spec != old.spec {
         errors.push(FieldError::new("spec", Problem::Forbidden, message));
     }
-    for name in [PLACEMENT_REASON, FAILOVER, RELEASE] {
+    for name in [PLACEMENT_REASON, FAILOVER, RELEASE, ADOPT_CANDIDATE] {
         if new.metadata.annotation(name) != old.metadata.annotation(name) {
             errors.push(annotation_error(name, Problem::Forbidden, message));
         }
@@ -144,7 +144,7 @@ pub(super) fn unmet_requirements(
 
 /// Annotations that have a meaning only on a placed workload.
 fn misplaced_annotations(workload: &Workload<'_>) -> impl Iterator<Item = FieldError> {
-    [FAILOVER, RELEASE]
+    [FAILOVER, RELEASE, ADOPT_CANDIDATE]
         .into_iter()
         .filter(|name| workload.new.metadata.annotation(name).is_some())
         .map(|name| {

@@ -10,6 +10,7 @@
 //! webhook take the same steps. The mutating one answers with what has to change; for the
 //! validating one nothing may be left to change.
 
+mod adopt;
 pub mod authorizer;
 mod before;
 pub mod configuration;

@@ -10,7 +10,7 @@ use super::mutate::{Decision, DesiredClaim};
 use super::object::Object;
 use super::verdict::Denial;
 use super::workload::Workload;
-use super::{failover, release, restore};
+use super::{adopt, failover, release, restore};
 
 /// Settles what a changed workload is to be like: resolve → failover, or keep.
 ///
@@ -42,6 +42,7 @@ pub(super) async fn update<'r>(
         },
     };
     contract.errors.extend(release::error(admission, workload, &before).await?);
+    contract.errors.extend(adopt::error(admission, workload, &before).await?);
     let mut desired = match failover {
         Some(Failover::Leave(providers)) => {
             fail_over(admission, workload, &before, contract, &providers).await?

@@ -9,6 +9,7 @@ use futures::StreamExt as _;
 use idp_core::catalog::{Named, Objects, ReadError, Rejected, compile};
 use idp_core::compose::product::Product;
 use idp_crds::kinds::{self, KINDS, Kind};
+use idp_crds::names::{self, CATALOG, CATALOG_VALUE};
 use idp_serving::ops::Readiness;
 use kube::api::DynamicObject;
 use kube::runtime::reflector::Store;
@@ -198,6 +199,11 @@ impl Compiled {
                     object.metadata.generation.unwrap_or_default(),
                 );
                 generations.insert(object.name_any(), key);
+            }
+            if object.labels().get(CATALOG).map(String::as_str) != Some(CATALOG_VALUE) {
+                let errors = vec![names::unlabelled()];
+                rejected.push(Rejected { kind, name: object.name_any(), errors });
+                continue;
             }
             let value = serde_json::to_value(&**object).unwrap_or_default();
             if let Err(error) = objects.add("the cluster", value) {

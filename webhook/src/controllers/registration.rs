@@ -141,7 +141,7 @@ impl Registration {
                 reinvocation_policy: Some("IfNeeded".to_owned()),
                 side_effects: "NoneOnDryRun".to_owned(),
                 timeout_seconds: Some(timeout),
-                rules: Some(workload_rules(snapshot, operations)),
+                rules: Some(workload_rules(snapshot, operations, "")),
                 match_conditions: Some(conditions),
                 ..MutatingWebhook::default()
             };
@@ -177,7 +177,7 @@ impl Registration {
         let changed = || {
             vec![condition(
                 "changed",
-                "request.operation != 'UPDATE' || object.spec != oldObject.spec".to_owned(),
+                "request.operation != 'UPDATE' || object.spec != oldObject.spec || object.metadata.?labels != oldObject.metadata.?labels".to_owned(),
             )]
         };
         let mut entries = vec![
@@ -210,9 +210,13 @@ impl Registration {
                 "claims",
                 "Fail",
                 TIMEOUT,
-                workload_rules(snapshot, &write),
+                workload_rules(snapshot, &write, ""),
                 self.of_users(),
             ));
+            // Of two writers of a status one is Crossplane; the other must not say where a
+            // workload is.
+            let status = workload_rules(snapshot, &["UPDATE"], "/status");
+            entries.push(entry("placement", "Fail", TIMEOUT, status, self.of_placement()));
         }
         entries
     }
@@ -237,8 +241,8 @@ impl Registration {
         }
     }
 
-    /// What users do that changes something: not what is being deleted, and not finalizers or
-    /// owners.
+    /// What users do that changes something, also to what is being deleted; not finalizers or owners,
+    /// so that a deletion can end while the webhook is down.
     fn of_users(&self) -> Vec<MatchCondition> {
         let map = |object: &str, field: &str| {
             format!("(has({object}.metadata.{field}) ? {object}.metadata.{field} : {{}})")
@@ -252,8 +256,16 @@ impl Registration {
         );
         vec![
             condition("not-crossplane", format!("!({})", self.is_crossplane())),
-            condition("not-deleted", "!has(object.metadata.deletionTimestamp)".to_owned()),
             condition("changed", changed),
+        ]
+    }
+
+    /// What users write of where a workload is.
+    fn of_placement(&self) -> Vec<MatchCondition> {
+        let changed = "object.?status.?placement != oldObject.?status.?placement";
+        vec![
+            condition("not-crossplane", format!("!({})", self.is_crossplane())),
+            condition("changed", changed.to_owned()),
         ]
     }
 
@@ -277,10 +289,14 @@ impl Registration {
 }
 
 /// One rule set per Product: its claims and both kinds of composite resources.
-fn workload_rules(snapshot: &Snapshot, operations: &[&str]) -> Vec<RuleWithOperations> {
+fn workload_rules(
+    snapshot: &Snapshot,
+    operations: &[&str],
+    subresource: &str,
+) -> Vec<RuleWithOperations> {
     let rules = snapshot.catalog.products().iter().map(|product| {
         let api = &product.spec.api;
-        let plurals = api.kinds().map(|(_, kind)| ProductApi::plural(kind));
+        let plurals = api.kinds().map(|(_, kind)| ProductApi::plural(kind) + subresource);
         rule(&api.group, operations, &plurals.each_ref().map(String::as_str))
     });
     rules.collect()

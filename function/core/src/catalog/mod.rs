@@ -261,7 +261,9 @@ impl Site {
         content_hash(&value.to_string())
     }
 
-    fn new(spec: &CandidateSpec) -> Self {
+    /// What a Candidate says.
+    #[must_use]
+    pub fn new(spec: &CandidateSpec) -> Self {
         Site {
             runtime_cluster: spec.runtime_cluster.clone(),
             network: convert::canonical_network(&spec.network),

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use idp_core::catalog::Named;
+use idp_core::catalog::{Named, Site};
 use idp_crds::contract::{FieldError, Problem};
-use idp_crds::names::reference_name;
+use idp_crds::names::{ADOPT_CANDIDATE, reference_name};
 use idp_crds::product::{ProductApi, ResourceTemplate};
 use idp_crds::{CandidateSpec, ProductSpec};
 use serde_json::Value;
@@ -70,6 +70,27 @@ impl Guards<'_> {
             _ => {}
         }
         Ok(Vec::new())
+    }
+
+    /// What to know of a Candidate that becomes another: what runs there is pinned.
+    pub(super) fn candidate_change(
+        self,
+        old: &CandidateSpec,
+        new: &CandidateSpec,
+    ) -> Option<String> {
+        let (before, now) = (Site::new(old), Site::new(new));
+        if before == now {
+            return None;
+        }
+        let place = new.place();
+        let here = self.placements.list(|placed| placed.place() == place);
+        (!here.is_empty()).then(|| {
+            format!(
+                "{} workloads run in {place}, and keep the network, the settings and the ProviderConfig that they were placed with; each takes this change over with the annotation {ADOPT_CANDIDATE}: {}",
+                here.len(),
+                now.digest()
+            )
+        })
     }
 
     /// What a changed Product would lose of the data that exists: what it no longer describes,
