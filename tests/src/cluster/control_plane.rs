@@ -34,6 +34,9 @@ pub struct ControlPlane {
 const CONTROLLERS: &str = "garbage-collector-controller,namespace-controller,\
     serviceaccount-controller,clusterrole-aggregation-controller";
 
+/// A year in seconds: there is no kubelet to renew tokens, and `tests/cluster/up` may be left alone.
+const LONGER_THAN_ANY_CLUSTER: i64 = 365 * 24 * 60 * 60;
+
 impl ControlPlane {
     pub(super) async fn start(dir: &Path) -> Self {
         let credentials = Credentials::write(dir);
@@ -65,7 +68,7 @@ impl ControlPlane {
         let accounts: Api<ServiceAccount> = Api::namespaced(self.admin.client().await, namespace);
         let request = TokenRequest {
             spec: TokenRequestSpec {
-                expiration_seconds: Some(24 * 60 * 60),
+                expiration_seconds: Some(LONGER_THAN_ANY_CLUSTER),
                 ..TokenRequestSpec::default()
             },
             ..TokenRequest::default()

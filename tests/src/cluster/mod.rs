@@ -6,6 +6,7 @@
 //!
 //! `tests/cluster/run` builds the programs and sets `IDP_CLUSTER` to a fresh directory for
 //! state and logs. Without it there is no cluster and the tests that want one skip.
+//! `tests/cluster/up` starts the same for people ([`Cluster::start`]).
 
 mod cloud;
 mod control_plane;
@@ -56,7 +57,7 @@ pub struct Cluster {
     pub crossplane: Crossplane,
     /// The stand-in for AWS, GCP and OCI.
     pub cloud: Cloud,
-    _registry: Registry,
+    registry: Registry,
     /// The composition function, `idp serve`.
     pub function: Process,
     webhook: OnceCell<Webhook>,
@@ -69,24 +70,7 @@ static RELEASE: OnceLock<Release> = OnceLock::new();
 
 static SHARED: LazyLock<Option<Cluster>> = LazyLock::new(|| {
     let dir = PathBuf::from(std::env::var_os("IDP_CLUSTER")?).join(test_program());
-    // Another crate of the tests brings a second provider; rustls does not choose for us.
-    rustls::crypto::ring::default_provider().install_default().ok();
-    let (started, cluster) = mpsc::channel();
-    std::thread::spawn(move || {
-        tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .expect("a runtime for the cluster")
-            .block_on(async {
-                let (cluster, kinds) = Cluster::start(dir).await;
-                let client = cluster.control_plane.admin.client().await;
-                let providers = cluster.cloud.clone().run(client, kinds);
-                started.send(cluster).expect("a test waits for the cluster");
-                providers.await;
-            });
-    });
-    let cluster = cluster.recv();
-    Some(cluster.expect("the cluster did not start; the reason is above"))
+    Some(Cluster::start(dir, RELEASE.get_or_init(Release::default)))
 });
 
 /// What a test program's own directory is called: several run one after another, and each starts a
@@ -116,7 +100,31 @@ impl Cluster {
         Self::shared()
     }
 
-    async fn start(dir: PathBuf) -> (Self, Vec<ManagedKind>) {
+    /// Starts a cluster with this release in it, its files in `dir`. All of it ends with this
+    /// program.
+    pub fn start(dir: PathBuf, release: &Release) -> Self {
+        // Another crate of the tests brings a second provider; rustls does not choose for us.
+        rustls::crypto::ring::default_provider().install_default().ok();
+        let release = release.clone();
+        let (started, cluster) = mpsc::channel();
+        // The stand-in cloud lives as long as the program, whatever runtimes its tests have.
+        std::thread::spawn(move || {
+            tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()
+                .expect("a runtime for the cluster")
+                .block_on(async {
+                    let (cluster, kinds) = Self::assemble(dir, &release).await;
+                    let client = cluster.control_plane.admin.client().await;
+                    let providers = cluster.cloud.clone().run(client, kinds);
+                    started.send(cluster).expect("somebody waits for the cluster");
+                    providers.await;
+                });
+        });
+        cluster.recv().expect("the cluster did not start; the reason is above")
+    }
+
+    async fn assemble(dir: PathBuf, release: &Release) -> (Self, Vec<ManagedKind>) {
         let clock = Instant::now();
         let control_plane = ControlPlane::start(&dir).await;
         let admin = &control_plane.admin;
@@ -132,20 +140,25 @@ impl Cluster {
             tokio::task::spawn_blocking(install),
         );
         let package = registry.push(&dir);
-        ours::install_chart(&dir, admin, RELEASE.get_or_init(Release::default), &package);
+        ours::install_chart(&dir, admin, release, &package);
         let function = function::start(&dir, admin, &hosts).await;
         eprintln!("cluster: started in {} s", clock.elapsed().as_secs());
         let (cloud, webhook) = (Cloud::default(), OnceCell::new());
-        let cluster = Self {
-            dir,
-            control_plane,
-            crossplane,
-            function,
-            cloud,
-            webhook,
-            _registry: registry,
-            package,
-        };
+        let cluster =
+            Self { dir, control_plane, crossplane, function, cloud, webhook, registry, package };
         (cluster, kinds.expect("the providers' CRDs are installed"))
+    }
+
+    /// What the kubelet does: a program that has ended, because it could not do without the API
+    /// server or for whatever reason, is started again.
+    pub fn restart_the_ended(&self) {
+        let ControlPlane { etcd, api_server, controllers, .. } = &self.control_plane;
+        let Crossplane { core, rbac_manager } = &self.crossplane;
+        let registry = &self.registry.process;
+        let webhook = self.webhook.get().map(|webhook| &webhook.process);
+        [etcd, api_server, controllers, core, rbac_manager, registry, &self.function]
+            .into_iter()
+            .chain(webhook)
+            .for_each(Process::restart_if_ended);
     }
 }

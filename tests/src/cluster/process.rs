@@ -150,6 +150,14 @@ impl Process {
         *running = (Some(command), child);
     }
 
+    /// Starts it again if it has ended, and says so.
+    pub(super) fn restart_if_ended(&self) {
+        if let Some(status) = self.exit_status() {
+            eprintln!("cluster: {} ended ({status}) and is started again", self.name);
+            self.restart();
+        }
+    }
+
     /// Its process id.
     pub fn pid(&self) -> u32 {
         self.running.lock().expect("the process").1.id()

@@ -116,15 +116,22 @@ fn permissive(group: &str, version: &str, kind: &str) -> Value {
         "metadata": {"name": format!("{plural}.{group}")},
         "spec": {
             "group": group, "scope": scope,
-            "names": {"kind": kind, "plural": plural},
+            "names": {
+                "kind": kind, "plural": plural, "categories": ["crossplane", "managed"]},
             "versions": [{
                 "name": version, "served": true, "storage": true,
                 "subresources": {"status": {}},
+                "additionalPrinterColumns": [column("Synced"), column("Ready")],
                 "schema": {"openAPIV3Schema": {
                     "type": "object", "x-kubernetes-preserve-unknown-fields": true}},
             }],
         },
     })
+}
+
+fn column(condition: &str) -> Value {
+    let path = format!(".status.conditions[?(@.type=='{condition}')].status");
+    json!({"name": condition, "type": "string", "jsonPath": path})
 }
 
 fn managed_kind(crd: &Value, version: &str) -> ManagedKind {

@@ -11,7 +11,7 @@ use super::tools::{run, tool};
 use super::wait::eventually;
 
 pub(super) struct Registry {
-    process: Process,
+    pub process: Process,
     /// By number: Crossplane refuses a package at `localhost`.
     address: String,
 }

@@ -39,7 +39,12 @@ impl Cluster {
     /// The shared cluster with the webhook in it.
     pub async fn with_webhook() -> Option<(&'static Self, &'static Webhook)> {
         let cluster = Self::shared()?;
-        Some((cluster, cluster.webhook.get_or_init(|| Webhook::start_first(cluster)).await))
+        Some((cluster, cluster.webhook().await))
+    }
+
+    /// The webhook, started when it is first asked for.
+    pub async fn webhook(&self) -> &Webhook {
+        self.webhook.get_or_init(|| Webhook::start_first(self)).await
     }
 }
 

@@ -34,7 +34,7 @@ async fn fifty_claims_survive_crashes_of_everything() {
     for number in 0..CLAIMS {
         let name = name(number);
         eventually(&format!("{name} to be ready"), async || {
-            restart_the_dead(cluster, webhook);
+            cluster.restart_the_ended();
             let claim = claims.get(&name).await.map_err(|error| error.to_string())?;
             ready(&claim)
         })
@@ -108,7 +108,7 @@ async fn crash(cluster: &Cluster, webhook: &Webhook) {
         let victim = if crash < processes.len() { crash } else { state as usize % processes.len() };
         tokio::time::sleep(BETWEEN_CRASHES).await;
         processes[victim].restart();
-        restart_the_dead(cluster, webhook);
+        cluster.restart_the_ended();
     }
 }
 
@@ -121,17 +121,6 @@ fn processes<'c>(cluster: &'c Cluster, webhook: &'c Webhook) -> [&'c Process; 5]
         &control_plane.api_server,
         &control_plane.controllers,
     ]
-}
-
-/// What the kubelet does: a program that could not do without the API server ends, and is started
-/// again.
-fn restart_the_dead(cluster: &Cluster, webhook: &Webhook) {
-    for process in processes(cluster, webhook).into_iter().chain([&cluster.crossplane.rbac_manager])
-    {
-        if process.exit_status().is_some() {
-            process.restart();
-        }
-    }
 }
 
 fn ready(claim: &DynamicObject) -> Result<(), String> {
