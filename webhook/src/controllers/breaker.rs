@@ -105,7 +105,7 @@ impl Breaker {
                 }
                 Event::Seen(..) => {}
                 Event::Gone(watched, uid) => last_seen.forget(&watched.kind, &uid),
-                Event::Listed(watched, uids) => last_seen.keep_only(&watched.kind, &uids),
+                Event::Listed(watched, uids) => last_seen.listed(&watched.kind, &uids),
                 Event::Unwatched(watched) => last_seen.forget_kind(&watched.kind),
             }
         }

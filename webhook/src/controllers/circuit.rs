@@ -31,11 +31,10 @@ pub(super) fn apply_observation(
         (_, Transition::None) => false,
         (true, _) if is_good => false,
         (true, Transition::Recovery) => true,
-        (true, Transition::First | Transition::Change) => {
+        (true, Transition::Listed | Transition::Change) => {
             is_newer && status.state != CircuitState::Open
         }
-        // Of those that are listed after a start, some were counted before it.
-        (false, Transition::First) => is_newer,
+        (false, Transition::Listed) => is_newer,
         (false, Transition::Change | Transition::Recovery) => true,
     };
     if !counts {
@@ -116,10 +115,14 @@ fn seconds(time: Timestamp) -> f64 {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use idp_crds::CloudProviderSpec;
     use idp_crds::cloud_provider::{CircuitBreakerSpec, Probe};
 
     use super::*;
+    use crate::controllers::observations::LastSeen;
+    use crate::placements::GroupKind;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(1_800_000_000 + second).unwrap()
@@ -151,7 +154,7 @@ mod tests {
     fn opens_at_the_threshold_half_opens_after_the_cooldown_and_closes_on_success() {
         let mut aws = provider();
         assert!(
-            !apply_observation(&mut aws, &said(true, 0), Transition::First, at(0)),
+            !apply_observation(&mut aws, &said(true, 0), Transition::Listed, at(0)),
             "health is nothing to write"
         );
         assert!(apply_observation(&mut aws, &said(false, 1), Transition::Change, at(1)));
@@ -203,8 +206,8 @@ mod tests {
     fn a_restart_does_not_count_again_what_was_counted() {
         let mut aws = provider();
         apply_observation(&mut aws, &said(false, 1), Transition::Change, at(2));
-        assert!(!apply_observation(&mut aws, &said(false, 1), Transition::First, at(50)));
-        assert!(apply_observation(&mut aws, &said(false, 40), Transition::First, at(50)));
+        assert!(!apply_observation(&mut aws, &said(false, 1), Transition::Listed, at(50)));
+        assert!(apply_observation(&mut aws, &said(false, 40), Transition::Listed, at(50)));
     }
 
     #[test]
@@ -215,7 +218,7 @@ mod tests {
             "of before the failure, heard late"
         );
         assert!(
-            !apply_observation(&mut aws, &said(true, 9), Transition::First, at(9)),
+            !apply_observation(&mut aws, &said(true, 9), Transition::Listed, at(9)),
             "it was created before the circuit opened"
         );
         assert_eq!(state(&aws), CircuitState::Open);
@@ -227,17 +230,32 @@ mod tests {
     fn a_success_of_before_a_failure_does_not_take_it_back() {
         let mut aws = provider();
         apply_observation(&mut aws, &said(false, 5), Transition::Change, at(6));
-        assert!(!apply_observation(&mut aws, &said(true, 4), Transition::First, at(7)));
+        assert!(!apply_observation(&mut aws, &said(true, 4), Transition::Listed, at(7)));
         assert_eq!(aws.status.as_ref().unwrap().consecutive_failures, 1);
-        assert!(apply_observation(&mut aws, &said(true, 8), Transition::First, at(8)));
+        assert!(apply_observation(&mut aws, &said(true, 8), Transition::Listed, at(8)));
         assert_eq!(aws.status.as_ref().unwrap().consecutive_failures, 0);
+    }
+
+    #[test]
+    fn workloads_that_fail_from_the_beginning_all_count() {
+        let kind = GroupKind::new("db.example.org", "XDatabase");
+        let mut last_seen = LastSeen::default();
+        last_seen.listed(&kind, &HashSet::new());
+        let mut aws = provider();
+        // Within the second that a condition's time is known by.
+        for uid in ["a", "b"] {
+            let observation = Observation { uid: uid.to_owned(), ..said(false, 1) };
+            let transition = last_seen.record(&kind, &observation);
+            assert!(apply_observation(&mut aws, &observation, transition, at(2)), "{uid}");
+        }
+        assert_eq!(state(&aws), CircuitState::Open);
     }
 
     #[test]
     fn a_probe_that_does_well_closes() {
         let mut aws = open();
         assert!(expire(&mut aws, at(63)));
-        assert!(apply_observation(&mut aws, &said(true, 70), Transition::First, at(70)));
+        assert!(apply_observation(&mut aws, &said(true, 70), Transition::Listed, at(70)));
         assert_eq!(state(&aws), CircuitState::Closed);
     }
 }

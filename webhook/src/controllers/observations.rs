@@ -43,16 +43,25 @@ impl Observation {
 
 /// What every composite resource that exists has said last.
 #[derive(Debug, Default)]
-pub(super) struct LastSeen(HashMap<GroupKind, HashMap<String, Observation>>);
+pub(super) struct LastSeen(HashMap<GroupKind, OfKind>);
+
+#[derive(Debug, Default)]
+struct OfKind {
+    /// Whether all that were there at the start are known.
+    is_listed: bool,
+    /// By uid.
+    said: HashMap<String, Observation>,
+}
 
 /// How an observation relates to what was known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Transition {
     /// The same again.
     None,
-    /// The first that is known of this resource.
-    First,
-    /// Another than before.
+    /// The first that is known of this resource, which was there before we watched: whoever led
+    /// then may have counted it.
+    Listed,
+    /// Another than before, or what a new resource says first.
     Change,
     /// It does well again, at the provider where it had failed.
     Recovery,
@@ -62,8 +71,9 @@ impl LastSeen {
     /// One per transition, not one per reconcile.
     pub(super) fn record(&mut self, kind: &GroupKind, observation: &Observation) -> Transition {
         let of_kind = self.0.entry(kind.clone()).or_default();
-        match of_kind.insert(observation.uid.clone(), observation.clone()) {
-            None => Transition::First,
+        match of_kind.said.insert(observation.uid.clone(), observation.clone()) {
+            None if !of_kind.is_listed => Transition::Listed,
+            None => Transition::Change,
             Some(before) if before == *observation => Transition::None,
             Some(before)
                 if !before.healthy
@@ -78,15 +88,15 @@ impl LastSeen {
 
     pub(super) fn forget(&mut self, kind: &GroupKind, uid: &str) {
         if let Some(of_kind) = self.0.get_mut(kind) {
-            of_kind.remove(uid);
+            of_kind.said.remove(uid);
         }
     }
 
-    /// For what went while nobody watched.
-    pub(super) fn keep_only(&mut self, kind: &GroupKind, uids: &HashSet<String>) {
-        if let Some(of_kind) = self.0.get_mut(kind) {
-            of_kind.retain(|uid, _| uids.contains(uid));
-        }
+    /// These are all there are: others went while nobody watched.
+    pub(super) fn listed(&mut self, kind: &GroupKind, uids: &HashSet<String>) {
+        let of_kind = self.0.entry(kind.clone()).or_default();
+        of_kind.said.retain(|uid, _| uids.contains(uid));
+        of_kind.is_listed = true;
     }
 
     pub(super) fn forget_kind(&mut self, kind: &GroupKind) {
@@ -115,7 +125,7 @@ mod tests {
             since: at(second),
         };
         let mut last_seen = LastSeen::default();
-        assert_eq!(last_seen.record(&kind(), &said("aws", true, 0)), Transition::First);
+        assert_eq!(last_seen.record(&kind(), &said("aws", true, 0)), Transition::Listed);
         assert_eq!(last_seen.record(&kind(), &said("aws", false, 1)), Transition::Change);
         assert_eq!(last_seen.record(&kind(), &said("aws", true, 2)), Transition::Recovery);
         assert_eq!(last_seen.record(&kind(), &said("aws", false, 3)), Transition::Change);
@@ -136,11 +146,11 @@ mod tests {
             since: at(second),
         };
         let mut last_seen = LastSeen::default();
-        assert_eq!(last_seen.record(&kind(), &of("a", 0)), Transition::First);
+        assert_eq!(last_seen.record(&kind(), &of("a", 0)), Transition::Listed);
         assert_eq!(last_seen.record(&kind(), &of("a", 0)), Transition::None);
         assert_eq!(last_seen.record(&kind(), &of("a", 1)), Transition::Change);
         last_seen.forget(&kind(), "a");
-        assert_eq!(last_seen.record(&kind(), &of("a", 1)), Transition::First);
+        assert_eq!(last_seen.record(&kind(), &of("a", 1)), Transition::Listed);
 
         // A cluster in which composites come and go.
         for number in 0..10_000 {
@@ -148,11 +158,12 @@ mod tests {
             last_seen.record(&kind(), &of(&uid, 0));
             last_seen.forget(&kind(), &uid);
         }
-        assert_eq!(last_seen.0[&kind()].len(), 1);
+        assert_eq!(last_seen.0[&kind()].said.len(), 1);
 
         last_seen.record(&kind(), &of("b", 0));
-        last_seen.keep_only(&kind(), &["b".to_owned()].into());
-        assert_eq!(last_seen.0[&kind()].keys().collect::<Vec<_>>(), ["b"]);
+        last_seen.listed(&kind(), &["b".to_owned()].into());
+        assert_eq!(last_seen.0[&kind()].said.keys().collect::<Vec<_>>(), ["b"]);
+        assert_eq!(last_seen.record(&kind(), &of("c", 0)), Transition::Change, "it is new");
         last_seen.forget_kind(&kind());
         assert!(last_seen.0.is_empty());
     }
