@@ -1,12 +1,11 @@
 //! `idp-webhook`.
 
-use std::process::ExitCode;
-
 use clap::Parser as _;
+use idp_serving::exit::Exit;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-fn main() -> ExitCode {
+fn main() -> Exit {
     idp_webhook::run::main(idp_webhook::options::Options::parse())
 }

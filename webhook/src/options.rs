@@ -14,7 +14,7 @@ use crate::admission::DecisionMode;
 /// Without --catalog it runs in (or beside) a cluster: it watches the platform's configuration, and
 /// registers itself with the API server. With --catalog it needs no cluster: for laptops and tests.
 #[derive(Debug, Parser)]
-#[command(name = "idp-webhook", version)]
+#[command(name = "idp-webhook", version, after_help = AFTER_HELP)]
 pub struct Options {
     /// Something to do instead of serving.
     #[command(subcommand)]
@@ -23,6 +23,12 @@ pub struct Options {
     #[command(flatten)]
     pub serve: ServeOptions,
 }
+
+const AFTER_HELP: &str = "\
+Exit codes:
+  0  done
+  2  the command line is wrong
+  3  a file, an address or the cluster cannot be used";
 
 /// What else the program does.
 #[derive(Debug, Subcommand)]

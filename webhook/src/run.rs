@@ -1,11 +1,11 @@
 //! The program: with or without a cluster, until a signal.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::net::SocketAddr;
-use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use idp_serving::exit::Exit;
 use idp_serving::http;
 use idp_serving::ops::{self, Readiness};
 use idp_serving::runtime::runtime;
@@ -58,7 +58,7 @@ pub enum RunError {
 
 /// The whole of `idp-webhook`.
 #[must_use]
-pub fn main(options: Options) -> ExitCode {
+pub fn main(options: Options) -> Exit {
     let Options { command, serve } = options;
     let running = || {
         runtime().map_err(RunError::Runtime)?.block_on(async {
@@ -73,11 +73,8 @@ pub fn main(options: Options) -> ExitCode {
         })
     };
     match running() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let _ = writeln!(io::stderr().lock(), "error: {error}");
-            ExitCode::from(3)
-        }
+        Ok(()) => Exit::Done,
+        Err(error) => Exit::Unusable.because(&error),
     }
 }
 

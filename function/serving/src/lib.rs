@@ -3,10 +3,14 @@
 //! - [`http`]: serves a router, plain or over TLS, and drains it on shutdown;
 //! - [`tls`]: certificates that can be replaced while they are in use;
 //! - [`ops`]: metrics and probes for the operator's port;
+//! - [`address`]: where to listen;
 //! - [`shutdown`]: what the signals do;
+//! - [`exit`]: how a program ends;
 //! - [`telemetry`]: logs and traces;
 //! - [`runtime`]: the threads all of it runs on.
 
+pub mod address;
+pub mod exit;
 pub mod http;
 pub mod ops;
 pub mod runtime;

@@ -12,9 +12,9 @@ mod summary;
 
 use std::io::{self, BufReader, BufWriter, Write};
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
+use idp_serving::exit::Exit;
 use thiserror::Error;
 
 /// Place managed services on AWS, Google Cloud and Oracle Cloud, and compose what they are made of.
@@ -105,17 +105,17 @@ impl CliError {
         CliError::Catalog(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n  "))
     }
 
-    fn exit_code(&self) -> ExitCode {
-        ExitCode::from(match self {
-            CliError::Refused { .. } => 1,
-            _ => 3,
-        })
+    fn exit(&self) -> Exit {
+        match self {
+            CliError::Refused { .. } => Exit::Refused,
+            _ => Exit::Unusable,
+        }
     }
 }
 
 /// Runs the command that the process was started with.
 #[must_use]
-pub fn main() -> ExitCode {
+pub fn main() -> Exit {
     let result = match Cli::parse().command {
         Command::Serve(args) => return serve::main(args),
         Command::Render(args) => render::run(args, &mut output(), &mut io::stderr().lock()),
@@ -127,15 +127,10 @@ pub fn main() -> ExitCode {
         }
     };
     match result {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => Exit::Done,
         // Whoever read our output has seen enough.
-        Err(CliError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
-            ExitCode::SUCCESS
-        }
-        Err(error) => {
-            let _ = writeln!(io::stderr().lock(), "error: {error}");
-            error.exit_code()
-        }
+        Err(CliError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
+        Err(error) => error.exit().because(&error),
     }
 }
 

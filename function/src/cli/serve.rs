@@ -1,9 +1,8 @@
 //! `idp serve`: the composition function that Crossplane calls.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::process::ExitCode;
 
 use clap::Args;
 use tokio::net::TcpListener;
@@ -13,6 +12,8 @@ use tracing::{info, warn};
 use crate::grpc::server::{self, Settings};
 use crate::grpc::service::FunctionRunner;
 use crate::run;
+use idp_serving::address::{self, OptionalAddress};
+use idp_serving::exit::Exit;
 use idp_serving::runtime::runtime;
 use idp_serving::shutdown::{ShutdownError, drain_on_signal};
 use idp_serving::telemetry::{Telemetry, TelemetryArgs, TelemetryError};
@@ -27,7 +28,7 @@ pub struct ServeArgs {
     pub telemetry: TelemetryArgs,
 
     /// Where to listen for Crossplane (gRPC).
-    #[arg(long, value_name = "ADDRESS:PORT", default_value = "0.0.0.0:9443", value_parser = parse_address)]
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "0.0.0.0:9443", value_parser = address::parse)]
     pub address: SocketAddr,
 
     /// Directory holding tls.crt and tls.key, the function's certificate, and
@@ -47,13 +48,9 @@ pub struct ServeArgs {
     pub max_recv_message_size: usize,
 
     /// Where to answer /metrics, /healthz and /readyz (HTTP); empty for nowhere.
-    #[arg(long, value_name = "[ADDRESS]:PORT", env = "METRICS_ADDRESS", default_value = ":8080", value_parser = parse_optional_address)]
+    #[arg(long, value_name = "[ADDRESS]:PORT", env = "METRICS_ADDRESS", default_value = ":8080", value_parser = address::parse_optional)]
     pub metrics_address: OptionalAddress,
 }
-
-/// An address, or none where the flag is empty.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OptionalAddress(pub Option<SocketAddr>);
 
 /// Why the function could not be served, or not to the end.
 #[derive(Debug, thiserror::Error)]
@@ -97,15 +94,13 @@ pub enum ServeError {
 
 /// Serves the composition function: the whole of `idp serve`.
 #[must_use]
-pub fn main(args: ServeArgs) -> ExitCode {
+pub fn main(args: ServeArgs) -> Exit {
     let serving =
         || runtime().map_err(ServeError::Runtime)?.block_on(serve(args, run::Function::new()));
     match serving() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            let _ = writeln!(io::stderr().lock(), "error: {error}");
-            ExitCode::from(if matches!(error, ServeError::NoCertificates) { 2 } else { 3 })
-        }
+        Ok(()) => Exit::Done,
+        Err(error @ ServeError::NoCertificates) => Exit::WrongCommandLine.because(&error),
+        Err(error) => Exit::Unusable.because(&error),
     }
 }
 
@@ -163,23 +158,6 @@ fn certificates(directory: Option<PathBuf>) -> Result<(CertificateDir, Reloading
 
 async fn listen(address: SocketAddr, flag: &'static str) -> Result<TcpListener, ServeError> {
     TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, flag, source })
-}
-
-/// As Go writes them: without an address, all of them.
-fn parse_address(text: &str) -> Result<SocketAddr, String> {
-    let full = match text.strip_prefix(':') {
-        Some(port) => format!("0.0.0.0:{port}"),
-        None => text.to_owned(),
-    };
-    full.parse()
-        .map_err(|_| "expected an IP address and a port, such as 0.0.0.0:9443 or :9443".to_owned())
-}
-
-fn parse_optional_address(text: &str) -> Result<OptionalAddress, String> {
-    if text.is_empty() {
-        return Ok(OptionalAddress(None));
-    }
-    parse_address(text).map(Some).map(OptionalAddress)
 }
 
 /// The Rust SDK counts in bytes, the Go template in MiB. A unit leaves no doubt,

@@ -45,7 +45,8 @@ async fn a_certificate_is_replaced_under_load_and_a_bad_one_is_not_taken() {
     let garbage = Identity { certificate: "garbage".to_owned(), key: String::new() };
     for bad in [mixed, garbage] {
         server.secret.replace(&bad, &clients);
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        // They are read every two seconds.
+        tokio::time::sleep(Duration::from_millis(2500)).await;
         server.client().await.run_function(tagged("old")).await.unwrap();
     }
 

@@ -1,7 +1,8 @@
 //! `serve`'s flags, and what keeps it from serving.
 
 use clap::Parser;
-use idp_function::cli::serve::{OptionalAddress, ServeArgs, serve};
+use idp_function::cli::serve::{ServeArgs, serve};
+use idp_serving::address::OptionalAddress;
 use tempfile::TempDir;
 
 use super::client::echo;

@@ -3,22 +3,15 @@
 use std::convert::Infallible;
 use std::fs;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
-use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
-use tokio::sync::Notify;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 use tracing::{info, warn};
 
 use super::{Pem, ReloadingTls, TlsError};
 
-/// How long to wait after a change: the three files are rarely written at once.
-const SETTLE: Duration = Duration::from_millis(200);
-
-/// How often to look without having been told: a directory that was itself
-/// replaced, or lies on a network file system, reports nothing.
-const REREAD: Duration = Duration::from_secs(60);
+/// How often the files are read.
+const REREAD: Duration = Duration::from_secs(2);
 
 /// A directory holding `tls.crt`, `tls.key` and, for servers that verify their
 /// clients, `ca.crt`.
@@ -67,31 +60,28 @@ impl CertificateDir {
 
     /// Keeps `tls` at what the directory holds, until dropped. Files that make
     /// no usable certificate are reported in the log and otherwise ignored.
+    ///
+    /// The files are few and small, and are compared by what is in them: a mounted Secret is a link
+    /// to a directory that is replaced, and other file systems have ways of their own.
     pub async fn follow(&self, tls: &ReloadingTls) -> Infallible {
-        let changed = Arc::new(Notify::new());
-        let _watcher = self
-            .watch(Arc::clone(&changed))
-            .inspect_err(|error| {
-                warn!(
-                    directory = %self.path.display(), %error,
-                    "cannot watch the certificates; looking every {} s instead",
-                    REREAD.as_secs()
-                );
-            })
-            .ok();
         let mut current = None;
+        let mut trouble = String::new();
         loop {
             match self.read() {
                 Ok(pem) if current.as_ref() == Some(&pem) => {}
                 Ok(pem) => {
                     self.apply(tls, &pem);
                     current = Some(pem);
+                    trouble.clear();
                 }
-                Err(error) => warn!(%error, "keeping the present TLS certificate"),
+                // Said once: it is looked at often.
+                Err(error) if error.to_string() != trouble => {
+                    warn!(%error, "keeping the present TLS certificate");
+                    trouble = error.to_string();
+                }
+                Err(_) => {}
             }
-            if timeout(REREAD, changed.notified()).await.is_ok() {
-                sleep(SETTLE).await;
-            }
+            sleep(REREAD).await;
         }
     }
 
@@ -102,17 +92,54 @@ impl CertificateDir {
             Err(error) => warn!(%directory, %error, "keeping the present TLS certificate"),
         }
     }
+}
 
-    fn watch(&self, changed: Arc<Notify>) -> notify::Result<RecommendedWatcher> {
-        let mut watcher =
-            notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-                // Our own reading is an event as well.
-                if !event.is_ok_and(|event| matches!(event.kind, EventKind::Access(_))) {
-                    changed.notify_one();
-                }
-            })?;
-        // The directory, not the files: the kubelet replaces a symbolic link in it.
-        watcher.watch(&self.path, RecursiveMode::NonRecursive)?;
-        Ok(watcher)
+#[cfg(test)]
+mod tests {
+    use rcgen::{CertificateParams, KeyPair};
+
+    use super::*;
+
+    /// A certificate for `name` and its key.
+    fn identity(name: &str) -> (String, String) {
+        let key = KeyPair::generate().unwrap();
+        let params = CertificateParams::new([name.to_owned()]).unwrap();
+        (params.self_signed(&key).unwrap().pem(), key.serialize_pem())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn files_that_make_a_certificate_are_used_and_others_are_not() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let write = |(certificate, key): &(String, String)| {
+            fs::write(folder.path().join("tls.crt"), certificate).unwrap();
+            fs::write(folder.path().join("tls.key"), key).unwrap();
+        };
+        let (first, second) = (identity("first"), identity("second"));
+        write(&first);
+        let directory = CertificateDir::new(folder.path());
+        let tls = directory.load().unwrap();
+        let following = tokio::spawn({
+            let tls = tls.clone();
+            async move { directory.follow(&tls).await }
+        });
+        // Time stands still but for those who wait: they have read once more by then.
+        let serves = async |name: &str| {
+            sleep(2 * REREAD).await;
+            let names = tls.certificate().unwrap().names;
+            assert_eq!(names, [name]);
+        };
+        serves("first").await;
+        write(&second);
+        serves("second").await;
+        // The key of another, no certificate, no file.
+        write(&(first.0.clone(), second.1.clone()));
+        serves("second").await;
+        write(&("garbage".to_owned(), String::new()));
+        serves("second").await;
+        fs::remove_file(folder.path().join("tls.crt")).unwrap();
+        serves("second").await;
+        write(&first);
+        serves("first").await;
+        following.abort();
     }
 }

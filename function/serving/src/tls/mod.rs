@@ -105,6 +105,12 @@ impl ReloadingTls {
         TlsAcceptor::from(Arc::clone(&self.current.load().config))
     }
 
+    /// The certificate of this moment; none where it is of a form that is not read here.
+    #[must_use]
+    pub fn certificate(&self) -> Option<Certificate> {
+        self.current.load().certificate.clone()
+    }
+
     /// Whether the certificate of this moment is valid at `now`.
     ///
     /// # Errors
