@@ -187,6 +187,7 @@ fn serve_webhook(address: &str, ca_file: &str) {
         address,
         "--metrics-address",
         &metrics,
+        "--read-address=",
         "--ca-file",
         ca_file,
     ];

@@ -2,13 +2,12 @@
 //!
 //! [`server`] takes the API server's reviews, [`admission`] answers them by what an [`environment`]
 //! has: the [`snapshot`] of the catalog, what runs where ([`placements`]). [`cluster`] watches those,
-//! [`controllers`] act on the cluster, [`api`] tells what runs where; [`run`] puts all of it together.
+//! [`controllers`] act on the cluster, [`web`] tells people about it; [`run`] puts all of it together.
 //!
 //! Dependencies point one way: `run → environment → controllers → cluster → snapshot, placements`,
-//! and `run → server → admission → snapshot, placements`.
+//! `run → server → admission → snapshot, placements`, and `run → web → snapshot, placements`.
 
 pub mod admission;
-pub mod api;
 pub mod background;
 pub mod certificates;
 pub mod cluster;
@@ -21,3 +20,4 @@ pub mod probes;
 pub mod run;
 pub mod server;
 pub mod snapshot;
+pub mod web;

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use idp_serving::address::{self, OptionalAddress};
 use idp_serving::telemetry::TelemetryArgs;
 
 use crate::admission::DecisionMode;
@@ -49,9 +50,12 @@ pub struct ServeOptions {
     /// Where the API server reaches the webhook (HTTPS).
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "0.0.0.0:8443")]
     pub address: SocketAddr,
-    /// Where to answer /metrics, /healthz, /readyz and /api (HTTP).
+    /// Where to answer /metrics, /healthz and /readyz (HTTP).
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "0.0.0.0:8081")]
     pub metrics_address: SocketAddr,
+    /// Where to answer the read API, /api (HTTP, to anyone who can reach it); empty for nowhere.
+    #[arg(long, value_name = "[ADDRESS]:PORT", default_value = "0.0.0.0:8082", value_parser = address::parse_optional)]
+    pub read_address: OptionalAddress,
     /// Serve without a cluster, by the catalog in this folder, or `embedded` for the default one.
     #[arg(long, value_name = "DIR|embedded", conflicts_with_all = ["service", "url"])]
     pub catalog: Option<String>,

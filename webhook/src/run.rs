@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use idp_serving::address::OptionalAddress;
 use idp_serving::exit::Exit;
 use idp_serving::http;
 use idp_serving::ops::{self, Readiness};
@@ -22,7 +23,7 @@ use crate::controllers::registration;
 use crate::environment::{Environment, EnvironmentError, JoinParams};
 use crate::metrics::Metrics;
 use crate::options::{Command, Options, ServeOptions};
-use crate::{api, server};
+use crate::{server, web};
 
 /// How long a pod's last clients take to learn that it goes: endpoints spread through the cluster
 /// in about a second.
@@ -104,6 +105,10 @@ async fn serve(options: ServeOptions, shutdown: CancellationToken) -> Result<(),
     let options = Arc::new(options);
     let listener = listen(options.address).await?;
     let ops_listener = listen(options.metrics_address).await?;
+    let web_listener = match options.read_address {
+        OptionalAddress(Some(address)) => Some(listen(address).await?),
+        OptionalAddress(None) => None,
+    };
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
     let readiness = Readiness::default();
@@ -141,7 +146,8 @@ async fn serve(options: ServeOptions, shutdown: CancellationToken) -> Result<(),
 
     let webhooks = http::Options { tls: Some(tls), linger: LINGER, ..http::Options::default() };
     let routes = server::routes::router(admission, readiness.clone());
-    let ops = ops::router(registry, readiness.clone()).merge(api::router(snapshot, placements));
+    let ops = ops::router(registry, readiness.clone());
+    let web = web::router(web::Sources { snapshot, placements });
     // Serving ends after the handover: until then reviews come in.
     let stopping = CancellationToken::new();
     // The operator can watch the draining.
@@ -152,6 +158,11 @@ async fn serve(options: ServeOptions, shutdown: CancellationToken) -> Result<(),
             drained.cancel();
         },
         http::serve(ops_listener, http::Options::default(), ops, drained.clone()),
+        async {
+            if let Some(listener) = web_listener {
+                http::serve(listener, http::Options::default(), web, drained.clone()).await;
+            }
+        },
         async {
             shutdown.cancelled().await;
             // Takes the pod out of the Service while requests in flight are answered.

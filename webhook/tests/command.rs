@@ -5,7 +5,7 @@ use std::process::Command;
 
 /// How it ends, and what it says.
 fn webhook(arguments: &[&str]) -> (Option<i32>, String) {
-    let nowhere = ["--address=127.0.0.1:0", "--metrics-address=127.0.0.1:0"];
+    let nowhere = ["--address=127.0.0.1:0", "--metrics-address=127.0.0.1:0", "--read-address="];
     let mut command = Command::new(env!("CARGO_BIN_EXE_idp-webhook"));
     let output = command
         .args(nowhere)

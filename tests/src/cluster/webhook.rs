@@ -29,7 +29,7 @@ pub struct Webhook {
     pub process: Process,
     user: User,
     admin: User,
-    operations: SocketAddr,
+    read_api: SocketAddr,
     dir: PathBuf,
     /// Held while it is started or taken away.
     change: Mutex<()>,
@@ -54,19 +54,20 @@ impl Webhook {
         turn_on_webhook(dir, admin);
         let name = format!("{RELEASE}-webhook");
         let user = cluster.control_plane.service_account(RELEASE_NAMESPACE, &name).await;
-        let (port, operations) = (free_port(), SocketAddr::from(([127, 0, 0, 1], free_port())));
+        let (port, read_api) = (free_port(), SocketAddr::from(([127, 0, 0, 1], free_port())));
         let process = program(dir, "webhook", &user)
             .args([
                 "--debug".to_owned(),
                 format!("--namespace={RELEASE_NAMESPACE}"),
                 format!("--address=127.0.0.1:{port}"),
-                format!("--metrics-address={operations}"),
+                format!("--metrics-address=127.0.0.1:{}", free_port()),
+                format!("--read-address={read_api}"),
                 format!("--url=https://localhost:{port}"),
             ])
             .start(dir);
         let admin = admin.clone();
         let webhook =
-            Self { process, user, admin, operations, dir: dir.clone(), change: Mutex::new(()) };
+            Self { process, user, admin, read_api, dir: dir.clone(), change: Mutex::new(()) };
         webhook.start().await;
         webhook
     }
@@ -123,7 +124,7 @@ impl Webhook {
     /// An answer of its read API.
     async fn ask(&self, path: &str) -> Result<Value, String> {
         let ask = async || {
-            let mut stream = TcpStream::connect(self.operations).await?;
+            let mut stream = TcpStream::connect(self.read_api).await?;
             stream.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).await?;
             let mut answer = String::new();
             stream.read_to_string(&mut answer).await?;

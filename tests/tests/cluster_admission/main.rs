@@ -89,6 +89,7 @@ async fn replica_of(cluster: &Cluster, user: &User, name: &'static str, port: u1
         .args([
             format!("--address=127.0.0.1:{port}"),
             format!("--metrics-address=127.0.0.1:{ops}"),
+            "--read-address=".to_owned(),
             format!("--url=https://localhost:{port}"),
             format!("--identity={name}"),
             "--namespace=webhook-home".to_owned(),

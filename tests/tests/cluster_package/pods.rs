@@ -76,6 +76,7 @@ pub async fn webhook(cluster: &Cluster, name: &'static str) -> Replica {
         .args([
             format!("--address={address}:{port}"),
             format!("--metrics-address=127.0.0.1:{metrics}"),
+            format!("--read-address=127.0.0.1:{}", free_port()),
         ])
         .start(&cluster.dir);
 

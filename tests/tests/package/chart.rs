@@ -102,6 +102,7 @@ fn everything_is_rendered_and_typed() {
             "networkPolicy.enabled=true",
             "webhook.replicaCount=1",
             "webhook.drainSeconds=0",
+            "webhook.readApi=false",
             "decision.at=pipeline",
             "commonLabels.team=platform",
         ],
@@ -238,6 +239,25 @@ fn access_is_to_every_configuration_kind() {
     }
     let definitions = kinds.iter().map(|kind| format!("{kind}.{GROUP}")).collect();
     assert_eq!(granted("idp-crds", "apiextensions.k8s.io"), definitions);
+}
+
+/// The port of the read API is there, and can be reached, exactly where that is wanted.
+#[test]
+fn the_read_api_can_be_turned_off() {
+    for (value, is_there) in [("webhook.readApi=true", true), ("webhook.readApi=false", false)] {
+        let Some(objects) = rendered(&[value, "networkPolicy.enabled=true"]) else { return };
+        let find = |kind: &str| objects.iter().find(|object| object["kind"] == kind).unwrap();
+        let container = &find("Deployment")["spec"]["template"]["spec"]["containers"][0];
+        let has = |ports: &Value, field: &str| {
+            ports.as_array().unwrap().iter().any(|port| port[field] == "read")
+        };
+        assert_eq!(has(&container["ports"], "name"), is_there, "{value}");
+        assert_eq!(has(&find("Service")["spec"]["ports"], "targetPort"), is_there, "{value}");
+        let ingress = &find("NetworkPolicy")["spec"]["ingress"][0]["ports"];
+        assert_eq!(has(ingress, "port"), is_there, "{value}");
+        let turned_off = container["args"].as_array().unwrap().contains(&json!("--read-address="));
+        assert_eq!(turned_off, !is_there, "{value}");
+    }
 }
 
 /// Every field of `given` is in `read`.

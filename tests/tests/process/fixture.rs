@@ -19,6 +19,7 @@ pub struct Webhook {
     pub process: Process,
     pub address: SocketAddr,
     pub ops: SocketAddr,
+    pub read: SocketAddr,
     pub authority: Authority,
     /// The folder that its certificate comes from.
     pub secret: MountedSecret,
@@ -33,12 +34,14 @@ impl Webhook {
     pub async fn with_environment(environment: &[(&str, String)]) -> Self {
         let authority = Authority::new();
         let secret = MountedSecret::new(&authority.issue("localhost"), &authority.certificate);
-        let (address, ops, dir) = (free_address(), free_address(), TempDir::new().unwrap());
+        let (address, ops, read) = (free_address(), free_address(), free_address());
+        let dir = TempDir::new().unwrap();
         let mut program = Program::new("webhook", &our_program("idp-webhook"))
             .args([
                 "--catalog=embedded".to_owned(),
                 format!("--address={address}"),
                 format!("--metrics-address={ops}"),
+                format!("--read-address={read}"),
             ])
             .env("TLS_SERVER_CERTS_DIR", secret.path())
             .env("RUST_LOG", "warn,idp_webhook::run=info");
@@ -49,6 +52,7 @@ impl Webhook {
             process: program.start(dir.path()),
             address,
             ops,
+            read,
             authority,
             secret,
             _dir: dir,

@@ -10,6 +10,7 @@
 
 mod collector;
 mod fixture;
+mod ports;
 mod readiness;
 mod soak;
 mod stamp;

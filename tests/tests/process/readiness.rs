@@ -39,6 +39,7 @@ async fn a_webhook_whose_certificate_is_not_valid_is_not_ready() {
             "--catalog=embedded".to_owned(),
             format!("--address={address}"),
             format!("--metrics-address={ops}"),
+            "--read-address=".to_owned(),
         ])
         .env("TLS_SERVER_CERTS_DIR", secret.path())
         .start(dir.path());

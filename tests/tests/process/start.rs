@@ -32,7 +32,7 @@ async fn in_a_silent_cluster(
     let address = free_address();
     let process = Program::new("webhook", &our_program("idp-webhook"))
         .args([format!("--address={address}"), format!("--metrics-address={}", free_address())])
-        .args([format!("--url=https://{address}")])
+        .args([format!("--url=https://{address}"), "--read-address=".to_owned()])
         .env("TLS_SERVER_CERTS_DIR", secret.path())
         .env("KUBECONFIG", &kubeconfig)
         .start(dir.path());

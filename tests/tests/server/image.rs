@@ -178,6 +178,7 @@ async fn the_webhook_runs_in_its_image() {
             "--tls-certs-dir=/tls",
             &format!("--address={address}"),
             &format!("--metrics-address={ops}"),
+            "--read-address=",
         ]);
         let took = webhook.until(async || {
             let mut answer = String::new();

@@ -1,4 +1,4 @@
-//! The read API on the operator's port: `/api/products`, `/api/providers/health`,
+//! The read API on a port of its own: `/api/products`, `/api/providers/health`,
 //! `/api/placements`.
 
 use std::sync::Arc;
@@ -6,9 +6,9 @@ use std::sync::Arc;
 use idp_core::catalog::{Objects, embedded};
 use idp_crds::cloud_provider::{CircuitState, CloudProviderStatus};
 use idp_serving::http::{self, Options};
-use idp_webhook::api;
 use idp_webhook::placements::{GroupKind, Placed, Placements};
 use idp_webhook::snapshot::{SharedSnapshot, Snapshot};
+use idp_webhook::web::{self, Sources};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -26,7 +26,7 @@ impl Api {
         let placements = Arc::new(Placements::offline());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let router = api::router(snapshot, Arc::clone(&placements));
+        let router = web::router(Sources { snapshot, placements: Arc::clone(&placements) });
         tokio::spawn(http::serve(listener, Options::default(), router, CancellationToken::new()));
         Api { address, placements }
     }

@@ -11,22 +11,17 @@ use idp_crds::cloud_provider::CircuitState;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::placements::{Placed, Placements};
-use crate::snapshot::{SharedSnapshot, Snapshot};
-
-#[derive(Clone)]
-struct Sources {
-    snapshot: SharedSnapshot,
-    placements: Arc<Placements>,
-}
+use super::Sources;
+use crate::placements::Placed;
+use crate::snapshot::Snapshot;
 
 /// `/api/products`, `/api/providers/health`, `/api/placements`.
-pub fn router(snapshot: SharedSnapshot, placements: Arc<Placements>) -> Router {
+pub fn router(sources: Sources) -> Router {
     Router::new()
         .route("/api/products", get(products))
         .route("/api/providers/health", get(health))
         .route("/api/placements", get(list))
-        .with_state(Sources { snapshot, placements })
+        .with_state(sources)
 }
 
 impl Sources {
