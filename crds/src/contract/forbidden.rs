@@ -47,6 +47,11 @@ pub fn decided_by_platform(spec: &Map<String, Value>) -> Vec<FieldError> {
         .collect()
 }
 
+/// What a definition sets by default is as good as not given: Crossplane writes this default into
+/// the definition of every cluster-scoped composite resource, and the API server fills defaults in
+/// before anybody reviews the object.
+const DEFAULT: (&str, &str) = ("compositionUpdatePolicy", "Automatic");
+
 /// Errors for every machinery field of `spec` that is new or differs from `old`. (Crossplane sets
 /// them itself later, so a developer's update that carries them unchanged is fine.)
 #[must_use]
@@ -54,8 +59,11 @@ pub fn machinery(spec: &Map<String, Value>, old: Option<&Map<String, Value>>) ->
     CROSSPLANE_FIELDS
         .iter()
         .filter(|field| {
-            let now = spec.get(**field);
-            now.is_some() && now != old.and_then(|old| old.get(**field))
+            let before = old.and_then(|old| old.get(**field));
+            spec.get(**field).is_some_and(|now| match before {
+                Some(before) => now != before,
+                None => (**field, now.as_str()) != (DEFAULT.0, Some(DEFAULT.1)),
+            })
         })
         .map(|field| {
             FieldError::new(
@@ -65,4 +73,39 @@ pub fn machinery(spec: &Map<String, Value>, old: Option<&Map<String, Value>>) ->
             )
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn refused(now: Value, before: Option<Value>) -> Vec<String> {
+        let before = before.as_ref().map(|before| before.as_object().unwrap());
+        machinery(now.as_object().unwrap(), before).into_iter().map(|error| error.path).collect()
+    }
+
+    #[test]
+    fn what_a_definition_sets_by_default_is_not_given_by_the_user() {
+        let (default, other) = (
+            json!({"compositionUpdatePolicy": "Automatic"}),
+            json!({"compositionUpdatePolicy": "Manual"}),
+        );
+        let nothing: [&str; 0] = [];
+        assert_eq!(refused(default.clone(), None), nothing);
+        assert_eq!(refused(default.clone(), Some(json!({}))), nothing);
+        let field = ["spec.compositionUpdatePolicy"];
+        assert_eq!(refused(other.clone(), None), field);
+        assert_eq!(refused(other.clone(), Some(default.clone())), field);
+        assert_eq!(refused(default, Some(other)), field, "somebody else has chosen");
+    }
+
+    #[test]
+    fn machinery_is_neither_set_nor_changed() {
+        let of = |name: &str| json!({"resourceRef": {"name": name}});
+        assert_eq!(refused(of("a"), None), ["spec.resourceRef"]);
+        assert_eq!(refused(of("a"), Some(of("b"))), ["spec.resourceRef"]);
+        assert!(refused(of("a"), Some(of("a"))).is_empty());
+    }
 }

@@ -481,6 +481,26 @@ async fn composite_resources_are_held_to_the_same_contract() {
     carried.allowed();
 }
 
+/// Crossplane's definition has a default for one field of its machinery, which every composite
+/// resource has when it is reviewed.
+#[tokio::test]
+async fn cluster_scoped_composite_resources_can_be_created() {
+    let webhook = Webhook::start().await;
+    let mut xr = claim();
+    xr["kind"] = "XMySQLInstance".into();
+    xr["metadata"].as_object_mut().unwrap().shift_remove("namespace");
+    xr["spec"]["compositionUpdatePolicy"] = "Automatic".into();
+    let stored = webhook.admit(&Review::create(xr.clone())).await.allowed();
+    assert_eq!(place(&stored), "aws/us-east-1");
+    let manual = Review::update(&stored, |object| {
+        object["spec"]["compositionUpdatePolicy"] = "Manual".into();
+    });
+    let message = webhook.admit(&manual).await.refused();
+    assert!(message.contains("spec.compositionUpdatePolicy"), "{message}");
+    xr["spec"]["compositionUpdatePolicy"] = "Manual".into();
+    webhook.admit(&Review::create(xr)).await.refused();
+}
+
 #[tokio::test]
 async fn the_validating_webhook_refuses_what_was_changed_after_the_mutating_one() {
     let webhook = Webhook::start().await;
