@@ -6,8 +6,8 @@ use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
 use crate::condition::ConfigurationStatus;
+use crate::names::EXPERIMENT_WEIGHTS_TOLERANCE;
 use crate::schema;
-use crate::validate::EXPERIMENT_WEIGHTS_TOLERANCE;
 
 /// Other weights for a share of a tier's placements. The first enabled one whose tier matches
 /// applies.

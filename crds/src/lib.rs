@@ -8,6 +8,7 @@
 //! - [`contract`]: the developer's side, a request read from a claim and every error in it;
 //! - [`record`]: the placement decision as it is stamped on a claim;
 //! - [`status`]: the placement as a composite resource reports it;
+//! - [`place`]: where a workload can be;
 //! - [`reason`]: why its conditions are as they are;
 //! - [`names`]: labels and annotations, spelled once.
 
@@ -23,6 +24,7 @@ pub mod feature_flag;
 pub mod json;
 pub mod kinds;
 pub mod names;
+pub mod place;
 pub mod product;
 pub mod reason;
 pub mod record;

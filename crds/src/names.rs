@@ -80,6 +80,11 @@ pub const MULTI_AZ: &str = "multi_az";
 /// The score dimensions, in canonical order.
 pub const DIMENSIONS: [&str; 4] = ["latency", "dr", "maturity", "cost"];
 
+/// How far a tier's weights may be from 1 together.
+pub const TIER_WEIGHTS_TOLERANCE: f64 = 1e-6;
+/// How far an experiment's weights may be from 1 together (the reference's tolerance).
+pub const EXPERIMENT_WEIGHTS_TOLERANCE: f64 = 0.01;
+
 /// The environments a claim may name.
 pub const ENVIRONMENTS: [&str; 3] = ["dev", "staging", "production"];
 

@@ -8,7 +8,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value};
 
-use crate::status::Place;
+use crate::place::Place;
 
 /// A placement decision with its reasons.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]

@@ -6,8 +6,8 @@ use kube::{CustomResource, KubeSchema};
 use serde::{Deserialize, Serialize};
 
 use crate::condition::ConfigurationStatus;
+use crate::names::TIER_WEIGHTS_TOLERANCE;
 use crate::schema;
-use crate::validate::TIER_WEIGHTS_TOLERANCE;
 
 /// A class of service: recovery objectives, the capabilities a place must have, and the weights of
 /// its scores.

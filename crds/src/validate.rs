@@ -5,15 +5,10 @@ use std::collections::BTreeMap;
 
 use crate::contract::metadata::is_dns_label;
 use crate::contract::{FieldError, Problem};
-use crate::names::DIMENSIONS;
+use crate::names::{DIMENSIONS, EXPERIMENT_WEIGHTS_TOLERANCE, TIER_WEIGHTS_TOLERANCE};
 use crate::{
     CandidateSpec, CloudProviderSpec, ExperimentSpec, FeatureFlagSpec, ProductSpec, TierSpec,
 };
-
-/// How far a tier's weights may be from 1 together.
-pub const TIER_WEIGHTS_TOLERANCE: f64 = 1e-6;
-/// How far an experiment's weights may be from 1 together (the reference's tolerance).
-pub const EXPERIMENT_WEIGHTS_TOLERANCE: f64 = 0.01;
 
 /// A configuration kind that can say everything that is wrong with itself.
 pub trait Validate {

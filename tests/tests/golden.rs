@@ -14,7 +14,7 @@ use std::io::{BufReader, Read};
 
 use idp_core::catalog::{Catalog, embedded};
 use idp_core::schedule::breaker::{Breaker, BreakerState};
-use idp_core::schedule::weights::{self, TierWeights};
+use idp_core::schedule::tier_weights::{self as weights, TierWeights};
 use idp_core::schedule::{Experiment, State, Weights};
 use idp_crds::record::Group;
 use idp_function::cli::schedule::Answerer;
@@ -228,7 +228,7 @@ fn experiments() {
             let errors = idp_crds::validate::weights(
                 "w",
                 &as_map,
-                idp_crds::validate::EXPERIMENT_WEIGHTS_TOLERANCE,
+                idp_crds::names::EXPERIMENT_WEIGHTS_TOLERANCE,
             );
             let share = operation["traffic_percentage"].as_f64().unwrap();
             let valid = errors.is_empty() && (0.0..=1.0).contains(&share);

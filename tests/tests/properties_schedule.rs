@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use idp_core::catalog::{Catalog, Objects};
-use idp_core::schedule::weights::TierWeights;
+use idp_core::schedule::tier_weights::TierWeights;
 use idp_core::schedule::{
     Candidate, Circuit, Exclusion, Experiment, FailoverRule, PlacementQuery, Provenance,
     ProviderHealth, ScheduleError, Scheduler, State, Tier, Weights, gates, health,

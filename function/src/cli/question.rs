@@ -108,7 +108,7 @@ impl Input {
             let errors = idp_crds::validate::weights(
                 &path,
                 &weights.collect(),
-                idp_crds::validate::EXPERIMENT_WEIGHTS_TOLERANCE,
+                idp_crds::names::EXPERIMENT_WEIGHTS_TOLERANCE,
             );
             problems.extend(errors.iter().map(ToString::to_string));
             if !(0.0..=1.0).contains(&experiment.traffic_percentage) {

@@ -10,6 +10,9 @@ use idp_crds::contract::ClaimRequest;
 use idp_crds::status::{Place, Retained};
 use serde_json::{Map, Value};
 
+/// The connection Secret of a namespaced composite, which has no native one.
+pub(super) const CONNECTION_KEY: &str = "workload/connection";
+
 /// What is desired, and what is to be said about it.
 #[derive(Debug, Default)]
 pub(super) struct Plan {

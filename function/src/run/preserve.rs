@@ -9,8 +9,7 @@ use idp_core::placement::{Disposition, ObservedPlace, PreviousPlacement};
 use idp_crds::status::{Place, Retained};
 
 use super::observed::{ObservedResource, Resources};
-use super::plan::{ComposeContext, Desired, Plan};
-use super::secrets::CONNECTION_KEY;
+use super::plan::{CONNECTION_KEY, ComposeContext, Desired, Plan};
 
 /// Everything that exists, for when nothing can be worked out now. Nothing goes.
 ///

@@ -9,11 +9,8 @@ use idp_crds::names;
 use serde_json::{Value, json};
 
 use super::observed::{ObservedResource, Resources};
-use super::plan::{ComposeContext, Desired, Plan};
+use super::plan::{CONNECTION_KEY, ComposeContext, Desired, Plan};
 use super::preserve::unchanged;
-
-/// The connection Secret of a namespaced composite, which has no native one.
-pub(super) const CONNECTION_KEY: &str = "workload/connection";
 
 /// The workload's Secret, composed once and kept ever after, also when the product has none any
 /// more.

@@ -9,7 +9,8 @@ use super::decision_text::FirstDecisionCache;
 use super::pool::{Excluded, Pool};
 use super::ranking::{Entry, Ranking};
 use super::rejection::{missing_capability, skipped};
-use super::weights::{TierWeights, Weights};
+use super::tier_weights::TierWeights;
+use super::weights::Weights;
 use super::{Candidate, PlacementQuery, ScheduleError, State, Tier, digest, gates};
 
 /// How many candidates a record ranks.

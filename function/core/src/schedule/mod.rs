@@ -3,7 +3,7 @@
 //! Pure: no I/O, no clock, no randomness, no Kubernetes. The same inputs give the same bytes, at
 //! admission, in the composition pipeline, on the command line and in tests.
 //!
-//! A [`Scheduler`] is made once per catalog. A decision walks through [`health`] → [`weights`] →
+//! A [`Scheduler`] is made once per catalog. A decision walks through [`health`] → [`tier_weights`] →
 //! [`gates`] → [`score`] → selection and failover ([`decide`]) → [`reason`]; the first four depend
 //! on little of the request, and are worked out once for all requests alike ([`ranking`]).
 
@@ -20,7 +20,8 @@ mod ranking;
 pub mod reason;
 pub mod rejection;
 pub mod score;
-pub mod weights;
+pub mod tier_weights;
+mod weights;
 
 pub use decide::{Decision, Scheduler};
 pub use decision_text::{DecisionText, Provenance};
