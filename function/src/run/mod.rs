@@ -1,7 +1,8 @@
 //! RunFunction: one request, one answer, nothing remembered in between but compiled catalogs.
 //!
-//! read the request → [`requirements`] → [`evidence`] → decide → phase → [`compose`] → keep →
-//! [`answer`].
+//! ```text
+//! request ─► requirements ─► catalogs ─► reconcile: read ─► resolve ─► compose ─► report ─► response
+//! ```
 //!
 //! Whatever is left out of the answer is deleted by Crossplane. So every path that cannot work
 //! something out gives back what exists, as it is.

@@ -1,5 +1,5 @@
 //! The platform's own kinds: what a schema cannot say about them, how they fit together, and
-//! whether something still needs them ([`guards`]).
+//! whether something still needs them (`guards`).
 
 mod guards;
 

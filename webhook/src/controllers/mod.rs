@@ -2,7 +2,7 @@
 //!
 //! A controller has a `reconcile`, which makes the cluster what it should be and says when to look
 //! again, and an `error_policy`, which says when to try again. Where there is an object of a watched
-//! kind to reconcile, it runs on kube's `Controller`; where there is just one thing, on [`singleton`].
+//! kind to reconcile, it runs on kube's `Controller`; where there is just one thing, on `singleton`.
 //! None watches by itself: [`WatchedCatalog`] and [`Workloads`] are shared.
 //!
 //! A new controller is a file here, and a line in [`start`].

@@ -5,7 +5,7 @@
 //!
 //! A [`Scheduler`] is made once per catalog. A decision walks through [`health`] → [`tier_weights`] →
 //! [`gates`] → [`score`] → selection and failover ([`decide`]) → [`reason`]; the first four depend
-//! on little of the request, and are worked out once for all requests alike ([`ranking`]).
+//! on little of the request, and are worked out once for all requests alike (`ranking`).
 
 pub mod breaker;
 pub mod decide;
