@@ -58,7 +58,9 @@ fn build(crossplane: &Path, folder: &Path, name: &str) -> Vec<u8> {
         fs::copy(root().join("package").join(file), staged.join(file)).unwrap();
     }
     let package = folder.join(name);
+    // It takes whatever is called examples where it stands.
     run(Command::new(crossplane)
+        .current_dir(folder)
         .args(["xpkg", "build", "--package-root"])
         .arg(&staged)
         .arg("--embed-runtime-image-tarball")
