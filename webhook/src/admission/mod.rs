@@ -77,7 +77,9 @@ async fn admit_workload(
     }
     match &*request.sub_resource {
         "" => {}
-        "status" if !admission.is_crossplane(request) => return status::review(request),
+        "status" if !admission.is_crossplane(request) => {
+            return status::review(admission, request).await;
+        }
         _ => return Ok(Verdict::allowed()),
     }
     let workload = Workload::identify(snapshot, webhook, request)?;

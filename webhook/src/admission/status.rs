@@ -1,8 +1,10 @@
 //! The status subresource: `status.placement` is evidence of where a workload is, and nobody's to
-//! write but Crossplane's.
+//! write but Crossplane's, and theirs who may restore a workload from a backup.
 
 use idp_crds::contract::{FieldError, Problem};
+use idp_crds::names::VERB_RESTORE;
 
+use super::context::Admission;
 use super::object::Object;
 use super::review::AdmissionRequest;
 use super::verdict::{Denial, Verdict, unreadable};
@@ -11,14 +13,19 @@ use super::verdict::{Denial, Verdict, unreadable};
 ///
 /// # Errors
 /// When it changes `status.placement`.
-pub(super) fn review(request: &AdmissionRequest<'_>) -> Result<Verdict, Denial> {
+pub(super) async fn review(
+    admission: &Admission,
+    request: &AdmissionRequest<'_>,
+) -> Result<Verdict, Denial> {
     let raw = request.object.ok_or_else(|| unreadable("the object", "the review carries none"))?;
     let new = Object::read(raw).map_err(|error| unreadable("the object", error))?;
     let old = match request.old_object {
         Some(raw) => Object::read(raw).map_err(|error| unreadable("the old object", error))?,
         None => Object::default(),
     };
-    if new.placement_value() == old.placement_value() {
+    if new.placement_value() == old.placement_value()
+        || admission.authorizer.allow(request, VERB_RESTORE).await?
+    {
         return Ok(Verdict::allowed());
     }
     let message = "is what Crossplane reports of where the workload is, and nobody else's to \
