@@ -606,3 +606,63 @@ fn a_status_without_anything_that_bears_it_out_places_nothing() {
     let answer = Function::new().answer(&request(&composite, &catalog()));
     assert!(said(&answer).contains("oci/us-ashburn-1"), "{}", said(&answer));
 }
+
+/// What exists from before ids were written down keeps its name in the cluster and at the provider:
+/// another one would be another security group, and another database.
+#[test]
+fn what_is_there_keeps_its_names() {
+    let mut composite = composite();
+    composite["metadata"]["uid"] = "20000000-0000-4000-8000-000000000001".into();
+    let call = |id: Option<&str>| {
+        let mut request = request(&composite, &catalog());
+        let mut group = json!({
+            "apiVersion": "ec2.aws.upbound.io/v1beta1", "kind": "SecurityGroup",
+            "metadata": {"name": "a-name-of-before", "labels": {
+                "platform.example.org/provider": "aws", "platform.example.org/region": "us-east-1",
+                "platform.example.org/sequence": "1", "platform.example.org/resource": "security-group",
+            }},
+            "spec": {"forProvider": {"region": "us-east-1"}},
+        });
+        if let Some(id) = id {
+            group["metadata"]["labels"]["platform.example.org/id"] = id.into();
+        }
+        let observed = request.observed.as_mut().unwrap();
+        observed.resources.insert("aws-us-east-1/security-group".to_owned(), resource(&group));
+        let desired = Function::new().answer(&request).desired.unwrap();
+        let group = &desired.resources["aws-us-east-1/security-group"];
+        let group: Value =
+            idp_core::structs::from_struct(group.resource.as_ref().unwrap()).unwrap();
+        let name = group["metadata"]["name"].as_str().unwrap().to_owned();
+        (name, group["spec"]["forProvider"]["name"].as_str().unwrap().to_owned())
+    };
+    let (name, at_provider) = call(None);
+    assert_eq!(name, "a-name-of-before");
+    // 8 hexadecimal digits, as the first version made them.
+    let hash = at_provider.strip_prefix("orders-x7k2p-").unwrap();
+    assert!(hash.len() == 8 && hash.bytes().all(|b| b.is_ascii_hexdigit()), "{at_provider}");
+    let written = "orders-x7k2p-aaaaaaaaaaaaaaaa";
+    assert_eq!(call(Some(written)), ("a-name-of-before".to_owned(), written.to_owned()));
+}
+
+/// A label that Crossplane gives to a claim's composite means nothing on one that has no claim.
+#[test]
+fn a_namespaced_composite_has_no_claim_whatever_its_labels_say() {
+    let connection = |labels: Value| {
+        let mut composite = composite();
+        composite["kind"] = "MySQLInstance".into();
+        composite["metadata"] = json!({"name": "orders", "namespace": "team", "labels": labels});
+        let answer = Function::new().answer(&request(&composite, &catalog()));
+        let desired = answer.desired.unwrap().resources;
+        let names = desired.values().map(|desired| {
+            let object: Value =
+                idp_core::structs::from_struct(desired.resource.as_ref().unwrap()).unwrap();
+            object["metadata"]["name"].as_str().unwrap().to_owned()
+        });
+        (names.collect::<Vec<_>>(), desired.len())
+    };
+    let plain = connection(json!({}));
+    assert!(plain.1 > 3, "{plain:?}");
+    let labels =
+        json!({"crossplane.io/claim-name": "theirs", "crossplane.io/claim-namespace": "them"});
+    assert_eq!(connection(labels), plain);
+}

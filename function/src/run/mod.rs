@@ -9,6 +9,7 @@
 
 mod catalogs;
 mod compose;
+mod composite;
 mod input;
 mod observed;
 mod plan;
@@ -27,8 +28,9 @@ use idp_crds::condition::PLACED;
 use idp_crds::reason::Reason;
 
 use catalogs::CatalogCache;
+use composite::Composite;
 use input::{CatalogSource, Input};
-use observed::{Composite, Resources};
+use observed::Resources;
 use reconcile::Reconcile;
 use response::ResponseBuilder;
 

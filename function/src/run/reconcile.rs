@@ -16,8 +16,9 @@ use idp_crds::status::PlacementStatus;
 use serde_json::Map;
 
 use super::catalogs::CatalogBuild;
+use super::composite::Composite;
 use super::input::Input;
-use super::observed::{Composite, Resources};
+use super::observed::Resources;
 use super::plan::{ComposeContext, Plan};
 use super::report::StatusReport;
 use super::response::ResponseBuilder;
@@ -48,7 +49,7 @@ impl Reconcile<'_> {
         response: &mut ResponseBuilder,
     ) -> Result<(), Failure> {
         let catalog = &build.catalog;
-        let status = self.composite.placement(self.seen);
+        let status = self.composite.placement(self.seen.places());
         let exists = status.is_some() || !self.seen.places().is_empty();
         let asked = match self.read(build, input) {
             Ok(asked) => asked,

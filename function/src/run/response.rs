@@ -7,7 +7,7 @@ use idp_crds::reason::Reason;
 use serde_json::{Map, Value, json};
 
 use super::Failure;
-use super::observed::Composite;
+use super::composite::Composite;
 use super::plan::Desired;
 use super::report::Finding;
 use crate::wire::v1;
