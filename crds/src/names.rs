@@ -9,7 +9,9 @@ pub const API_VERSION: &str = "platform.example.org/v1alpha1";
 
 /// Annotation on claims and composite resources: the decision record, compact JSON.
 pub const PLACEMENT_REASON: &str = "platform.example.org/placement-reason";
-/// Annotation on a placed claim: providers to leave (`aws,oci`), or `any`. Consumed at admission.
+/// Annotation on a placed claim: providers to leave (`aws,oci`), or `any`; behind an `@` the decision
+/// that is to be left (`any@2`), so that the same request applied again moves nothing. Consumed at
+/// admission.
 pub const FAILOVER: &str = "platform.example.org/failover";
 /// Annotation on a placed claim: a retained placement (`<provider>-<region>`) to let go.
 pub const RELEASE: &str = "platform.example.org/release";
@@ -64,9 +66,10 @@ pub const COMPOSITION_RESOURCE_NAME: &str = "crossplane.io/composition-resource-
 /// Annotation by which a managed resource is named at its provider.
 pub const EXTERNAL_NAME: &str = "crossplane.io/external-name";
 
-/// RBAC verb: create a claim that carries a placement-reason (restore from a backup).
+/// RBAC verb: create a claim that carries a placement-reason, and write `status.placement` (restore
+/// from a backup).
 pub const VERB_RESTORE: &str = "restore";
-/// RBAC verb: ask for a failover.
+/// RBAC verb: ask for a failover, or take a changed Candidate over.
 pub const VERB_FAILOVER: &str = "failover";
 /// RBAC verb: release a retained placement.
 pub const VERB_RELEASE: &str = "release";

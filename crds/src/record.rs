@@ -74,9 +74,10 @@ impl Record {
     /// is.
     pub const MOST_REJECTED: usize = 32;
 
-    /// The highest number that a decision may have: what a record brings along must leave room for
-    /// moves to come.
-    pub const MOST_SEQUENCE: u64 = 1_000_000;
+    /// The highest number that a decision may have.
+    pub const MOST_SEQUENCE: u64 = 2_000_000;
+    /// The highest number that a restored one may bring along: it leaves room for moves to come.
+    pub const MOST_RESTORED_SEQUENCE: u64 = 1_000_000;
 
     /// Reads a record from an annotation's value.
     ///

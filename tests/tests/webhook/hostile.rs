@@ -188,7 +188,7 @@ async fn a_restored_decision_leaves_room_for_moves() {
     record["sequence"] = u64::MAX.into();
     annotate(&mut restored, PLACEMENT_REASON, &record.to_string());
     let message = webhook.admit(&Review::create(restored).by_admin()).await.refused();
-    assert!(message.contains("a decision's is at most 1000000"), "{message}");
+    assert!(message.contains("one that is restored has at most 1000000"), "{message}");
 }
 
 /// A caller does not choose how large an answer is.

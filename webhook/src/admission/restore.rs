@@ -65,6 +65,12 @@ fn not_adoptable(workload: &Workload<'_>, text: &str, asked: &ClaimRequest) -> O
     };
     let place = record.place();
     let remove = "remove the annotation for a new decision";
+    let (sequence, most) = (record.sequence, Record::MOST_RESTORED_SEQUENCE);
+    if sequence > most {
+        return error(format!(
+            "has the number {sequence}, and one that is restored has at most {most}, so that moves can follow it: {remove}"
+        ));
+    }
     match workload.judge(asked).objection(&record)? {
         why @ NotAdoptable::SequenceTooHigh { .. } => error(format!("{why}: {remove}")),
         NotAdoptable::NotOffered { product } => {
