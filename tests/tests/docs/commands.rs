@@ -3,8 +3,7 @@
 //! - `console`: nothing but the programs: it is run here, from the top of a copy of the checkout's
 //!   examples, and the text block that follows it, if there is one, is what it prints (`…` stands
 //!   for anything);
-//! - `console,cluster`: the project's own process cluster: `tests/tests/cluster_docs.rs` runs it;
-//! - `console,build`: it builds or installs something: a part of CI runs it, or nothing here can;
+//! - `console,build`: it builds or installs something, which is not for a test;
 //! - `console,elsewhere`: another cluster, a registry, a cloud: nothing here can run it.
 
 use std::process::Command;
@@ -48,7 +47,7 @@ fn shows(shown: &str, printed: &str) -> Result<(), String> {
 }
 
 fn is_known(info: &str) -> bool {
-    ["console", "console,cluster", "console,build", "console,elsewhere"].contains(&info)
+    ["console", "console,build", "console,elsewhere"].contains(&info)
 }
 
 #[test]

@@ -98,3 +98,40 @@ fn paths_in_code_spans_exist() {
     }
     assert!(missing.is_empty(), "{}", missing.join("\n"));
 }
+
+/// What people look for in the list of troubles is what the programs say.
+#[test]
+fn messages_in_troubleshooting_are_said_by_the_programs() {
+    let mut said = String::new();
+    for folder in ["crds/src", "function", "webhook/src"] {
+        source(&top().join(folder), &mut said);
+    }
+    let page =
+        std::fs::read_to_string(top().join("docs/src/operations/troubleshooting.md")).unwrap();
+    let mut unsaid = Vec::new();
+    let rows =
+        page.lines().filter(|line| line.starts_with("| `") && !line.contains("| the API server |"));
+    let mut seen = 0;
+    for row in rows {
+        let message = row.split('`').nth(1).unwrap();
+        for part in message.split(['…', '<', '>']).map(str::trim).filter(|part| part.len() > 7) {
+            seen += 1;
+            if !said.contains(part) {
+                unsaid.push(part.to_owned());
+            }
+        }
+    }
+    assert!(unsaid.is_empty() && seen > 10, "{unsaid:?}");
+}
+
+/// The text of all files, in one line: messages are broken where lines are full.
+fn source(folder: &Path, text: &mut String) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            source(&path, text);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            text.push_str(&std::fs::read_to_string(path).unwrap());
+        }
+    }
+}
