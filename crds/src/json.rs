@@ -8,17 +8,54 @@
 use std::io;
 
 use serde::Serialize;
+use serde_json::Value;
 use serde_json::ser::{CompactFormatter, Formatter};
+use serde_json::value::RawValue;
+
+/// A value of a type of ours as JSON.
+///
+/// # Panics
+/// Never: a type of ours has names for keys, and no `Serialize` of its own that refuses a value. This
+/// is the one exception to the rule that nothing panics outside of tests: a default instead would go
+/// into a status or a digest and say something else.
+#[must_use]
+pub fn to_value<T: Serialize + ?Sized>(value: &T) -> Value {
+    written(serde_json::to_value(value))
+}
+
+/// A value of a type of ours as compact JSON, as `serde_json` spells it.
+///
+/// # Panics
+/// Never, as [`to_value`] does not.
+#[must_use]
+pub fn to_vec<T: Serialize + ?Sized>(value: &T) -> Vec<u8> {
+    written(serde_json::to_vec(value))
+}
+
+/// A value of a type of ours as compact JSON that goes into other JSON as it is.
+///
+/// # Panics
+/// Never, as [`to_value`] does not.
+#[must_use]
+pub fn to_raw_value<T: Serialize + ?Sized>(value: &T) -> Box<RawValue> {
+    written(serde_json::value::to_raw_value(value))
+}
+
+#[expect(clippy::expect_used, reason = "our types can be written as JSON whatever is in them")]
+fn written<T>(result: Result<T, serde_json::Error>) -> T {
+    result.expect("our types can be written as JSON")
+}
 
 /// Serialises `value` in the record's spelling.
 ///
-/// # Errors
-/// Only when `value`'s own `Serialize` fails, or a map key is not a string.
-pub fn to_string<T: Serialize + ?Sized>(value: &T) -> Result<String, serde_json::Error> {
+/// # Panics
+/// Never, as [`to_value`] does not.
+#[must_use]
+#[expect(clippy::expect_used, reason = "the formatter writes ASCII only")]
+pub fn to_string<T: Serialize + ?Sized>(value: &T) -> String {
     let mut out = Vec::with_capacity(2048);
-    value.serialize(&mut serde_json::Serializer::with_formatter(&mut out, Ascii))?;
-    // The formatter writes ASCII only, so this never fails.
-    String::from_utf8(out).map_err(|e| serde::ser::Error::custom(e.to_string()))
+    written(value.serialize(&mut serde_json::Serializer::with_formatter(&mut out, Ascii)));
+    String::from_utf8(out).expect("the formatter writes ASCII only")
 }
 
 /// `serde_json`'s compact form, in the record's spelling. Public so that writers can stream.
@@ -100,21 +137,21 @@ mod tests {
             (123_456_789.123, "123456789.123"),
         ] {
             assert_eq!(float(value), text);
-            assert_eq!(to_string(&value).unwrap(), text);
+            assert_eq!(to_string(&value), text);
         }
         for value in (0..=10_000).map(|n| f64::from(n) / 10_000.0).chain([
             12_345.678,
             9.999e15,
             123_456_789_012.0,
         ]) {
-            assert_eq!(to_string(&value).unwrap(), float(value));
+            assert_eq!(to_string(&value), float(value));
         }
     }
 
     #[test]
     fn strings_are_ascii_with_surrogate_pairs() {
         assert_eq!(
-            to_string("exp-ünï\u{7f}🦀\n\"").unwrap(),
+            to_string("exp-ünï\u{7f}🦀\n\""),
             "\"exp-\\u00fcn\\u00ef\\u007f\\ud83e\\udd80\\n\\\"\""
         );
     }

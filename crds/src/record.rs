@@ -5,10 +5,12 @@
 //! ours follow. Readers ignore keys they do not know.
 
 use indexmap::IndexMap;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value};
 
 use crate::place::Place;
+use crate::schema::{free_object, sequence};
 
 /// A placement decision with its reasons.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
@@ -94,10 +96,8 @@ impl Record {
     }
 
     /// The annotation's value.
-    ///
-    /// # Errors
-    /// Never for a record made by the scheduler; the type cannot say so.
-    pub fn to_annotation(&self) -> Result<String, serde_json::Error> {
+    #[must_use]
+    pub fn to_annotation(&self) -> String {
         crate::json::to_string(self)
     }
 }
@@ -140,7 +140,7 @@ pub struct Skipped {
 }
 
 /// Where to go when the selected place fails.
-#[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 pub struct FailoverTarget {
     /// The cloud.
     pub provider: String,
@@ -149,6 +149,7 @@ pub struct FailoverTarget {
     /// The cluster that would serve the workload.
     pub runtime_cluster: String,
     /// The network there.
+    #[schemars(schema_with = "free_object")]
     pub network: IndexMap<String, Value>,
     /// Its score, rounded to 4 decimals.
     pub total_score: f64,
@@ -178,13 +179,14 @@ pub enum Group {
 }
 
 /// A place that a workload has left.
-#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 pub struct Previous {
     /// The cloud.
     pub provider: String,
     /// The cloud's region.
     pub region: String,
     /// The sequence of the decision that had put it there.
+    #[schemars(schema_with = "sequence")]
     pub sequence: u64,
 }
 

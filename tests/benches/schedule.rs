@@ -88,7 +88,7 @@ fn decision_with_its_record(bencher: Bencher, candidates: usize) {
     let scheduler = scheduler(candidates);
     bencher.bench(|| {
         let decision = scheduler.decide(black_box(&REQUEST)).unwrap();
-        decision.record(Provenance::first(DecidedBy::Admission)).to_annotation().unwrap()
+        decision.record(Provenance::first(DecidedBy::Admission)).to_annotation()
     });
 }
 

@@ -154,9 +154,7 @@ fn question() -> impl Strategy<Value = Question> {
 }
 
 fn bytes(question: &Question) -> String {
-    question
-        .decide()
-        .map_or_else(|error| format!("{error:?}"), |record| record.to_annotation().unwrap())
+    question.decide().map_or_else(|error| format!("{error:?}"), |record| record.to_annotation())
 }
 
 proptest! {
@@ -281,7 +279,7 @@ proptest! {
             let catalog = Catalog::strict(objects).unwrap();
             let request = PlacementQuery { name: "orders", tier: "tier", ha: question.ha, exclude: Exclusion::default() };
             let decided = catalog.scheduler().decide(&request);
-            decided.map_or_else(|e| format!("{e:?}"), |d| d.record(Provenance::first(DecidedBy::Function)).to_annotation().unwrap())
+            decided.map_or_else(|e| format!("{e:?}"), |d| d.record(Provenance::first(DecidedBy::Function)).to_annotation())
         };
         let in_order: Vec<usize> = (0..question.candidates.len()).collect();
         let mut shuffled = in_order.clone();

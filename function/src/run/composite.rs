@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use idp_core::compose::facts::{Identity, Scope};
 use idp_core::placement::ObservedPlace;
+use idp_crds::json::to_value;
 use idp_crds::names;
 use idp_crds::record::Record;
 use idp_crds::status::{PlacementStatus, Retained};
@@ -136,8 +137,7 @@ impl Composite {
     pub(super) fn kept_status(&self, retained: Vec<Retained>) -> Map<String, Value> {
         let mut placement = self.status.placement.clone();
         if let (false, Some(Value::Object(fields))) = (retained.is_empty(), &mut placement) {
-            fields
-                .insert("retained".to_owned(), serde_json::to_value(retained).unwrap_or_default());
+            fields.insert("retained".to_owned(), to_value(&retained));
         }
         let fields = [("placement", placement), ("effective", self.status.effective.clone())];
         fields.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect()

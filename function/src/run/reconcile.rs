@@ -279,7 +279,7 @@ fn decide(
         Failure { reason: Reason::NoCandidate, message }
     })?;
     let stamp = decision.stamp(Provenance::first(DecidedBy::Function));
-    let reason = stamp.text().map_err(|error| Failure::invalid(error.to_string()))?.to_owned();
+    let reason = stamp.text().to_owned();
     let record = stamp.record.clone();
     Ok(PlacementInForce {
         place: record.place(),

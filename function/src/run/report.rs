@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use idp_core::compose::facts::Placement;
 use idp_core::compose::product::Product;
 use idp_core::placement::PlacementInForce;
-use idp_crds::json::float;
+use idp_crds::json::{float, to_value};
 use idp_crds::reason::Reason;
 use idp_crds::status::{Phase, PlacementStatus};
 use serde_json::{Map, Value};
@@ -52,7 +52,7 @@ impl StatusReport<'_> {
         let mut status = Map::new();
         // Serialising a status into a value cannot fail; were it to, nothing would be said rather
         // than something wrong.
-        status.insert("placement".to_owned(), serde_json::to_value(placement).unwrap_or_default());
+        status.insert("placement".to_owned(), to_value(&placement));
         if !plan.effective.is_empty() {
             status.insert("effective".to_owned(), Value::Object(plan.effective.clone()));
         }

@@ -194,7 +194,7 @@ impl World {
         let Ok(decision) = catalog.decide(product, "orders", &request, leave, occupied) else {
             return false;
         };
-        let text = decision.record(provenance).to_annotation().unwrap();
+        let text = decision.record(provenance).to_annotation();
         self.decided = Some(text.clone());
         self.crossplane.annotate(PLACEMENT_REASON, Some(text));
         true
@@ -238,12 +238,12 @@ impl World {
                 (record.selected.provider, record.selected.region) =
                     ("oci".to_owned(), "ashburn".to_owned());
                 record.sequence = record.sequence.saturating_sub(1);
-                Some(record.to_annotation().unwrap())
+                Some(record.to_annotation())
             }
             (Annotation::Nowhere, Some(mut record)) => {
                 record.selected.region = "atlantis".to_owned();
                 record.sequence += 7;
-                Some(record.to_annotation().unwrap())
+                Some(record.to_annotation())
             }
             (Annotation::Old | Annotation::Nowhere, None) => return,
         };

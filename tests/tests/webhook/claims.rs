@@ -25,10 +25,7 @@ async fn a_good_claim_is_stamped_with_what_the_command_line_and_the_function_say
     .unwrap();
     let decision = catalog.decide(product, "orders-db", &asked, &[], &[]).unwrap();
     let record = decision.record(Provenance::first(idp_crds::record::DecidedBy::Admission));
-    assert_eq!(
-        stored["metadata"]["annotations"][PLACEMENT_REASON],
-        record.to_annotation().unwrap()
-    );
+    assert_eq!(stored["metadata"]["annotations"][PLACEMENT_REASON], record.to_annotation());
 
     let labels = json!({
         "platform.example.org/cell": "c1", "platform.example.org/environment": "production",

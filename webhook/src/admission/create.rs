@@ -6,7 +6,7 @@ use idp_crds::record::Record;
 
 use super::context::{Admission, DecisionMode, WebhookKind};
 use super::contract::{self, Contract};
-use super::decide::{PlacementQuestion, decide, text};
+use super::decide::{PlacementQuestion, decide};
 use super::mutate::{Decision, DesiredClaim};
 use super::restore::{self, Restore};
 use super::verdict::Denial;
@@ -74,8 +74,7 @@ async fn is_ours(
     }
     match decide(admission, workload, &PlacementQuestion::first(asked)).await {
         Ok(stamp) => {
-            Ok(text(&stamp)? == brought
-                || is_from_another_catalog(workload, brought, &stamp.record))
+            Ok(stamp.text() == brought || is_from_another_catalog(workload, brought, &stamp.record))
         }
         Err(_) => Ok(false),
     }

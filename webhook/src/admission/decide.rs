@@ -10,7 +10,6 @@ use idp_crds::contract::ClaimRequest;
 use idp_crds::record::DecidedBy;
 
 use super::context::{Admission, WebhookKind};
-use super::verdict::{Denial, Reason};
 use super::workload::Workload;
 
 /// What is to be decided.
@@ -72,13 +71,4 @@ pub(super) async fn decide(
         admission.metrics.gates_rejected(&question.asked.tier);
     }
     decided
-}
-
-/// A decision as the annotation's value.
-pub(super) fn text(stamp: &DecisionText) -> Result<&str, Denial> {
-    stamp.text().map_err(|error| unwritable(&error))
-}
-
-pub(super) fn unwritable(error: &serde_json::Error) -> Denial {
-    Denial::new(Reason::Unavailable, format!("the decision cannot be written: {error}"))
 }

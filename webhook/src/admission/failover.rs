@@ -11,7 +11,7 @@ use idp_crds::status::{Phase, PlacementStatus};
 
 use super::before::Before;
 use super::context::{Admission, WebhookKind};
-use super::decide::{PlacementQuestion, decide, text};
+use super::decide::{PlacementQuestion, decide};
 use super::mutate::{Decision, DesiredClaim};
 use super::verdict::{Denial, Reason};
 use super::workload::{ApiKind, Workload, annotation_error, annotation_path};
@@ -162,7 +162,7 @@ pub(super) async fn is_outcome(
         let by_another_catalog = workload.webhook == WebhookKind::Validating
             && stamp.record.catalog != record.catalog
             && stamp.record.place() == record.place();
-        if text(&stamp)? == given || by_another_catalog {
+        if stamp.text() == given || by_another_catalog {
             return Ok(true);
         }
     }

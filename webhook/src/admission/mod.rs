@@ -92,7 +92,7 @@ async fn admit_workload(
         (_, true) => sync::sync_annotation(&workload, &workload.old()?),
         (_, false) => update::update(admission, &workload, workload.old()?).await?,
     };
-    let patch = mutate::patch(&workload, &desired).map_err(|error| decide::unwritable(&error))?;
+    let patch = mutate::patch(&workload, &desired);
     match webhook {
         WebhookKind::Mutating => {
             record_placement(admission, &workload, &desired, &patch);

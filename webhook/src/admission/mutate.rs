@@ -38,10 +38,8 @@ pub enum Decision {
 }
 
 /// The changes that make `workload` what is desired.
-///
-/// # Errors
-/// A decision that cannot be written, which none is.
-pub fn patch(workload: &Workload<'_>, desired: &DesiredClaim) -> Result<Patch, serde_json::Error> {
+#[must_use]
+pub fn patch(workload: &Workload<'_>, desired: &DesiredClaim) -> Patch {
     let mut patch = Patch::default();
     let metadata = &workload.new.metadata;
     for (field, value) in &desired.put_back {
@@ -67,13 +65,13 @@ pub fn patch(workload: &Workload<'_>, desired: &DesiredClaim) -> Result<Patch, s
         Some(Decision::Kept(text)) => {
             patch.annotations(metadata, &[(names::PLACEMENT_REASON, text)])
         }
-        Some(Decision::Made(stamp)) => patch.decision(metadata, names::PLACEMENT_REASON, stamp)?,
+        Some(Decision::Made(stamp)) => patch.decision(metadata, names::PLACEMENT_REASON, stamp),
         None => {}
     }
     for annotation in desired.consumed.iter().filter(|name| metadata.annotation(name).is_some()) {
         patch.remove(["metadata", "annotations", annotation]);
     }
-    Ok(patch)
+    patch
 }
 
 /// Parameters that were not given, or not spelled as they count.

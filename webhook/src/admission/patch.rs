@@ -5,8 +5,8 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use idp_core::schedule::DecisionText;
+use idp_crds::json::to_vec;
 use json_patch::jsonptr::PointerBuf;
-use serde::ser::Error as _;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
@@ -46,7 +46,7 @@ pub enum Content {
 }
 
 fn as_written<S: Serializer>(stamp: &DecisionText, serializer: S) -> Result<S::Ok, S::Error> {
-    stamp.json().map_err(S::Error::custom)?.serialize(serializer)
+    stamp.json().serialize(serializer)
 }
 
 impl Operation {
@@ -86,23 +86,14 @@ impl Patch {
     }
 
     /// Sets the annotation `name` to a decision, if it differs.
-    ///
-    /// # Errors
-    /// Never for what a scheduler decides; the type cannot say so.
-    pub fn decision(
-        &mut self,
-        metadata: &Metadata<'_>,
-        name: &str,
-        stamp: &Arc<DecisionText>,
-    ) -> Result<(), serde_json::Error> {
-        let text = stamp.text()?;
+    pub fn decision(&mut self, metadata: &Metadata<'_>, name: &str, stamp: &Arc<DecisionText>) {
+        let text = stamp.text();
         if metadata.annotations.is_none() {
             self.annotations(metadata, &[(name, text)]);
         } else if metadata.annotation(name) != Some(text) {
             let path = PointerBuf::from_tokens(["metadata", "annotations", name]);
             self.0.push(Operation::Add { path, value: Content::Decision(Arc::clone(stamp)) });
         }
-        Ok(())
     }
 
     /// Sets annotations that differ from what `metadata` has.
@@ -140,10 +131,8 @@ impl Patch {
     }
 
     /// As an AdmissionResponse carries it.
-    ///
-    /// # Errors
-    /// Never for what this module puts in; the type cannot say so.
-    pub fn to_base64(&self) -> Result<String, serde_json::Error> {
-        Ok(STANDARD.encode(serde_json::to_vec(&self.0)?))
+    #[must_use]
+    pub fn to_base64(&self) -> String {
+        STANDARD.encode(to_vec(&self.0))
     }
 }

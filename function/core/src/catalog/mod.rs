@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use idp_crds::candidate::ProviderConfigRef;
 use idp_crds::contract::ClaimRequest;
+use idp_crds::json::to_value;
 use idp_crds::names::reference_name;
 use idp_crds::{CandidateSpec, validate::Validate};
 use indexmap::IndexMap;
@@ -256,7 +257,7 @@ impl Site {
     /// What stands for all of it: another one means that the Candidate has changed.
     #[must_use]
     pub fn digest(&self) -> String {
-        let mut value = serde_json::to_value(self).unwrap_or_default();
+        let mut value = to_value(self);
         value.sort_all_objects();
         content_hash(&value.to_string())
     }

@@ -55,7 +55,8 @@ pub(crate) fn content_hash(text: &str) -> String {
 /// Which of an immutable resource's generations one with this content is: 8 hex digits, which have
 /// to tell apart a handful of one workload's.
 pub(super) fn generation(content: &str) -> String {
-    hex::encode(Sha256::digest(content.as_bytes()).get(..4).unwrap_or_default())
+    let [a, b, c, d, ..]: [u8; 32] = Sha256::digest(content.as_bytes()).into();
+    hex::encode([a, b, c, d])
 }
 
 /// `text` itself when it has at most `most` bytes; otherwise its beginning, `-`, and 80 bits that

@@ -2,8 +2,9 @@
 
 use std::sync::{Arc, OnceLock};
 
+use idp_crds::json::to_raw_value;
 use idp_crds::record::{DecidedBy, Previous, Record};
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::RawValue;
 
 /// What a record says beside the decision itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,27 +42,15 @@ impl DecisionText {
     }
 
     /// The text as a JSON string, with its escapes.
-    ///
-    /// # Errors
-    /// As [`DecisionText::text`].
-    pub fn json(&self) -> Result<&RawValue, serde_json::Error> {
-        if let Some(json) = self.json.get() {
-            return Ok(json);
-        }
-        let json = to_raw_value(self.text()?)?;
-        Ok(self.json.get_or_init(|| json))
+    #[must_use]
+    pub fn json(&self) -> &RawValue {
+        self.json.get_or_init(|| to_raw_value(self.text()))
     }
 
     /// The record as the annotation has it.
-    ///
-    /// # Errors
-    /// Never for what a scheduler decides; the type cannot say so.
-    pub fn text(&self) -> Result<&str, serde_json::Error> {
-        if let Some(text) = self.text.get() {
-            return Ok(text);
-        }
-        let text = self.record.to_annotation()?;
-        Ok(self.text.get_or_init(|| text))
+    #[must_use]
+    pub fn text(&self) -> &str {
+        self.text.get_or_init(|| self.record.to_annotation())
     }
 }
 

@@ -2,6 +2,8 @@
 
 use sha2::{Digest, Sha256};
 
+use idp_crds::json::to_vec;
+
 use super::{Candidate, State, Tier};
 
 /// SHA-256, hex, of the canonical JSON of everything but the request that decisions depend on:
@@ -14,8 +16,6 @@ pub(super) fn digest<'t>(
 ) -> String {
     let tiers: std::collections::BTreeMap<_, _> = tiers.collect();
     let mut hash = Sha256::new();
-    // Serialising these types into memory cannot fail; were it to, the digest of nothing would
-    // still be deterministic.
-    hash.update(serde_json::to_vec(&(candidates, tiers, state)).unwrap_or_default());
+    hash.update(to_vec(&(candidates, tiers, state)));
     hex::encode(hash.finalize())
 }

@@ -43,7 +43,7 @@ impl Platform {
         let mut record = self.record.clone();
         (record.selected.provider, record.selected.region) = (provider.into(), region.into());
         record.sequence = sequence;
-        record.to_annotation().unwrap()
+        record.to_annotation()
     }
 
     fn status(
