@@ -28,7 +28,7 @@ pub mod place;
 pub mod product;
 pub mod reason;
 pub mod record;
-mod schema;
+pub mod schema;
 pub mod status;
 pub mod tier;
 pub mod validate;

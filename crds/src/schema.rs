@@ -1,10 +1,33 @@
 //! Schema pieces that `schemars` cannot derive in the structural form Kubernetes asks for.
 
 use kube::core::Rule;
-use schemars::{Schema, SchemaGenerator, json_schema};
+use kube::core::schema::StructuralSchemaRewriter;
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde_json::Value;
 
 use crate::contract::listed;
 use crate::names::DIMENSIONS;
+
+/// The schema of a type in the structural form, as part of a definition that is made by hand.
+#[must_use]
+pub fn structural<T: JsonSchema>() -> Value {
+    let settings = SchemaSettings::openapi3().with(|settings| {
+        settings.inline_subschemas = true;
+        settings.meta_schema = None;
+    });
+    let mut generator = settings.with_transform(StructuralSchemaRewriter).into_generator();
+    let mut schema = generator.root_schema_for::<T>().to_value();
+    if let Some(fields) = schema.as_object_mut() {
+        fields.remove("title");
+    }
+    schema
+}
+
+/// The number of a decision. Kubernetes knows no unsigned numbers.
+pub(crate) fn sequence(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({"type": "integer", "format": "int64", "minimum": 0})
+}
 
 /// An object whose fields are free: kept as given, not described.
 pub(crate) fn free_object(_: &mut SchemaGenerator) -> Schema {

@@ -1,15 +1,17 @@
 //! What a composite resource (and so its claim) says about its placement: `status.placement`.
 
 use indexmap::IndexMap;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::candidate::ProviderConfigRef;
 pub use crate::place::{Place, place_id};
 use crate::record::{FailoverTarget, Previous};
+use crate::schema::{free_object, sequence};
 
-/// Where a workload is. The function writes it, and reads it back as evidence.
-#[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
+/// Where the workload is, and why. The function writes it, and reads it back as evidence.
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct PlacementStatus {
     /// The cloud.
@@ -21,9 +23,11 @@ pub struct PlacementStatus {
     pub runtime_cluster: String,
     /// The network there.
     #[serde(default)]
+    #[schemars(schema_with = "free_object")]
     pub network: IndexMap<String, Value>,
     /// What else was configured for the place when the workload was placed there.
     #[serde(default, skip_serializing_if = "Map::is_empty")]
+    #[schemars(schema_with = "free_object")]
     pub settings: Map<String, Value>,
     /// The ProviderConfig that its managed resources use. With it the network and the settings are
     /// pinned: a changed Candidate reaches the workload only when that is asked for.
@@ -33,6 +37,7 @@ pub struct PlacementStatus {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub id: String,
     /// The sequence of the decision: 1 for the first; each move adds 1.
+    #[schemars(schema_with = "sequence")]
     pub sequence: u64,
     /// Whether it is settled or on the way.
     #[serde(default)]
@@ -80,7 +85,7 @@ impl PlacementStatus {
 }
 
 /// Whether a workload is settled or on the way.
-#[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Phase {
     /// Only the current placement is active.
     #[default]
@@ -90,7 +95,7 @@ pub enum Phase {
 }
 
 /// What is kept at one place: looked at, never changed, never deleted, until someone releases it.
-#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
+#[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]
 pub struct Retained {
     /// `<provider>-<region>`: what `platform.example.org/release` names.

@@ -5,6 +5,8 @@ use idp_crds::ProductSpec;
 use idp_crds::contract::forbidden::DECIDED_BY_PLATFORM;
 use idp_crds::names::ENVIRONMENTS;
 use idp_crds::product::{ParameterSpec, ParameterType, UpdateRule};
+use idp_crds::schema::structural;
+use idp_crds::status::PlacementStatus;
 use serde_json::{Map, Value, json};
 
 /// `spec` and `status` of a product's API.
@@ -136,53 +138,15 @@ fn forbidden_rules(path: &str) -> Vec<Value> {
 }
 
 fn status() -> Value {
-    let text = |description: &str| json!({"type": "string", "description": description});
-    let free = |description: &str| json!({"type": "object", "description": description, "x-kubernetes-preserve-unknown-fields": true});
     json!({
         "type": "object",
         "properties": {
-            "placement": {
+            "placement": structural::<PlacementStatus>(),
+            "effective": {
                 "type": "object",
-                "description": "Where the workload is, and why.",
-                "properties": {
-                    "provider": text("The cloud."),
-                    "region": text("The cloud's region."),
-                    "runtimeCluster": text("The cluster that serves the workload."),
-                    "network": free("The network there."),
-                    "settings": free("What else was configured for the place when the workload was placed there."),
-                    "providerConfigRef": {
-                        "type": "object",
-                        "description": "The ProviderConfig that its managed resources use.",
-                        "properties": {"name": text("Its name."), "kind": text("Its kind.")},
-                    },
-                    "id": text("The workload's name at the provider."),
-                    "sequence": {"type": "integer", "format": "int64", "description": "1 for the first decision; each move adds 1."},
-                    "phase": text("Steady, or Moving while old and new placement are both there."),
-                    "reason": text("The decision record, as the annotation platform.example.org/placement-reason holds it."),
-                    "failover": free("Where to go when the place fails."),
-                    "previous": free("Where the workload was before."),
-                    "leaving": {
-                        "type": "array",
-                        "description": "Places that the workload is leaving: still active until the new one is ready.",
-                        "items": {"type": "object", "properties": {"provider": text("The cloud."), "region": text("The cloud's region.")}},
-                    },
-                    "retained": {
-                        "type": "array",
-                        "description": "What is kept of other placements: looked at, never deleted, until it is released.",
-                        "items": {
-                            "type": "object",
-                            "properties": {
-                                "place": text("What the annotation platform.example.org/release names."),
-                                "provider": text("The cloud."),
-                                "region": text("The cloud's region."),
-                                "resources": {"type": "array", "items": {"type": "string"}},
-                            },
-                        },
-                    },
-                    "notices": {"type": "array", "items": {"type": "string"}, "description": "Notices that have been given."},
-                },
+                "description": "What the developer gets where that is not what was asked for.",
+                "x-kubernetes-preserve-unknown-fields": true,
             },
-            "effective": free("What the developer gets where that is not what was asked for."),
         },
     })
 }
