@@ -51,7 +51,7 @@ fn crossplane_renders_what_idp_renders(
 ) {
     let Some(tools) = Tools::find() else { return };
     let catalog = || Catalog::strict(embedded().unwrap()).unwrap();
-    let ours = Renderer::new((catalog(), catalog()));
+    let ours = Renderer::new(catalog());
     let definition = catalog();
     let definition = definition.product(product).unwrap();
     let example = example(product, style);

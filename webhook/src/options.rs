@@ -15,7 +15,7 @@ use crate::admission::DecisionMode;
 /// Without --catalog it runs in (or beside) a cluster: it watches the platform's configuration, and
 /// registers itself with the API server. With --catalog it needs no cluster: for laptops and tests.
 #[derive(Debug, Parser)]
-#[command(name = "idp-webhook", version, after_help = AFTER_HELP)]
+#[command(name = "idp-webhook", version = idp_serving::VERSION, after_help = AFTER_HELP)]
 pub struct Options {
     /// Something to do instead of serving.
     #[command(subcommand)]

@@ -9,6 +9,9 @@
 //! - [`telemetry`]: logs and traces;
 //! - [`runtime`]: the threads all of it runs on.
 
+/// The version, and the commit that it was built of where that is known.
+pub const VERSION: &str = env!("IDP_VERSION");
+
 pub mod address;
 pub mod exit;
 pub mod http;

@@ -6,16 +6,13 @@ use super::CliError;
 use idp_core::catalog::{Catalog, Objects, embedded};
 
 /// Reads a catalog from a folder, or the built-in one; anything that is wrong with it is an error.
-///
-/// Twice, since what renders and what explains each have their own.
-pub(super) fn load(folder: Option<&Path>) -> Result<(Catalog, Catalog), CliError> {
+pub(super) fn load(folder: Option<&Path>) -> Result<Catalog, CliError> {
     let objects = match folder {
         Some(folder) => Objects::from_folder(folder),
         None => embedded(),
     };
     let objects = objects.map_err(|errors| CliError::catalog(&errors))?;
-    let strict = |objects| Catalog::strict(objects).map_err(|errors| CliError::catalog(&errors));
-    let catalog = strict(objects.clone())?;
+    let catalog = Catalog::strict(objects).map_err(|errors| CliError::catalog(&errors))?;
     if catalog.is_empty() {
         let place = folder.map_or_else(
             || "the built-in catalog".to_owned(),
@@ -25,5 +22,5 @@ pub(super) fn load(folder: Option<&Path>) -> Result<(Catalog, Catalog), CliError
             "{place} has no Candidate: nothing tells where workloads can run; `idp generate catalog` prints the default catalog to begin with"
         )));
     }
-    Ok((catalog, strict(objects)?))
+    Ok(catalog)
 }

@@ -139,7 +139,7 @@ impl ProductArgs {
         &self,
         make: impl Fn(&idp_core::compose::product::Product, ApiKind) -> Value,
     ) -> Result<Vec<Value>, CliError> {
-        let (catalog, _) = catalog::load(self.catalog.as_deref())?;
+        let catalog = catalog::load(self.catalog.as_deref())?;
         let known: Vec<&str> = catalog.products().iter().map(|p| p.name.as_str()).collect();
         let wrong: Vec<String> = self
             .products

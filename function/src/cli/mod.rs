@@ -9,6 +9,7 @@ pub mod renderer;
 pub mod schedule;
 pub mod serve;
 mod summary;
+mod version;
 
 use std::io::{self, BufReader, BufWriter, Write};
 use std::path::PathBuf;
@@ -19,7 +20,7 @@ use thiserror::Error;
 
 /// Place managed services on AWS, Google Cloud and Oracle Cloud, and compose what they are made of.
 #[derive(Debug, Parser)]
-#[command(name = "idp", version, max_term_width = 120, after_help = AFTER_HELP)]
+#[command(name = "idp", version = idp_serving::VERSION, max_term_width = 120, after_help = AFTER_HELP)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -48,6 +49,7 @@ enum Command {
     /// Answer placement questions: JSON lines in, JSON lines out, in the same order.
     Schedule(ScheduleArgs),
     Generate(generate::GenerateArgs),
+    Version(version::VersionArgs),
     /// Print a completion script for a shell.
     Completions {
         /// The shell.
@@ -121,6 +123,7 @@ pub fn main() -> Exit {
         Command::Render(args) => render::run(args, &mut output(), &mut io::stderr().lock()),
         Command::Schedule(args) => answer(&args),
         Command::Generate(args) => generate::run(args, &mut output()),
+        Command::Version(args) => version::run(&args, &mut output()),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "idp", &mut output());
             Ok(())
@@ -139,7 +142,7 @@ fn output() -> impl Write {
 }
 
 fn answer(args: &ScheduleArgs) -> Result<(), CliError> {
-    let (catalog, _) = catalog::load(args.catalog.as_deref())?;
+    let catalog = catalog::load(args.catalog.as_deref())?;
     let answerer = schedule::Answerer::of(catalog.scheduler());
     let tally = answerer.stream(BufReader::with_capacity(1 << 16, io::stdin().lock()), output())?;
     if tally.bad > 0 {

@@ -1,6 +1,7 @@
 //! One workload rendered: the request that Crossplane would send, and its answer as people see it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use idp_crds::contract::{ClaimRequest, FieldError, forbidden};
 use idp_crds::names::{CLAIM_NAME, CLAIM_NAMESPACE, COMPOSITION_RESOURCE_NAME, PLACEMENT_REASON};
@@ -36,14 +37,15 @@ pub struct Rendered {
 #[derive(Debug)]
 pub struct Renderer {
     function: Function,
-    catalog: Catalog,
+    catalog: Arc<Catalog>,
 }
 
 impl Renderer {
     /// With this catalog, and the function over the same.
     #[must_use]
-    pub fn new((catalog, again): (Catalog, Catalog)) -> Self {
-        Renderer { function: Function::offline(again), catalog }
+    pub fn new(catalog: Catalog) -> Self {
+        let catalog = Arc::new(catalog);
+        Renderer { function: Function::offline(Arc::clone(&catalog)), catalog }
     }
 
     /// Renders a claim or composite resource.
@@ -130,7 +132,7 @@ impl Renderer {
         let record = decision.record(provenance);
         let annotations = object_at(object_at(composite, "metadata"), "annotations");
         if let Some(annotations) = annotations.as_object_mut() {
-            annotations.insert(PLACEMENT_REASON.to_owned(), json!(record.to_annotation()?));
+            annotations.insert(PLACEMENT_REASON.to_owned(), json!(record.to_annotation()));
         }
         Ok(())
     }

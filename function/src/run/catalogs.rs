@@ -24,7 +24,7 @@ const KEPT: usize = 16;
 /// A catalog, and what was left out of it.
 #[derive(Debug)]
 pub(super) struct CatalogBuild {
-    pub(super) catalog: Catalog,
+    pub(super) catalog: Arc<Catalog>,
     pub(super) rejected: Vec<Rejected>,
 }
 
@@ -77,13 +77,13 @@ impl CatalogCache {
         }
         let objects = catalog::embedded().map_err(|errors| Failure::invalid(join(&errors)))?;
         let catalog = Catalog::strict(objects).map_err(|errors| Failure::invalid(join(&errors)))?;
-        Ok(Arc::clone(
-            self.embedded.get_or_init(|| Arc::new(CatalogBuild { catalog, rejected: Vec::new() })),
-        ))
+        Ok(Arc::clone(self.embedded.get_or_init(|| {
+            Arc::new(CatalogBuild { catalog: Arc::new(catalog), rejected: Vec::new() })
+        })))
     }
 
     /// A fixed catalog instead of the built-in one: what `idp render --catalog` uses.
-    pub(super) fn with_embedded(catalog: Catalog) -> Self {
+    pub(super) fn with_embedded(catalog: Arc<Catalog>) -> Self {
         let catalogs = CatalogCache::default();
         let _ = catalogs.embedded.set(Arc::new(CatalogBuild { catalog, rejected: Vec::new() }));
         catalogs
@@ -150,7 +150,7 @@ impl CatalogCache {
         products.sort_by(|a, b| a.name.cmp(&b.name));
         let (catalog, more) = Catalog::new(&read, products, &BTreeSet::new());
         rejected.extend(more);
-        Ok(CatalogBuild { catalog, rejected })
+        Ok(CatalogBuild { catalog: Arc::new(catalog), rejected })
     }
 
     fn compiled(&self, version: &Version<'_>) -> Option<Arc<Product>> {

@@ -21,6 +21,8 @@ mod response;
 mod secrets;
 mod site;
 
+use std::sync::Arc;
+
 use crate::wire::v1;
 use idp_core::catalog::Catalog;
 use idp_core::structs::from_struct;
@@ -64,7 +66,7 @@ impl Function {
 
     /// A function for laptops: configuration is `catalog`, whatever requests bring.
     #[must_use]
-    pub fn offline(catalog: Catalog) -> Self {
+    pub fn offline(catalog: Arc<Catalog>) -> Self {
         Function { catalogs: CatalogCache::with_embedded(catalog), offline: true }
     }
 
