@@ -361,11 +361,14 @@ fn errors_name_the_place() {
     );
 
     type Labels = BTreeMap<String, BTreeMap<String, String>>;
-    let error = read::<Labels>(json!({"labels": {"example.org/a": null}})).unwrap_err();
+    let error = read::<Labels>(json!({"labels": {"example.org/a": true}})).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "labels[example.org/a]: invalid type: unit value, expected a string"
+        "labels[example.org/a]: invalid type: boolean `true`, expected a string"
     );
+    // Others write null where they mean nothing.
+    let nothing = read::<Labels>(json!({"labels": {"example.org/a": null}})).unwrap();
+    assert_eq!(nothing["labels"]["example.org/a"], "");
 
     let error = to_struct(&json!({"spec": {"n": [1, 2]}})).map(|_| ());
     assert!(error.is_ok());

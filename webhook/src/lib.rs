@@ -6,6 +6,7 @@
 //!
 //! Dependencies point one way: `run → environment → controllers → cluster → snapshot, placements`,
 //! `run → server → admission → snapshot, placements`, and `run → web → snapshot, placements`.
+#![doc = include_str!("../../docs/src/architecture/walks.md")]
 
 pub mod admission;
 pub mod background;

@@ -3,7 +3,25 @@
 //! - [`schedule`]: where a workload goes, and why;
 //! - [`catalog`]: configuration objects, made into something that can be asked;
 //! - [`compose`]: what a workload is made of at a place;
+//! - [`placement`]: what is in force of it, what may replace it, what becomes of what it left;
 //! - [`structs`]: Kubernetes objects as Crossplane sends them.
+//!
+//! A decision, with the catalog that is built in:
+//!
+//! ```
+//! use idp_core::catalog::{Catalog, embedded};
+//! use idp_core::schedule::{Exclusion, PlacementQuery, Provenance};
+//! use idp_crds::record::DecidedBy;
+//!
+//! let catalog = Catalog::strict(embedded().unwrap()).unwrap();
+//! let exclude = Exclusion::default();
+//! let query = PlacementQuery { name: "orders", tier: "business_critical", ha: true, exclude };
+//! let decision = catalog.scheduler().decide(&query).unwrap();
+//! let record = decision.record(Provenance::first(DecidedBy::Function));
+//! assert!(record.gates.contains(&"multi_az".to_owned()));
+//! assert_ne!(record.failover.unwrap().provider, record.selected.provider);
+//! ```
+#![doc = include_str!("../../../docs/src/architecture/placement.md")]
 
 pub mod catalog;
 pub mod compose;

@@ -11,5 +11,6 @@
 
 mod commands;
 mod links;
+mod metrics;
 mod pages;
 mod reference;

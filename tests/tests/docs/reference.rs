@@ -14,6 +14,7 @@ use idp_function::generate::{ApiKind, xrd};
 use prometheus_client::registry::Registry;
 use serde_json::Value;
 
+use super::metrics::{Metric, printed, registered};
 use super::pages::top;
 
 const WRITTEN: &str =
@@ -232,24 +233,16 @@ fn conditions_and_events() {
 
 #[test]
 fn metrics() {
-    let table = |registry: &Registry| {
-        let mut text = String::new();
-        prometheus_client::encoding::text::encode(&mut text, registry).unwrap();
-        let mut rows: BTreeMap<String, (String, String)> = BTreeMap::new();
-        for line in text.lines() {
-            let mut words = line.splitn(4, ' ');
-            let (_, what, name, rest) = (words.next(), words.next(), words.next(), words.next());
-            let row = rows.entry(name.unwrap_or_default().to_owned()).or_default();
-            match what {
-                Some("HELP") => row.1 = rest.unwrap_or_default().trim_end_matches('.').to_owned(),
-                Some("TYPE") => row.0 = rest.unwrap_or_default().to_owned(),
-                _ => {}
-            }
-        }
-        let mut out = "| metric | type | |\n|---|---|---|\n".to_owned();
-        for (name, (kind, help)) in rows.iter().filter(|(_, (kind, _))| !kind.is_empty()) {
+    let table = |registry: &Registry, source: &str| {
+        let mut all = registered(&top().join(source));
+        all.extend(printed(registry));
+        let mut out = "| metric | type | labels | |\n|---|---|---|---|\n".to_owned();
+        for (name, Metric { kind, help, labels }) in all {
+            assert!(!kind.is_empty(), "{name} has no type");
             let suffix = if kind == "counter" { "_total" } else { "" };
-            writeln!(out, "| `{name}{suffix}` | {kind} | {} |", cell(help)).unwrap();
+            let labels: Vec<String> = labels.iter().map(|label| format!("`{label}`")).collect();
+            let labels = labels.join(", ");
+            writeln!(out, "| `{name}{suffix}` | {kind} | {labels} | {} |", cell(&help)).unwrap();
         }
         out
     };
@@ -261,8 +254,8 @@ fn metrics() {
     drop(idp_function::grpc::service::router(runner, 1 << 20, health, &mut function).unwrap());
     let out = format!(
         "# Metrics\n\nPrometheus, on `/metrics` of each program's metrics port.\n\n## The webhook\n\n{}\n## The function\n\nNamed as the Go function SDK names them, so that dashboards of other functions fit.\n\n{}",
-        table(&webhook),
-        table(&function)
+        table(&webhook, "webhook/src"),
+        table(&function, "function/src")
     );
     page("metrics.md", &out);
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use idp_core::catalog::{Named, Objects, ReadError, Rejected, compile};
 use idp_core::compose::product::Product;
+use idp_crds::json::to_value;
 use idp_crds::kinds::{self, KINDS, Kind};
 use idp_crds::names::{self, CATALOG, CATALOG_VALUE};
 use idp_serving::ops::Readiness;
@@ -205,7 +206,7 @@ impl Compiled {
                 rejected.push(Rejected { kind, name: object.name_any(), errors });
                 continue;
             }
-            let value = serde_json::to_value(&**object).unwrap_or_default();
+            let value = to_value(&**object);
             if let Err(error) = objects.add("the cluster", value) {
                 let error = match error {
                     ReadError::Object { message, .. } => message,
