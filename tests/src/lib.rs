@@ -4,6 +4,7 @@
 
 pub mod cluster;
 pub mod https;
+pub mod pages;
 pub mod pki;
 pub mod provider_schema;
 pub mod sim;

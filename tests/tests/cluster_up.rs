@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use idp_tests::cluster::eventually;
+use idp_tests::pages::{blocks, top};
 
 /// What the commands of the guide show, in its order: the beginning of each, and words of what it
 /// prints.
@@ -54,6 +55,9 @@ const SHOWS: &[(&str, &[&str])] = &[
     ("kubectl get mysqlinstanceclaim reports", &[r#""place": "aws-us-east-1""#]),
     ("kubectl get managed -l", &["rds.aws", "reports"]),
 ];
+
+/// Pages whose commands are for a cluster, in the order in which they can be carried out.
+const PAGES: [&str; 2] = ["docs/src/how-to/claim.md", "docs/src/operations/outage.md"];
 
 /// A cluster that ends with the test, however that ends; after a bad end its logs stay.
 struct Kept(PathBuf);
@@ -179,6 +183,19 @@ async fn does_what_its_guide_says_until_it_is_ended() {
         let text =
             if looks { eventually(command, async || shown()).await } else { shown().unwrap() };
         println!("{text}");
+    }
+
+    println!("--- what the book says to do");
+    for page in PAGES {
+        for block in blocks(&fs::read_to_string(top().join(page)).unwrap()) {
+            if block.info != "console,cluster" {
+                continue;
+            }
+            println!("{page}:{}\n{}", block.line, block.text);
+            let output = shell(&[&preparation.join("\n"), block.text.as_str()].join("\n"));
+            println!("{}", said(&output));
+            assert!(output.status.success(), "{page}:{}", block.line);
+        }
     }
 
     println!("--- ended, and nothing is left");

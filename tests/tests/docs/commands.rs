@@ -4,11 +4,12 @@
 //!   examples, and the text block that follows it, if there is one, is what it prints (`…` stands
 //!   for anything);
 //! - `console,build`: it builds or installs something, which is not for a test;
+//! - `console,cluster`: the playground that `tests/cluster/up` starts: `tests/tests/cluster_up.rs` runs it there;
 //! - `console,elsewhere`: another cluster, a registry, a cloud: nothing here can run it.
 
 use std::process::Command;
 
-use super::pages::{Block, all, blocks, top};
+use idp_tests::pages::{Block, all, blocks, top};
 
 /// Where commands without a cluster run: a folder with what they name, and `idp` on the path.
 fn run(script: &str) -> (bool, String) {
@@ -47,7 +48,7 @@ fn shows(shown: &str, printed: &str) -> Result<(), String> {
 }
 
 fn is_known(info: &str) -> bool {
-    ["console", "console,build", "console,elsewhere"].contains(&info)
+    ["console", "console,build", "console,cluster", "console,elsewhere"].contains(&info)
 }
 
 #[test]

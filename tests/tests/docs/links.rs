@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::pages::{all, top};
+use idp_tests::pages::{all, top};
 
 /// `[text](target)`, outside of fenced blocks.
 fn targets(page: &str) -> Vec<String> {

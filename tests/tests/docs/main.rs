@@ -12,5 +12,4 @@
 mod commands;
 mod links;
 mod metrics;
-mod pages;
 mod reference;

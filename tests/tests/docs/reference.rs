@@ -15,7 +15,7 @@ use prometheus_client::registry::Registry;
 use serde_json::Value;
 
 use super::metrics::{Metric, printed, registered};
-use super::pages::top;
+use idp_tests::pages::top;
 
 const WRITTEN: &str =
     "<!-- Written from the code: IDP_UPDATE=1 cargo test --workspace --test docs reference -->\n\n";

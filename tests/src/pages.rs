@@ -1,13 +1,15 @@
-//! The pages, and what stands in them.
+//! The pages that people read, and what stands in them.
 
 use std::path::{Path, PathBuf};
 
 /// The top of the checkout.
+#[must_use]
 pub fn top() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
 }
 
 /// Everything that people read: the book, and the pages at the top.
+#[must_use]
 pub fn all() -> Vec<(PathBuf, String)> {
     let mut paths = Vec::new();
     markdown(&top().join("docs/src"), &mut paths);
@@ -41,13 +43,18 @@ fn markdown(folder: &Path, paths: &mut Vec<PathBuf>) {
 }
 
 /// A fenced block: what stands behind the fence, and the lines in it.
+#[derive(Debug)]
 pub struct Block {
+    /// What stands behind the fence.
     pub info: String,
+    /// The line of the fence, from 1.
     pub line: usize,
+    /// The lines within.
     pub text: String,
 }
 
 /// The fenced blocks of a page.
+#[must_use]
 pub fn blocks(page: &str) -> Vec<Block> {
     let mut blocks = Vec::new();
     let mut open: Option<Block> = None;
