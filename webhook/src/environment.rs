@@ -18,11 +18,14 @@ use crate::cluster::workloads::Workloads;
 use crate::cluster::{self, ClusterError, leader};
 use crate::controllers::certificates::{self, Certificates, CertificatesError};
 use crate::controllers::{self, Context, registration};
+use crate::fleet::{self, FleetError};
 use crate::metrics::Metrics;
 use crate::options::ServeOptions;
 use crate::placements::Placements;
 use crate::probes::Probes;
 use crate::snapshot::{SharedSnapshot, Snapshot};
+use crate::web::WorkloadObjects;
+use crate::web::access::Access;
 
 /// A certificate without a cluster lives as long as nobody will keep a process running.
 const OFFLINE_DAYS: i64 = 90;
@@ -37,6 +40,10 @@ pub struct Environment {
     pub authorizer: Authorizer,
     /// Who may try a half-open cloud.
     pub probes: Probes,
+    /// Who may read what.
+    pub access: Access,
+    /// Where workloads are read whole.
+    pub objects: WorkloadObjects,
     /// The certificate.
     pub tls: ReloadingTls,
     /// What goes on beside serving.
@@ -79,6 +86,9 @@ pub enum EnvironmentError {
         /// What the system says.
         source: std::io::Error,
     },
+    /// The fleet cannot be read.
+    #[error(transparent)]
+    Fleet(#[from] FleetError),
     /// The cluster cannot be reached.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
@@ -117,8 +127,19 @@ impl Environment {
         background.source(controller.run(client.clone()));
         background.source(workloads.run(client.clone(), snapshot.clone(), verdicts));
         let authorizer = Authorizer::of_cluster(client.clone());
-        let probes = Probes::of_cluster(client);
-        Ok(Environment { snapshot, placements, authorizer, probes, tls, background })
+        let probes = Probes::of_cluster(client.clone());
+        let access = Access::of_cluster(&client);
+        let objects = WorkloadObjects::Cluster(client);
+        Ok(Environment {
+            snapshot,
+            placements,
+            authorizer,
+            probes,
+            access,
+            objects,
+            tls,
+            background,
+        })
     }
 
     /// Without a cluster, by a catalog in a folder or the built-in one.
@@ -145,11 +166,17 @@ impl Environment {
             }
             None => offline_certificate(options.ca_file.as_deref())?,
         };
+        let placements = Placements::offline();
+        let fleet = options.fleet.as_deref().map_or_else(|| Ok(Vec::new()), fleet::read)?;
+        let fleet: Vec<_> = fleet.into_iter().map(Arc::new).collect();
+        fleet::place(&fleet, &snapshot, &placements);
         Ok(Environment {
             snapshot: snapshot.shared(),
-            placements: Arc::new(Placements::offline()),
+            placements: Arc::new(placements),
             authorizer: Authorizer::NoCluster,
             probes: Probes::NoCluster,
+            access: Access::Open,
+            objects: WorkloadObjects::Files(fleet),
             tls,
             background,
         })

@@ -14,6 +14,8 @@ pub mod certificates;
 pub mod cluster;
 pub mod controllers;
 pub mod environment;
+pub mod fleet;
+pub mod kept;
 pub mod metrics;
 pub mod options;
 pub mod placements;

@@ -53,12 +53,16 @@ pub struct ServeOptions {
     /// Where to answer /metrics, /healthz and /readyz (HTTP).
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "0.0.0.0:8081")]
     pub metrics_address: SocketAddr,
-    /// Where to answer the read API, /api (HTTP, to anyone who can reach it); empty for nowhere.
+    /// Where to show the console and to answer the read API, /api (HTTP): in a cluster to whoever brings a
+    /// token of the cluster's, and what they may list there; empty for nowhere.
     #[arg(long, value_name = "[ADDRESS]:PORT", default_value = "0.0.0.0:8082", value_parser = address::parse_optional)]
     pub read_address: OptionalAddress,
     /// Serve without a cluster, by the catalog in this folder, or `embedded` for the default one.
     #[arg(long, value_name = "DIR|embedded", conflicts_with_all = ["service", "url"])]
     pub catalog: Option<String>,
+    /// Without a cluster: workloads to show in the console, as `kubectl get … -o yaml` prints them.
+    #[arg(long, value_name = "FILE", requires = "catalog")]
+    pub fleet: Option<PathBuf>,
     /// Folder with tls.crt, tls.key and ca.crt, the authority that the API server is to trust, as
     /// cert-manager keeps them; changed files are picked up. Without it the webhook makes its own
     /// certificate.

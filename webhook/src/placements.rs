@@ -2,7 +2,8 @@
 //! of their kinds has. It knows of every kind whether it is complete: what is not in it counts as
 //! not there only where it is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use serde::Serialize;
@@ -79,7 +80,9 @@ impl Placed {
         format!("{} {}{slash}{}", self.kind, self.namespace, self.name)
     }
 
-    fn group_kind(&self) -> GroupKind {
+    /// Its kind.
+    #[must_use]
+    pub fn group_kind(&self) -> GroupKind {
         GroupKind::new(&self.group, &self.kind)
     }
 
@@ -92,6 +95,8 @@ impl Placed {
 #[derive(Debug)]
 pub struct Placements {
     kinds: RwLock<BTreeMap<GroupKind, Kind>>,
+    /// Grows with every change.
+    version: AtomicU64,
     /// What is known of a kind that nobody watches.
     unwatched: Knowledge,
 }
@@ -125,13 +130,17 @@ impl Placements {
     #[must_use]
     pub fn of_cluster() -> Self {
         let unwatched = Knowledge::Incomplete("is not watched yet".to_owned());
-        Placements { kinds: RwLock::default(), unwatched }
+        Placements { kinds: RwLock::default(), version: AtomicU64::new(0), unwatched }
     }
 
     /// Without a cluster nothing runs anywhere.
     #[must_use]
     pub fn offline() -> Self {
-        Placements { kinds: RwLock::default(), unwatched: Knowledge::Complete }
+        Placements {
+            kinds: RwLock::default(),
+            version: AtomicU64::new(0),
+            unwatched: Knowledge::Complete,
+        }
     }
 
     fn read(&self) -> RwLockReadGuard<'_, BTreeMap<GroupKind, Kind>> {
@@ -139,6 +148,7 @@ impl Placements {
     }
 
     fn write(&self) -> RwLockWriteGuard<'_, BTreeMap<GroupKind, Kind>> {
+        self.version.fetch_add(1, Ordering::Relaxed);
         self.kinds.write().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -148,6 +158,19 @@ impl Placements {
             .entry(kind.clone())
             .or_insert_with(|| Kind { knowledge: self.unwatched.clone(), placed: BTreeMap::new() });
         change(entry);
+    }
+
+    /// Another one than before when something has changed since.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.version.load(Ordering::Relaxed)
+    }
+
+    /// The namespaces in which there is something, by kind.
+    #[must_use]
+    pub fn namespaces(&self) -> Vec<(GroupKind, HashSet<String>)> {
+        let of = |kind: &Kind| kind.placed.keys().map(|(namespace, _)| namespace.clone()).collect();
+        self.read().iter().map(|(name, kind)| (name.clone(), of(kind))).collect()
     }
 
     /// Everything that is known to run, in order of kind, group, namespace and name, if `wanted`.

@@ -128,7 +128,16 @@ async fn serve(options: ServeOptions, shutdown: CancellationToken) -> Result<(),
             }
         }
     };
-    let Environment { snapshot, placements, authorizer, probes, tls, mut background } = environment;
+    let Environment {
+        snapshot,
+        placements,
+        authorizer,
+        probes,
+        access,
+        objects,
+        tls,
+        mut background,
+    } = environment;
     readiness.depends_on(tls.clone());
     if options.catalog.is_some() {
         readiness.started();
@@ -147,9 +156,16 @@ async fn serve(options: ServeOptions, shutdown: CancellationToken) -> Result<(),
     let webhooks = http::Options { tls: Some(tls), linger: LINGER, ..http::Options::default() };
     let routes = server::routes::router(admission, readiness.clone());
     let ops = ops::router(registry, readiness.clone());
-    let web = web::router(web::Sources { snapshot, placements });
     // Serving ends after the handover: until then reviews come in.
     let stopping = CancellationToken::new();
+    let sources = web::Sources {
+        snapshot,
+        placements,
+        access: Arc::new(access),
+        objects,
+        stopping: stopping.clone(),
+    };
+    let web = web::router(sources);
     // The operator can watch the draining.
     let drained = CancellationToken::new();
     tokio::join!(

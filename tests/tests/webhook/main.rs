@@ -10,6 +10,7 @@
 
 mod claims;
 mod configuration;
+mod console;
 mod fixture;
 mod golden;
 mod hostile;

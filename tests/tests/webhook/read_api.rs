@@ -8,7 +8,8 @@ use idp_crds::cloud_provider::{CircuitState, CloudProviderStatus};
 use idp_serving::http::{self, Options};
 use idp_webhook::placements::{GroupKind, Placed, Placements};
 use idp_webhook::snapshot::{SharedSnapshot, Snapshot};
-use idp_webhook::web::{self, Sources};
+use idp_webhook::web::access::Access;
+use idp_webhook::web::{self, Sources, WorkloadObjects};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -26,7 +27,13 @@ impl Api {
         let placements = Arc::new(Placements::offline());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let router = web::router(Sources { snapshot, placements: Arc::clone(&placements) });
+        let router = web::router(Sources {
+            snapshot,
+            placements: Arc::clone(&placements),
+            access: Arc::new(Access::Open),
+            objects: WorkloadObjects::Files(Vec::new()),
+            stopping: CancellationToken::new(),
+        });
         tokio::spawn(http::serve(listener, Options::default(), router, CancellationToken::new()));
         Api { address, placements }
     }

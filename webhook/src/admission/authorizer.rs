@@ -1,18 +1,16 @@
 //! Whether a user holds one of the platform's verbs on a resource.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use k8s_openapi::api::authorization::v1::{
     ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec,
 };
 use kube::api::PostParams;
 use kube::{Api, Client};
-use sha2::{Digest as _, Sha256};
 
 use super::review::AdmissionRequest;
 use super::verdict::{Denial, Reason};
+use crate::kept::{Kept, key};
 
 /// Answers are kept this long: a claim's mutating and validating reviews ask the same.
 const KEPT: Duration = Duration::from_secs(5);
@@ -37,7 +35,7 @@ impl Authorizer {
     #[must_use]
     pub fn of_cluster(client: Client) -> Self {
         let reviews = Api::all(client);
-        Authorizer::Cluster(Box::new(AccessReviews { reviews, kept: Mutex::default() }))
+        Authorizer::Cluster(Box::new(AccessReviews { reviews, kept: Kept::new(KEPT, MOST_KEPT) }))
     }
 
     /// Whether the user of `request` may do `verb` to its object.
@@ -65,11 +63,8 @@ impl Authorizer {
 /// SubjectAccessReviews, with their answers kept for a moment.
 pub struct AccessReviews {
     reviews: Api<SubjectAccessReview>,
-    kept: Mutex<HashMap<Digest, (Instant, bool)>>,
+    kept: Kept<bool>,
 }
-
-/// A question's SHA-256: its size is not the caller's to choose.
-type Digest = [u8; 32];
 
 impl std::fmt::Debug for AccessReviews {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -84,30 +79,16 @@ impl AccessReviews {
         verb: &'static str,
     ) -> Result<bool, kube::Error> {
         let question = question(request, verb);
-        let key = digest(&question);
-        if let Some(answer) = self.kept(&key) {
+        let key = key(&question);
+        if let Some(answer) = self.kept.get(&key) {
             return Ok(answer);
         }
         let review = SubjectAccessReview { spec: question, ..SubjectAccessReview::default() };
         let answered = self.reviews.create(&PostParams::default(), &review).await?;
         let answer = answered.status.is_some_and(|status| status.allowed);
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.retain(|_, (at, _)| at.elapsed() < KEPT);
-        if kept.len() < MOST_KEPT {
-            kept.insert(key, (Instant::now(), answer));
-        }
+        self.kept.put(key, answer);
         Ok(answer)
     }
-
-    fn kept(&self, key: &Digest) -> Option<bool> {
-        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.get(key).filter(|(at, _)| at.elapsed() < KEPT).map(|(_, answer)| *answer)
-    }
-}
-
-fn digest(question: &SubjectAccessReviewSpec) -> Digest {
-    // Its maps are ordered, and every text is quoted: one question, one text.
-    Sha256::digest(format!("{question:?}")).into()
 }
 
 fn question(request: &AdmissionRequest<'_>, verb: &str) -> SubjectAccessReviewSpec {

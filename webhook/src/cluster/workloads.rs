@@ -131,7 +131,8 @@ impl Workloads {
 
 /// The kinds that Products bring, also those that are not accepted: what was made of one stays.
 /// A kind that two name is the accepted one's, or the older one's.
-fn kinds(snapshot: &Snapshot) -> Vec<Watched> {
+#[must_use]
+pub fn kinds(snapshot: &Snapshot) -> Vec<Watched> {
     let mut products: Vec<_> = snapshot.objects.products.iter().collect();
     products.sort_by_key(|product| {
         let is_accepted = snapshot.catalog.product(&product.name).is_some();
@@ -286,7 +287,8 @@ fn answered(error: &watcher::Error) -> Option<&Status> {
 }
 
 /// What the index has of a workload; nothing of a composite resource that a claim stands for.
-fn placed(watched: &Watched, object: &DynamicObject) -> Option<Placed> {
+#[must_use]
+pub fn placed(watched: &Watched, object: &DynamicObject) -> Option<Placed> {
     // Crossplane's own field, which users may not set, unlike its labels.
     if watched.role == Role::Composite && object.data.pointer("/spec/claimRef/name").is_some() {
         return None;

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use axum::extract::{Query, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use idp_core::catalog::Objects;
@@ -12,6 +13,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::Sources;
+use super::access::{AccessError, Viewer, Visible};
 use crate::placements::Placed;
 use crate::snapshot::Snapshot;
 
@@ -24,19 +26,46 @@ pub fn router(sources: Sources) -> Router {
         .with_state(sources)
 }
 
-impl Sources {
-    fn snapshot(&self) -> Result<Arc<Snapshot>, (StatusCode, &'static str)> {
-        self.snapshot
-            .get()
-            .ok_or((StatusCode::SERVICE_UNAVAILABLE, "the catalog is not read yet\n"))
+/// What answers a tool that may not see something.
+#[must_use]
+pub fn refusal(error: &AccessError) -> Response {
+    match error {
+        AccessError::Unauthenticated => {
+            let how =
+                "bring a token of the cluster's: Authorization: Bearer $(kubectl create token …)\n";
+            (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Bearer")], how).into_response()
+        }
+        AccessError::Unavailable(_) => {
+            (StatusCode::SERVICE_UNAVAILABLE, format!("{error}\n")).into_response()
+        }
     }
 }
 
-type Answer = Result<Json<Value>, (StatusCode, &'static str)>;
+impl Sources {
+    /// The catalog of this moment, if it has been read.
+    pub(super) fn catalog(&self) -> Result<Arc<Snapshot>, Response> {
+        self.snapshot.get().ok_or_else(|| {
+            (StatusCode::SERVICE_UNAVAILABLE, "the catalog is not read yet\n").into_response()
+        })
+    }
+
+    /// Who asks, and what they see.
+    pub(super) async fn visible(
+        &self,
+        headers: &HeaderMap,
+    ) -> Result<(Viewer, Visible), AccessError> {
+        let viewer = self.access.viewer(headers).await?;
+        let visible = self.access.visible(&viewer, &self.placements).await?;
+        Ok((viewer, visible))
+    }
+}
+
+type Answer = Result<Json<Value>, Response>;
 
 /// Every product, with the parameters that it takes.
-async fn products(State(sources): State<Sources>) -> Answer {
-    let snapshot = sources.snapshot()?;
+async fn products(State(sources): State<Sources>, headers: HeaderMap) -> Answer {
+    sources.access.viewer(&headers).await.map_err(|error| refusal(&error))?;
+    let snapshot = sources.catalog()?;
     let products = snapshot.catalog.products().iter().map(|product| {
         let spec = &product.spec;
         let providers: Vec<&str> = product.providers().map(|(name, _)| name).collect();
@@ -53,8 +82,9 @@ async fn products(State(sources): State<Sources>) -> Answer {
 }
 
 /// Every provider that a CloudProvider or a Candidate names.
-async fn health(State(sources): State<Sources>) -> Answer {
-    let snapshot = sources.snapshot()?;
+async fn health(State(sources): State<Sources>, headers: HeaderMap) -> Answer {
+    sources.access.viewer(&headers).await.map_err(|error| refusal(&error))?;
+    let snapshot = sources.catalog()?;
     let objects = &snapshot.objects;
     let mut names: Vec<&str> =
         objects.providers.iter().map(|provider| provider.name.as_str()).collect();
@@ -107,7 +137,13 @@ impl Filter {
 }
 
 /// What runs where; `?provider=aws&tier=low` and the like narrow it down.
-async fn list(State(sources): State<Sources>, Query(filter): Query<Filter>) -> Json<Value> {
-    let placements = sources.placements.list(|placed| filter.wants(placed));
-    Json(json!({ "placements": placements }))
+async fn list(
+    State(sources): State<Sources>,
+    Query(filter): Query<Filter>,
+    headers: HeaderMap,
+) -> Answer {
+    let (_, visible) = sources.visible(&headers).await.map_err(|error| refusal(&error))?;
+    let placements =
+        sources.placements.list(|placed| filter.wants(placed) && visible.shows(placed));
+    Ok(Json(json!({ "placements": placements })))
 }

@@ -1,0 +1,192 @@
+//! The console's pages, over the fleet that the examples have.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use idp_core::catalog::embedded;
+use idp_serving::http::{self, Options};
+use idp_webhook::fleet;
+use idp_webhook::placements::{GroupKind, Placed, Placements};
+use idp_webhook::snapshot::Snapshot;
+use idp_webhook::web::access::Access;
+use idp_webhook::web::{self, Sources, WorkloadObjects};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+
+use super::fixture::placed;
+
+struct Console {
+    address: std::net::SocketAddr,
+    placements: Arc<Placements>,
+    stopping: CancellationToken,
+}
+
+impl Console {
+    async fn start() -> Self {
+        let snapshot = Snapshot::strict(embedded().unwrap()).unwrap();
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../package/examples/fleet.yaml");
+        let objects: Vec<_> = fleet::read(&file).unwrap().into_iter().map(Arc::new).collect();
+        let placements = Arc::new(Placements::offline());
+        fleet::place(&objects, &snapshot, &placements);
+        let stopping = CancellationToken::new();
+        let router = web::router(Sources {
+            snapshot: snapshot.shared(),
+            placements: Arc::clone(&placements),
+            access: Arc::new(Access::Open),
+            objects: WorkloadObjects::Files(objects),
+            stopping: stopping.clone(),
+        });
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(http::serve(listener, Options::default(), router, stopping.clone()));
+        Console { address, placements, stopping }
+    }
+
+    /// Head and body.
+    async fn answer(&self, path: &str) -> (String, String) {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        let request =
+            format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        (head.to_owned(), body.to_owned())
+    }
+
+    async fn page(&self, path: &str) -> String {
+        let (head, body) = self.answer(path).await;
+        assert!(head.starts_with("HTTP/1.1 200 "), "{path}: {head}");
+        body
+    }
+}
+
+/// What the attributes `name` of a page say, as text.
+fn attributes(page: &str, name: &str) -> Vec<String> {
+    let start = format!(" {name}=\"");
+    let values = page.split(&start).skip(1).filter_map(|rest| rest.split('"').next());
+    values.map(|value| value.replace("&amp;", "&")).collect()
+}
+
+#[tokio::test]
+async fn every_link_leads_to_a_page() {
+    let console = Console::start().await;
+    let mut todo = vec!["/".to_owned()];
+    let mut seen = BTreeSet::new();
+    while let Some(path) = todo.pop() {
+        if !seen.insert(path.clone()) {
+            continue;
+        }
+        let page = console.page(&path).await;
+        assert!(!page.contains(" style=\"") && !page.contains("<script>"), "{path}: {page}");
+        let linked = attributes(&page, "href").into_iter().chain(attributes(&page, "src"));
+        todo.extend(linked.filter(|link| link.starts_with('/')));
+        assert!(seen.len() < 500, "there is no end to the pages");
+    }
+    // Four pages, ten workloads, three products to ask of, what is filtered and sorted, style and script.
+    assert!(seen.len() > 40, "{seen:#?}");
+    assert!(seen.iter().filter(|path| path.starts_with("/workloads/")).count() == 10, "{seen:#?}");
+}
+
+#[tokio::test]
+async fn the_first_page_says_what_needs_attention() {
+    let console = Console::start().await;
+    let page = console.page("/").await;
+    for expected in [
+        "1 are moving",
+        "recommender",
+        "1 have left something behind",
+        "us-central1",
+        "2 workloads",
+    ] {
+        assert!(page.contains(expected), "{expected}: {page}");
+    }
+}
+
+#[tokio::test]
+async fn a_workloads_page_says_why_and_how_to_act() {
+    let console = Console::start().await;
+    let path = "/workloads/db.platform.example.org/MySQLInstanceClaim/team-finance/invoices";
+    let page = console.page(path).await;
+    for expected in [
+        "Why there",
+        "<svg",
+        "Not in the ranking",
+        "ProviderHealthy",
+        "kubectl describe mysqlinstanceclaim.db.platform.example.org invoices --namespace team-finance",
+        "platform.example.org/failover=gcp@2",
+        "platform.example.org/release=aws-us-east-1",
+    ] {
+        assert!(page.contains(expected), "{expected}: {page}");
+    }
+    let (head, _) = console.answer(&path.replace("invoices", "nothing")).await;
+    assert!(head.starts_with("HTTP/1.1 404 "), "{head}");
+}
+
+#[tokio::test]
+async fn what_if_answers_and_names_what_is_wrong() {
+    let console = Console::start().await;
+    let ask =
+        "/what-if?product=mysql&cell=c1&tier=business_critical&environment=production&size=small";
+    let page = console.page(&format!("{ask}&storageGB=50")).await;
+    assert!(page.contains("It would go to <strong>aws/us-east-1</strong>"), "{page}");
+    assert!(page.contains("it goes to <strong>gcp/us-central1</strong>"), "{page}");
+    let page = console.page(&format!("{ask}&storageGB=50&without=aws")).await;
+    assert!(page.contains("lacks cross_region_replication"), "{page}");
+    let page = console.page(&format!("{ask}&storageGB=none")).await;
+    assert!(page.contains("spec.parameters.storageGB: must be"), "{page}");
+    assert!(page.contains("aria-invalid=\"true\""), "{page}");
+}
+
+/// What people write is shown as text.
+#[tokio::test]
+async fn nothing_that_is_written_becomes_a_script() {
+    let console = Console::start().await;
+    let script = "%3Cscript%3Ealert(1)%3C/script%3E";
+    for path in [
+        format!("/workloads?q={script}&provider={script}&sort={script}"),
+        format!("/what-if?product=mysql&name={script}&cell={script}"),
+        format!("/sign-in?back={script}"),
+    ] {
+        let (head, body) = console.answer(&path).await;
+        assert!(!body.to_lowercase().contains("<script>"), "{path}: {body}");
+        assert!(head.contains("content-security-policy: default-src 'none';"), "{head}");
+    }
+}
+
+#[tokio::test]
+async fn ten_thousand_workloads_make_a_page_of_a_hundred() {
+    let console = Console::start().await;
+    let kind = GroupKind::new("db.platform.example.org", "MySQLInstanceClaim");
+    let many = (0..10_000)
+        .map(|number| Placed { name: format!("orders-{number:05}"), ..placed("aws", "us-east-1") });
+    console.placements.replace(&kind, many);
+    let page = console.page("/workloads?sort=-name&page=3").await;
+    assert!(page.contains("page 4 of 101"), "{page}");
+    assert!(page.len() < 300_000, "{} bytes", page.len());
+    let overview = console.page("/").await;
+    assert!(overview.len() < 50_000, "{} bytes", overview.len());
+}
+
+#[tokio::test]
+async fn a_change_is_told_and_the_end_ends_it() {
+    let console = Console::start().await;
+    let mut stream = TcpStream::connect(console.address).await.unwrap();
+    stream.write_all(b"GET /api/events HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
+    let mut text = String::new();
+    let mut buffer = [0; 1024];
+    while !text.contains("\r\n\r\n") {
+        let count = stream.read(&mut buffer).await.unwrap();
+        text.push_str(std::str::from_utf8(&buffer[..count]).unwrap());
+    }
+    console.placements.put(placed("aws", "us-east-1"));
+    while !text.contains("data: changed") {
+        let count = stream.read(&mut buffer).await.unwrap();
+        assert!(count > 0, "{text}");
+        text.push_str(std::str::from_utf8(&buffer[..count]).unwrap());
+    }
+    console.stopping.cancel();
+    while stream.read(&mut buffer).await.unwrap() > 0 {}
+}

@@ -1,0 +1,74 @@
+//! Workloads from a file, for looking at them without a cluster: what `kubectl get … -o yaml` prints.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use kube::api::DynamicObject;
+use serde_json::Value;
+
+use crate::cluster::workloads::{kinds, placed};
+use crate::placements::{GroupKind, Placements};
+use crate::snapshot::Snapshot;
+
+/// Why a file's workloads cannot be shown.
+#[derive(Debug, thiserror::Error)]
+pub enum FleetError {
+    /// It cannot be read.
+    #[error("{}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// It is no YAML.
+    #[error("{}: {message}", path.display())]
+    Yaml {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        message: String,
+    },
+}
+
+/// The objects of a file: documents, and the items of lists in it.
+///
+/// # Errors
+/// When it cannot be read, or is no YAML or JSON.
+pub fn read(path: &Path) -> Result<Vec<DynamicObject>, FleetError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| FleetError::Read { path: path.to_owned(), source })?;
+    let documents: Vec<Option<Value>> = serde_saphyr::from_multiple(&text)
+        .map_err(|error| FleetError::Yaml { path: path.to_owned(), message: error.to_string() })?;
+    let items = documents.into_iter().flatten().flat_map(|document| match document {
+        Value::Object(mut list) if list.get("items").is_some_and(Value::is_array) => {
+            match list.remove("items") {
+                Some(Value::Array(items)) => items,
+                _ => Vec::new(),
+            }
+        }
+        document => vec![document],
+    });
+    // What is no Kubernetes object is nobody's workload.
+    Ok(items.filter_map(|item| serde_json::from_value(item).ok()).collect())
+}
+
+/// Puts those into `placements` that are workloads by the catalog's products.
+pub fn place(objects: &[Arc<DynamicObject>], snapshot: &Snapshot, placements: &Placements) {
+    let watched = kinds(snapshot);
+    for object in objects {
+        let Some(kind) = kind_of(object) else { continue };
+        let watched = watched.iter().find(|watched| watched.kind == kind);
+        if let Some(placed) = watched.and_then(|watched| placed(watched, object)) {
+            placements.put(placed);
+        }
+    }
+}
+
+/// Its group and kind.
+#[must_use]
+pub fn kind_of(object: &DynamicObject) -> Option<GroupKind> {
+    let types = object.types.as_ref()?;
+    let (group, _) = types.api_version.split_once('/').unwrap_or(("", &types.api_version));
+    Some(GroupKind::new(group, &types.kind))
+}

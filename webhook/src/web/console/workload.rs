@@ -1,0 +1,188 @@
+//! One workload: where it is, why, what it waits for, and the commands to act.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::Response;
+use idp_crds::names::{FAILOVER, PLACEMENT_REASON, RELEASE};
+use idp_crds::record::Record;
+use kube::ResourceExt as _;
+use kube::api::DynamicObject;
+use maud::{Markup, html};
+use serde_json::Value;
+
+use super::bars::{bars, table};
+use super::page::{Reader, Tab, command, not_found, page, sorry};
+use crate::placements::Placed;
+use crate::web::Sources;
+
+/// The page.
+pub async fn show(
+    State(sources): State<Sources>,
+    Path((group, kind, namespace, name)): Path<(String, String, String, String)>,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Response {
+    let reader = match Reader::of(&sources, &headers, &uri).await {
+        Ok(reader) => reader,
+        Err(instead) => return instead,
+    };
+    let namespace = if namespace == "-" { "" } else { &namespace };
+    let is_it = |placed: &Placed| {
+        placed.name == name
+            && placed.namespace == namespace
+            && placed.kind == kind
+            && placed.group == group
+    };
+    // What somebody may not see is as if it were not there.
+    let found = sources.placements.list(|placed| is_it(placed) && reader.visible.shows(placed));
+    let Some(placed) = found.into_iter().next() else { return not_found().await };
+    let object = match read(&sources, &placed).await {
+        Ok(object) => object,
+        Err(error) => return sorry(StatusCode::SERVICE_UNAVAILABLE, &format!("{error}")),
+    };
+    let content = html! {
+        (facts(&placed))
+        @if let Some(object) = &object {
+            (reasons(object))
+            (conditions(&object.data))
+        }
+        (actions(&placed))
+    };
+    page(Tab::Workloads, &placed.full_name(), Some(&reader.viewer), &content)
+}
+
+/// The object itself; none when it has just gone.
+async fn read(
+    sources: &Sources,
+    placed: &Placed,
+) -> Result<Option<Arc<DynamicObject>>, kube::Error> {
+    let snapshot = sources.snapshot.get();
+    let products = snapshot.iter().flat_map(|snapshot| &snapshot.objects.products);
+    match products.into_iter().find(|product| product.name == placed.product) {
+        Some(product) => sources.objects.read(placed, &product.spec.api.version).await,
+        None => Ok(None),
+    }
+}
+
+fn facts(placed: &Placed) -> Markup {
+    let place = if placed.provider.is_empty() { "nowhere yet".to_owned() } else { placed.place() };
+    let phase = if placed.phase.is_empty() { "decided" } else { &placed.phase };
+    let rows = [
+        ("Place", place),
+        ("Phase", phase.to_owned()),
+        ("Decision", placed.sequence.to_string()),
+        ("Product", placed.product.clone()),
+        ("Tier", placed.tier.clone()),
+        ("Environment", placed.environment.clone()),
+        ("Cell", placed.cell.clone()),
+        ("Kept elsewhere", placed.retained.join(", ")),
+    ];
+    html! {
+        dl.facts {
+            @for (name, value) in rows.iter().filter(|(_, value)| !value.is_empty()) {
+                div { dt { (name) } dd { (value) } }
+            }
+        }
+    }
+}
+
+fn reasons(object: &DynamicObject) -> Markup {
+    let reason = object.data.pointer("/status/placement/reason").and_then(Value::as_str);
+    let reason = reason.or_else(|| object.annotations().get(PLACEMENT_REASON).map(String::as_str));
+    let record = reason.and_then(|text| Record::parse(text).ok());
+    html! {
+        section aria-labelledby="why" {
+            h2 #why { "Why there" }
+            @match &record {
+                None => p { "No decision is recorded." },
+                Some(record) => (why(record)),
+            }
+        }
+    }
+}
+
+/// A record in words and pictures.
+pub(super) fn why(record: &Record) -> Markup {
+    html! {
+        p {
+            "Tier " strong { (record.tier) } " needs "
+            @if record.gates.is_empty() { "nothing in particular" } @else { (record.gates.join(", ")) }
+            "; " (record.candidates_evaluated) " places were looked at, " (record.candidates_healthy)
+            " were healthy, " (record.candidates_passed_gates) " passed."
+        }
+        @if let Some(experiment) = &record.experiment {
+            p { "Experiment " (experiment.experiment_id) ": " (format!("{:?}", experiment.group).to_lowercase()) "." }
+        }
+        (bars(record))
+        (table(record))
+        p {
+            @match &record.failover {
+                Some(target) => {
+                    "When the place fails it goes to " strong { (target.provider) "/" (target.region) }
+                    ", score " (target.total_score) "."
+                }
+                None => { "It has no failover target." }
+            }
+        }
+    }
+}
+
+fn conditions(object: &Value) -> Markup {
+    let all = object.pointer("/status/conditions").and_then(Value::as_array);
+    let text = |condition: &Value, field: &str| {
+        condition.get(field).and_then(Value::as_str).unwrap_or_default().to_owned()
+    };
+    html! {
+        section aria-labelledby="conditions" {
+            h2 #conditions { "What it says of itself" }
+            div.wide {
+                table {
+                    thead { tr {
+                        th scope="col" { "Condition" } th scope="col" { "Status" }
+                        th scope="col" { "Reason" } th scope="col" { "Message" } th scope="col" { "Since" }
+                    } }
+                    tbody {
+                        @for condition in all.into_iter().flatten() {
+                            tr {
+                                th scope="row" { (text(condition, "type")) }
+                                @for field in ["status", "reason", "message", "lastTransitionTime"] {
+                                    td { (text(condition, field)) }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Acting is kubectl; these are the commands.
+fn actions(placed: &Placed) -> Markup {
+    let namespace = if placed.namespace.is_empty() {
+        String::new()
+    } else {
+        format!(" --namespace {}", placed.namespace)
+    };
+    let object =
+        format!("{}.{} {}{namespace}", placed.kind.to_lowercase(), placed.group, placed.name);
+    let annotate =
+        |annotation: &str, value: &str| format!("kubectl annotate {object} {annotation}={value}");
+    html! {
+        section aria-labelledby="act" {
+            h2 #act { "To act" }
+            p { "Look at it:" }
+            (command(&format!("kubectl describe {object}")))
+            @if !placed.provider.is_empty() {
+                p { "Move it away from " (placed.provider) " (needs the verb failover; with --dry-run=server nothing moves):" }
+                (command(&annotate(FAILOVER, &format!("{}@{}", placed.provider, placed.sequence))))
+            }
+            @for place in &placed.retained {
+                p { "Let go of what is kept at " (place) " (needs the verb release; the data stays at the provider):" }
+                (command(&annotate(RELEASE, &place.replacen('/', "-", 1))))
+            }
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! That something has changed, as server-sent events: pages look again then.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::HeaderMap;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse as _, Response};
+use axum::routing::get;
+use futures::stream::unfold;
+
+use super::Sources;
+use super::api::refusal;
+
+/// How soon a change is told; those that come sooner are told together.
+const LOOKS: Duration = Duration::from_secs(1);
+
+/// `/api/events`.
+pub fn router(sources: Sources) -> Router {
+    Router::new().route("/api/events", get(events)).with_state(sources)
+}
+
+/// What a change changes: the index's version, and which catalog there is.
+type Seen = (u64, usize);
+
+fn seen(sources: &Sources) -> Seen {
+    let catalog = sources.snapshot.get().map_or(0, |snapshot| Arc::as_ptr(&snapshot) as usize);
+    (sources.placements.version(), catalog)
+}
+
+async fn events(State(sources): State<Sources>, headers: HeaderMap) -> Response {
+    if let Err(error) = sources.access.viewer(&headers).await {
+        return refusal(&error);
+    }
+    let changes = unfold((seen(&sources), sources), |(before, sources)| async move {
+        loop {
+            let look = tokio::time::sleep(LOOKS);
+            sources.stopping.run_until_cancelled(look).await?;
+            let now = seen(&sources);
+            if now != before {
+                return Some((
+                    Ok::<_, Infallible>(Event::default().data("changed")),
+                    (now, sources),
+                ));
+            }
+        }
+    });
+    Sse::new(changes).keep_alive(KeepAlive::default()).into_response()
+}
