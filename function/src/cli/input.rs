@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::path::Path;
 
+use idp_core::catalog::documents;
 use serde_json::Value;
 
 use super::CliError;
@@ -63,11 +64,10 @@ pub(super) fn read(path: &Path) -> Result<Vec<Document>, CliError> {
     if length as u64 > LARGEST {
         return Err(CliError::Input(format!("{origin} is larger than {LARGEST} bytes")));
     }
-    let documents = serde_saphyr::from_multiple::<Option<Value>>(&text)
-        .map_err(|error| CliError::Input(format!("{origin}: {error}")))?;
+    let documents =
+        documents(&text).map_err(|error| CliError::Input(format!("{origin}: {error}")))?;
     let documents: Vec<Document> = documents
         .into_iter()
-        .flatten()
         .flat_map(items)
         .map(|object| Document { origin: origin.clone(), object })
         .collect();

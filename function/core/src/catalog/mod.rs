@@ -9,6 +9,7 @@ mod convert;
 mod embedded;
 mod objects;
 mod products;
+mod yaml;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -33,6 +34,7 @@ pub use convert::probe_holder;
 pub use embedded::{embedded, embedded_files};
 pub use objects::{Named, Objects, ReadError};
 pub use products::compile;
+pub use yaml::documents;
 
 /// Everything the platform is configured with, ready to be asked.
 #[derive(Debug)]
