@@ -208,9 +208,9 @@ impl Catalog {
 
     /// The candidates that cannot serve `product` as `request` asks for it.
     fn unfit(&self, product: &Product, request: &ClaimRequest) -> Vec<Unfit> {
-        let gates = self.scheduler.gates(&request.tier, request.ha).unwrap_or_default();
         let mut unfit = Vec::new();
-        for (provider, plan) in product.providers() {
+        for (provider, plan) in product.providers().filter(|(_, plan)| !plan.lacks.is_empty()) {
+            let gates = self.scheduler.gates(&request.tier, request.ha).unwrap_or_default();
             let lacks = || plan.lacks.iter().filter(|lack| gates.contains(lack)).cloned();
             if lacks().next().is_none() {
                 continue;
@@ -220,8 +220,12 @@ impl Catalog {
                 Unfit { position, lack: Lack::Capabilities(lacks().collect()) }
             }));
         }
-        let Some(tier) = self.tier_facts(&request.tier) else { return unfit };
-        for position in self.incomplete.get(&product.name).into_iter().flatten() {
+        let incomplete = self.incomplete.get(&product.name).filter(|some| !some.is_empty());
+        // Most catalogs say all there is to say, and a decision then costs nothing more.
+        let (Some(incomplete), Some(tier)) = (incomplete, self.tier_facts(&request.tier)) else {
+            return unfit;
+        };
+        for position in incomplete {
             let Some(candidate) = self.scheduler.candidates().get(*position) else { continue };
             let place = (candidate.provider.as_str(), candidate.region.as_str());
             let Some(site) = self.site(place) else { continue };
