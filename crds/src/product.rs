@@ -210,6 +210,16 @@ pub struct ProviderTemplates {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32), inner(regex(pattern = r"^[a-z][a-z0-9-]{0,31}$")))]
     pub reserved_prefixes: Vec<String>,
+    /// Capabilities that the product does not have on this provider, whatever the places there can
+    /// do: what needs one is not placed there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32), inner(length(min = 1, max = 63)))]
+    pub lacks: Vec<String>,
+    /// What a platform team makes at the provider before anything is placed there, with the least
+    /// rights that the provider's credentials need: for people, each one item of a list.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32), inner(length(min = 1, max = 1024)))]
+    pub prerequisites: Vec<String>,
     /// Values computed once and used by name (`vars.<name>`), in this order: a later one may use an
     /// earlier one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

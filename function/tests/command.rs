@@ -26,3 +26,53 @@ fn a_wrong_flag_is_2_and_what_cannot_be_read_is_3() {
     assert_eq!(code, Some(3), "{said}");
     assert!(said.starts_with("error: cannot send traces to \"not an address\""), "{said}");
 }
+
+fn claim(name: &str, size: &str) -> String {
+    format!(
+        "apiVersion: db.platform.example.org/v1alpha1\nkind: MySQLInstanceClaim\nmetadata: {{{name}, namespace: team}}\n\
+         spec: {{parameters: {{cell: c, tier: medium, environment: dev, size: {size}, storageGB: 20}}}}\n"
+    )
+}
+
+/// A folder as teams keep it: what is not ours is skipped, one refusal does not silence the rest,
+/// and a list is what is in it.
+#[test]
+fn a_folder_is_rendered_as_far_as_it_can_be() {
+    let folder = std::env::temp_dir().join(format!("idp-render-{}", std::process::id()));
+    std::fs::create_dir_all(folder.join("more")).unwrap();
+    let namespace = "apiVersion: v1\nkind: Namespace\nmetadata: {name: team}\n---\n";
+    let good = format!("{namespace}{}", claim("name: orders", "small"));
+    std::fs::write(folder.join("a.yaml"), good).unwrap();
+    std::fs::write(folder.join("b.yaml"), claim("name: carts", "huge")).unwrap();
+    std::fs::write(folder.join("c.yml"), claim("generateName: made-", "small")).unwrap();
+    let listed = claim("name: listed", "small").replace('\n', "\n    ");
+    let list = format!("apiVersion: v1\nkind: List\nitems:\n  - {}\n", listed.trim_end());
+    std::fs::write(folder.join("more/d.yaml"), list).unwrap();
+    std::fs::write(folder.join("README.md"), "not read").unwrap();
+
+    let output = Command::new(env!("CARGO_BIN_EXE_idp"))
+        .args(["render", folder.to_str().unwrap()])
+        .output()
+        .unwrap();
+    std::fs::remove_dir_all(&folder).unwrap();
+    let rendered = String::from_utf8(output.stdout).unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(rendered.contains("name: orders") && rendered.contains("name: listed"), "{said}");
+    assert!(said.contains("Namespace default/team: skipped"), "{said}");
+    assert!(said.contains("2 of 4 are refused"), "{said}");
+    assert!(said.contains("carts") && said.contains("\"huge\""), "{said}");
+    assert!(said.contains("metadata.generateName cannot be used"), "{said}");
+}
+
+/// The laptop refuses what the cluster refuses.
+#[test]
+fn a_namespace_that_no_cluster_has_is_refused() {
+    let file = std::env::temp_dir().join(format!("idp-render-{}.yaml", std::process::id()));
+    let text = claim("name: orders", "small").replace("namespace: team", "namespace: Team_A");
+    std::fs::write(&file, text).unwrap();
+    let (code, said) = idp(&["render", file.to_str().unwrap()]);
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("metadata.namespace: must be"), "{said}");
+}

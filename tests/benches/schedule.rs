@@ -73,6 +73,7 @@ const REQUEST: PlacementQuery<'_> = PlacementQuery {
     tier: "medium",
     ha: true,
     exclude: Exclusion { providers: &[], places: &[] },
+    unfit: &[],
 };
 
 /// Which place.

@@ -87,7 +87,12 @@ fn reported(object: &Value) -> Value {
         "MysqlDbSystem" => json!({"endpoints": [{"ipAddress": "10.0.0.4", "port": 3306}]}),
         "PsqlDbSystem" => json!({"networkDetails": [{"primaryDbEndpointPrivateIp": "10.0.0.5"}]}),
         "RedisCluster" => json!({"primaryFqdn": "orders.redis.us-ashburn-1.oci.oraclecloud.com"}),
-        "LB" => json!({"dnsName": "orders-123.us-east-1.elb.amazonaws.com"}),
+        "LB" => {
+            json!({"dnsName": "orders-123.us-east-1.elb.amazonaws.com", "zoneId": "Z35SXDOTRQ7X7K"})
+        }
+        "ServiceAccount" => {
+            json!({"email": "orders@example-platform.iam.gserviceaccount.com"})
+        }
         "V2Service" => json!({"uri": "https://orders-abc-uc.a.run.app"}),
         "LoadBalancer" => json!({"ipAddressDetails": [{"ipAddress": "192.0.2.7"}]}),
         "NetworkSecurityGroup" => json!({"id": "ocid1.networksecuritygroup.oc1.iad.orders"}),

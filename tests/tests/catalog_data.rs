@@ -214,3 +214,24 @@ fn golden_claims_have_the_same_parameters() {
     println!("{count} golden claims");
     assert_eq!(count, 37);
 }
+
+/// An id is one network, with one range; different networks do not overlap, or they could never be
+/// joined.
+#[test]
+fn networks_have_one_range_each() {
+    let mut ranges: std::collections::BTreeMap<String, String> = std::collections::BTreeMap::new();
+    for candidate in embedded().unwrap().candidates {
+        let (network, settings) = (json!(candidate.spec.network), json!(candidate.spec.settings));
+        let networks = [
+            (&network["vpc_id"], &settings["vpcCidr"]),
+            (&settings["replica"]["vpcId"], &settings["replica"]["vpcCidr"]),
+        ];
+        for (id, range) in networks.into_iter().filter(|(id, _)| id.is_string()) {
+            let (id, range) = (id.as_str().unwrap(), range.as_str().unwrap());
+            let before = ranges.insert(id.to_owned(), range.to_owned());
+            assert!(before.is_none_or(|before| before == range), "{id} has two ranges");
+        }
+    }
+    let distinct: std::collections::BTreeSet<&String> = ranges.values().collect();
+    assert_eq!(distinct.len(), ranges.len(), "{ranges:?}");
+}

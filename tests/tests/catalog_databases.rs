@@ -75,7 +75,7 @@ fn databases_are_private_encrypted_and_recoverable(#[values("mysql", "postgresql
     assert_eq!(settings["ipConfiguration"]["ipv4Enabled"], false);
     assert_eq!(settings["ipConfiguration"]["sslMode"], "ENCRYPTED_ONLY");
     assert_eq!(settings["edition"], "ENTERPRISE");
-    assert_eq!(settings["diskAutoresize"], false);
+    assert_eq!(settings["diskAutoresize"], true, "a full disk stops the database");
     let (recovery, other) = match product {
         "mysql" => ("binaryLogEnabled", "pointInTimeRecoveryEnabled"),
         _ => ("pointInTimeRecoveryEnabled", "binaryLogEnabled"),
@@ -119,6 +119,47 @@ fn ha_is_a_second_zone(#[values(false, true)] ha: bool) {
         for_provider(&settled("postgresql", OCI, json!({"ha": ha})), "db-system")["instanceCount"],
         if ha { 2 } else { 1 }
     );
+}
+
+/// A tier that asks a place for several zones gets a database in several zones.
+#[test]
+fn a_tier_that_needs_several_zones_uses_them() {
+    for product in ["mysql", "postgresql"] {
+        for (tier, several) in
+            [("low", true), ("medium", false), ("critical", false), ("business_critical", true)]
+        {
+            let aws = settled(product, AWS, json!({"tier": tier}));
+            assert_eq!(for_provider(&aws, "instance")["multiAz"], several, "{product} {tier}");
+            let gcp = settled(product, GCP, json!({"tier": tier}));
+            let expected = if several { "REGIONAL" } else { "ZONAL" };
+            let given = &for_provider(&gcp, "instance")["settings"]["availabilityType"];
+            assert_eq!(given, expected, "{product} {tier}");
+        }
+    }
+}
+
+/// A replica asks for TLS as its primary does, has backups, says where it is; and what it needs
+/// stays while it is there, also when the tier asks for none any more.
+#[rstest]
+fn a_replica_is_whole_and_keeps_what_it_needs(#[values("mysql", "postgresql")] product: &str) {
+    let workload =
+        Workload::new(AWS, json!({"size": "small", "storageGB": 100, "tier": "business_critical"}));
+    let mut cloud = SimulatedCloud::with_credentials();
+    let with = cloud.settle(&workload, &default_product(product));
+    let replica = for_provider(&with, "replica");
+    assert!(replica["parameterGroupNameRef"]["name"].is_string());
+    assert_eq!(replica["backupRetentionPeriod"], 14);
+    assert!(with.effective["replicaHost"].is_string());
+    assert_eq!(for_provider(&with, "replica-parameter-group")["region"], replica["region"]);
+
+    let lowered =
+        cloud.settle(&workload.with(json!({"tier": "medium"})), &default_product(product));
+    assert_eq!(made_of(&lowered, "replica").len(), 0, "the function keeps it, observed only");
+    for needed in ["replica-security-group", "replica-ingress", "replica-parameter-group"] {
+        assert_eq!(made_of(&lowered, needed).len(), 1, "{needed}");
+    }
+    let without = settled(product, AWS, json!({"tier": "medium"}));
+    assert_eq!(made_of(&without, "replica-security-group").len(), 0);
 }
 
 #[rstest]
@@ -178,7 +219,8 @@ fn rds_storage_may_grow_by_less_than_ten_percent() {
         let allocated = instance["allocatedStorage"].as_i64().unwrap();
         match instance.get("maxAllocatedStorage").map(|most| most.as_i64().unwrap()) {
             Some(most) => {
-                assert!(most * 10 >= allocated * 11 && most <= 65_536, "{most} for {allocated}")
+                let enough = most * 10 >= allocated * 11 && most >= allocated + 10;
+                assert!(enough && most <= 65_536, "{most} for {allocated}")
             }
             None => assert!(allocated * 11 > 65_536 * 10, "{allocated} could still grow by 10 %"),
         }

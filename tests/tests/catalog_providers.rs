@@ -3,11 +3,12 @@
 //! comes first.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use idp_core::compose::product::Product;
 use idp_tests::provider_schema::ProviderSchemas;
+use idp_tests::rule_book::RuleBook;
 use idp_tests::simulated_cloud::SimulatedCloud;
 use idp_tests::workload::{Workload, default_product};
 use serde_json::{Value, json};
@@ -30,6 +31,7 @@ const AVOID: [&str; 5] = [
 struct Checker {
     product: Arc<Product>,
     schemas: Option<ProviderSchemas>,
+    rules: RuleBook,
     seen: HashSet<String>,
     workloads: usize,
 }
@@ -39,6 +41,7 @@ impl Checker {
         Checker {
             product: default_product(product),
             schemas: ProviderSchemas::open(),
+            rules: RuleBook::open(),
             seen: HashSet::new(),
             workloads: 0,
         }
@@ -54,12 +57,14 @@ impl Checker {
             laptop
                 .objects
                 .iter()
-                .for_each(|composed| self.check_object(&composed.object, &workload));
+                .for_each(|made| self.check_object(&made.object, &laptop.notices, &workload));
 
             let mut cloud = SimulatedCloud::with_credentials();
             let settled = cloud.settle(&workload, &self.product);
             assert_eq!(settled.pending, [], "{workload:?}");
-            cloud.managed().for_each(|object| self.check_object(object, &workload));
+            for object in cloud.managed() {
+                self.check_object(object, &settled.notices, &workload);
+            }
             let keys: Vec<&str> = settled.connection.keys().map(String::as_str).collect();
             let mut wanted: Vec<&str> =
                 self.product.spec.connection_keys.iter().map(String::as_str).collect();
@@ -69,12 +74,19 @@ impl Checker {
         }
     }
 
-    fn check_object(&mut self, object: &Value, workload: &Workload) {
-        let Some(schemas) = &self.schemas else { return };
+    fn check_object(
+        &mut self,
+        object: &Value,
+        notices: &BTreeMap<String, String>,
+        workload: &Workload,
+    ) {
         if object["apiVersion"] == "v1" || !self.seen.insert(object.to_string()) {
             return;
         }
-        let mut errors = schemas.check(object);
+        let mut errors = self.rules.check(object, notices);
+        if let Some(schemas) = &self.schemas {
+            errors.extend(schemas.check(object));
+        }
         errors.extend(
             AVOID
                 .iter()
@@ -115,8 +127,8 @@ fn mysql() {
     let mut checker = Checker::new("mysql");
     for place in PLACES {
         for common in common() {
-            for size in ["small", "medium", "large", "xlarge"] {
-                for storage in [10, 100, 60_000, 65_536] {
+            for size in ["xsmall", "small", "medium", "large", "xlarge"] {
+                for storage in [10, 399, 400, 65_536] {
                     checker.check(
                         &Workload::new(place, json!({"size": size, "storageGB": storage}))
                             .with(common.clone()),
@@ -132,11 +144,14 @@ fn postgresql() {
     let mut checker = Checker::new("postgresql");
     for place in PLACES {
         for common in common() {
-            for size in ["small", "medium", "large", "xlarge"] {
-                for version in ["13", "14", "15", "16"] {
-                    let extensions =
-                        if version == "16" { json!(["pgvector", "pg_trgm"]) } else { json!([]) };
-                    let parameters = json!({"size": size, "storageGB": 10, "version": version, "extensions": extensions});
+            for size in ["xsmall", "small", "medium", "large", "xlarge"] {
+                for version in ["13", "14", "15", "16", "17"] {
+                    let (extensions, storage) = match version {
+                        "14" => (json!(["pg_cron"]), 400),
+                        "16" => (json!(["pgvector", "pg_trgm", "pgaudit"]), 399),
+                        _ => (json!([]), 10),
+                    };
+                    let parameters = json!({"size": size, "storageGB": storage, "version": version, "extensions": extensions});
                     checker.check(&Workload::new(place, parameters).with(common.clone()));
                 }
             }
@@ -167,6 +182,7 @@ fn webapp() {
                 json!({"maxReplicas": 20}),
                 json!({"maxReplicas": 1}),
                 json!({"public": false, "port": 65535}),
+                json!({"env": ["PORT=1", "LEVEL=a=b", "EMPTY"], "healthPath": "/ready", "command": ["/app"], "args": ["-v"]}),
             ] {
                 let parameters =
                     json!({"image": "registry.example.com/checkout:v2.1.0", "replicas": replicas});

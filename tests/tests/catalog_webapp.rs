@@ -264,3 +264,79 @@ fn what_is_replaced_on_change_is_not_replaced_without_one() {
         assert_eq!(keys(&product), keys(&again));
     }
 }
+
+/// A certificate is for names under the place's domain, and the name leads to the balancer.
+#[test]
+fn the_url_is_a_name_that_the_certificate_is_for() {
+    let aws = settled(AWS, json!({}));
+    let record = for_provider(&aws, "record");
+    let name = record["name"].as_str().unwrap();
+    assert!(name.ends_with(".use1.apps.example.org"), "{name}");
+    assert_eq!(aws.connection["url"], format!("https://{name}"));
+    assert_eq!(record["alias"]["name"], aws.connection["host"].as_str());
+
+    let oci = settled(OCI, json!({}));
+    let record = for_provider(&oci, "record");
+    assert_eq!(oci.connection["url"], format!("https://{}", record["domain"].as_str().unwrap()));
+    assert_eq!(record["items"][0]["rdata"], oci.connection["host"].as_str());
+}
+
+#[test]
+fn what_a_container_is_started_with_is_the_same_everywhere() {
+    let asked = json!({"env": ["LEVEL=a=b", "PORT=1", "EMPTY"], "command": ["/app"], "args": ["-v"], "healthPath": "/ready"});
+    let aws = settled(AWS, asked.clone());
+    let text = for_provider(&aws, "task-definition")["containerDefinitions"].as_str().unwrap();
+    let container = &serde_json::from_str::<Value>(text).unwrap()[0];
+    assert_eq!(container["entryPoint"], json!(["/app"]));
+    assert_eq!(container["command"], json!(["-v"]));
+    assert_eq!(container["environment"][0], json!({"name": "LEVEL", "value": "a=b"}));
+    let health = &for_provider(&aws, "target-group")["healthCheck"];
+    assert_eq!((&health["path"], &health["matcher"]), (&json!("/ready"), &json!("200-399")));
+
+    let gcp = settled(GCP, asked.clone());
+    let container = &for_provider(&gcp, "service")["template"]["containers"][0];
+    // Cloud Run sets PORT itself.
+    let expected = json!([{"name": "LEVEL", "value": "a=b"}, {"name": "EMPTY", "value": ""}]);
+    assert_eq!(container["env"], expected);
+    assert_eq!(container["startupProbe"]["httpGet"]["path"], "/ready");
+
+    let oci = settled(OCI, asked);
+    let container = &made_of(&oci, "container-instance")[0]["spec"]["forProvider"]["containers"][0];
+    let expected = json!({"EMPTY": "", "LEVEL": "a=b", "PORT": "1"});
+    assert_eq!(container["environmentVariables"], expected);
+    assert_eq!(container["healthChecks"][0]["path"], "/ready");
+}
+
+#[test]
+fn an_image_that_cloud_run_does_not_take_is_told() {
+    for (image, told) in [
+        ("registry.example.com/checkout:v1", true),
+        ("nginx:1.27", false),
+        ("grafana/grafana:11", false),
+        ("us-docker.pkg.dev/p/r/i:1", false),
+        ("eu.gcr.io/p/i:1", false),
+        ("ghcr.io/a/b:1", false),
+        ("notgcr.io/a/b:1", true),
+    ] {
+        let gcp = settled(GCP, json!({"image": image}));
+        assert_eq!(gcp.notices.contains_key("image-registry"), told, "{image}");
+    }
+}
+
+/// While another port is taken over, what still runs serves the old one.
+#[test]
+fn a_change_of_port_closes_nothing() {
+    let rules = |place: &str, rule: &str| {
+        let at = |port: u32| for_provider(&settled(place, json!({"port": port})), rule).clone();
+        (at(8080), at(9090))
+    };
+    for (place, rule) in [
+        (AWS, "app-ingress"),
+        (AWS, "load-balancer-egress"),
+        (OCI, "security-group-ingress"),
+        (OCI, "backend-set"),
+    ] {
+        let (before, after) = rules(place, rule);
+        assert_eq!(before, after, "{place} {rule}");
+    }
+}

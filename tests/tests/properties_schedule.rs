@@ -46,6 +46,7 @@ impl Question {
             tier: "tier",
             ha: self.ha,
             exclude,
+            unfit: &[],
         })?;
         Ok(decision.record(Provenance::first(DecidedBy::Function)))
     }
@@ -223,7 +224,7 @@ proptest! {
         let mut others = question.clone();
         others.candidates.retain(|c| !providers.contains(&c.provider) && !places.contains(&(&c.provider, &c.region)));
         let decide = |scheduler: &Scheduler, exclude| {
-            let decision = scheduler.decide(&PlacementQuery { name: "orders", tier: "tier", ha: question.ha, exclude });
+            let decision = scheduler.decide(&PlacementQuery { name: "orders", tier: "tier", ha: question.ha, exclude, unfit: &[] });
             // Who is rejected, and the catalog's digest, differ as they should.
             decision.map(|d| Record { rejected: indexmap(json!({})), catalog: String::new(), ..d.record(Provenance::first(DecidedBy::Function)) })
         };
@@ -277,7 +278,7 @@ proptest! {
                     "weights": question.tier.weights, "failover": {"enabled": flip}},
             })).unwrap();
             let catalog = Catalog::strict(objects).unwrap();
-            let request = PlacementQuery { name: "orders", tier: "tier", ha: question.ha, exclude: Exclusion::default() };
+            let request = PlacementQuery { name: "orders", tier: "tier", ha: question.ha, exclude: Exclusion::default(), unfit: &[] };
             let decided = catalog.scheduler().decide(&request);
             decided.map_or_else(|e| format!("{e:?}"), |d| d.record(Provenance::first(DecidedBy::Function)).to_annotation())
         };

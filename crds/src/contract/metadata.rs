@@ -37,6 +37,16 @@ pub fn name(name: &str) -> Option<FieldError> {
     None
 }
 
+/// What is wrong with a claim's namespace, as the API server sees it.
+#[must_use]
+pub fn namespace(namespace: &str) -> Option<FieldError> {
+    let message = "must be at most 63 lower-case letters, digits and '-', beginning and ending with a letter or digit, not";
+    (!is_dns_label(namespace)).then(|| {
+        let message = format!("{message} {}", serde_json::Value::from(namespace));
+        FieldError::new("metadata.namespace", Problem::Invalid, message)
+    })
+}
+
 /// Whether `text` is a label of a DNS name, as Kubernetes has them.
 pub(crate) fn is_dns_label(text: &str) -> bool {
     !text.is_empty()

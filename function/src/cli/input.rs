@@ -3,6 +3,7 @@
 use std::io::Read;
 use std::path::Path;
 
+use idp_core::catalog::documents;
 use serde_json::Value;
 
 use super::CliError;
@@ -43,8 +44,11 @@ impl Document {
     }
 }
 
-/// Reads the documents of a file, or of standard input for `-`.
+/// Reads the documents of a file, of standard input for `-`, or of a folder's YAML and JSON files.
 pub(super) fn read(path: &Path) -> Result<Vec<Document>, CliError> {
+    if path.is_dir() {
+        return read_folder(path);
+    }
     let origin = if path == Path::new("-") {
         "standard input".to_owned()
     } else {
@@ -60,15 +64,50 @@ pub(super) fn read(path: &Path) -> Result<Vec<Document>, CliError> {
     if length as u64 > LARGEST {
         return Err(CliError::Input(format!("{origin} is larger than {LARGEST} bytes")));
     }
-    let documents = serde_saphyr::from_multiple::<Option<Value>>(&text)
-        .map_err(|error| CliError::Input(format!("{origin}: {error}")))?;
+    let documents =
+        documents(&text).map_err(|error| CliError::Input(format!("{origin}: {error}")))?;
     let documents: Vec<Document> = documents
         .into_iter()
-        .flatten()
+        .flat_map(items)
         .map(|object| Document { origin: origin.clone(), object })
         .collect();
     if documents.is_empty() {
         return Err(CliError::Input(format!("{origin} holds no document")));
     }
     Ok(documents)
+}
+
+/// Every document of the files in `folder` and in those below it, in order of path.
+fn read_folder(folder: &Path) -> Result<Vec<Document>, CliError> {
+    let failed = |error: std::io::Error| {
+        CliError::Input(format!("cannot read {}: {error}", folder.display()))
+    };
+    let entries = std::fs::read_dir(folder).map_err(failed)?;
+    let mut paths =
+        entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>, _>>().map_err(failed)?;
+    paths.sort();
+    let is_wanted = |path: &Path| {
+        path.extension()
+            .is_some_and(|end| ["yaml", "yml", "json"].iter().any(|known| end == *known))
+    };
+    let mut documents = Vec::new();
+    for path in paths.iter().filter(|path| path.is_dir() || is_wanted(path)) {
+        // A link to a folder above would be followed for ever.
+        if path.is_dir() && !path.is_symlink() {
+            documents.extend(read_folder(path)?);
+        } else if path.is_file() {
+            documents.extend(read(path)?);
+        }
+    }
+    Ok(documents)
+}
+
+/// The items of a list, as `kubectl get -o yaml` writes several objects; anything else is itself.
+fn items(object: Value) -> Vec<Value> {
+    let is_list =
+        object.get("kind").and_then(Value::as_str).is_some_and(|kind| kind.ends_with("List"));
+    match object.get("items") {
+        Some(Value::Array(items)) if is_list => items.clone(),
+        _ => vec![object],
+    }
 }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
-use super::input;
+use super::input::{self, Document};
 use super::renderer::Renderer;
 use super::summary;
 use super::{CliError, catalog};
@@ -15,7 +15,7 @@ use super::{CliError, catalog};
 /// changed.
 #[derive(Debug, Args)]
 pub struct RenderArgs {
-    /// Files with claims or composite resources (XRs), `-` for standard input.
+    /// Files or folders with claims or composite resources (XRs), `-` for standard input.
     #[arg(required = true, value_name = "CLAIM_OR_XR")]
     files: Vec<PathBuf>,
     /// A folder with Candidates, Tiers, CloudProviders and Products as YAML, instead of the
@@ -75,16 +75,37 @@ pub(super) fn run(
     for path in &files {
         documents.extend(input::read(path)?);
     }
+    if documents.is_empty() {
+        let files: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+        return Err(CliError::Input(format!("{} holds no document", files.join(", "))));
+    }
     let renderer = Renderer::new(catalog);
     let mut items = Vec::new();
     let mut summaries = String::new();
-    for document in &documents {
-        let rendered = renderer.render(document, namespaced, &exclude, &observed)?;
-        summaries.push_str(&summary::text(&rendered));
-        items.push(rendered.composite);
-        items.extend(rendered.resources);
+    let mut refused = Vec::new();
+    // A folder has other things in it than claims; where there is nothing else, it is a mistake.
+    let (ours, others): (Vec<&Document>, Vec<&Document>) =
+        documents.iter().partition(|document| renderer.is_of_a_product(document));
+    let (asked, skipped) = if ours.is_empty() { (others, Vec::new()) } else { (ours, others) };
+    for document in skipped {
+        writeln!(err, "{}: skipped, no product has this API", document.title())?;
     }
+    for document in &asked {
+        match renderer.render(document, namespaced, &exclude, &observed) {
+            Ok(rendered) => {
+                summaries.push_str(&summary::text(&rendered));
+                items.push(rendered.composite);
+                items.extend(rendered.resources);
+            }
+            // The others are rendered all the same.
+            Err(CliError::Refused { subject, reasons }) => refused.push((subject, reasons)),
+            Err(error) => return Err(error),
+        }
+    }
+    let refusal = refusal(refused, asked.len());
     match output {
+        // Nothing to show: the refusal says it all.
+        _ if items.is_empty() => {}
         Output::Yaml => out.write_all(crate::generate::to_yaml(&items)?.as_bytes())?,
         Output::Json => {
             serde_json::to_writer_pretty(
@@ -104,5 +125,29 @@ pub(super) fn run(
         // After the resources, so that on a terminal it is what one sees.
         err.write_all(summaries.as_bytes())?;
     }
-    Ok(())
+    refusal.map_or(Ok(()), |refusal| Err(refusal.into()))
+}
+
+/// Everything that was refused, as one error.
+fn refusal(mut refused: Vec<(String, Vec<String>)>, asked: usize) -> Option<Refusal> {
+    if refused.len() < 2 {
+        return refused.pop().map(|(subject, reasons)| Refusal { subject, reasons });
+    }
+    let subject = format!("{} of {asked} are refused", refused.len());
+    let reasons = refused.into_iter().flat_map(|(subject, reasons)| {
+        std::iter::once(subject).chain(reasons.into_iter().map(|reason| format!("  {reason}")))
+    });
+    Some(Refusal { subject, reasons: reasons.collect() })
+}
+
+/// Who is refused, and why.
+struct Refusal {
+    subject: String,
+    reasons: Vec<String>,
+}
+
+impl From<Refusal> for CliError {
+    fn from(Refusal { subject, reasons }: Refusal) -> Self {
+        CliError::Refused { subject, reasons }
+    }
 }

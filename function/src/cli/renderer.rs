@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use idp_crds::contract::{ClaimRequest, FieldError, forbidden};
+use idp_crds::contract::{ClaimRequest, FieldError, forbidden, metadata};
 use idp_crds::names::{CLAIM_NAME, CLAIM_NAMESPACE, COMPOSITION_RESOURCE_NAME, PLACEMENT_REASON};
 use idp_crds::record::{DecidedBy, Record};
 use idp_crds::status::PlacementStatus;
@@ -48,6 +48,13 @@ impl Renderer {
         Renderer { function: Function::offline(Arc::clone(&catalog)), catalog }
     }
 
+    /// Whether a document is of an API group of some product: what is not, is none of ours.
+    #[must_use]
+    pub fn is_of_a_product(&self, document: &Document) -> bool {
+        let group = document.group();
+        self.catalog.products().iter().any(|product| product.spec.api.group == group)
+    }
+
     /// Renders a claim or composite resource.
     ///
     /// # Errors
@@ -73,7 +80,11 @@ impl Renderer {
         let mut composite = composite_of(document, product, namespaced);
         let spec =
             document.object.get("spec").and_then(Value::as_object).cloned().unwrap_or_default();
-        let mut errors: Vec<FieldError> = Vec::new();
+        // What the API server and the webhook refuse is refused here too.
+        let mut errors: Vec<FieldError> = metadata::name(document.text("/metadata/name"))
+            .into_iter()
+            .chain(metadata::namespace(document.namespace()))
+            .collect();
         if kind == product.spec.api.claim_kind {
             errors.extend(forbidden::machinery(&spec, None));
         }

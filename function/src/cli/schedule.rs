@@ -125,6 +125,7 @@ impl Answerer {
             tier: &input.request.tier,
             ha: input.request.ha.unwrap_or(false),
             exclude: Exclusion { providers: &input.exclude_providers, places: &[] },
+            unfit: &[],
         };
         let own;
         let scheduler = if input.candidates.is_none() && input.state_is_empty() {

@@ -59,10 +59,13 @@ pub(super) fn at_current(
     // A resource's earlier generations go when all of the present one is ready.
     let renewing: BTreeSet<&str> =
         objects.iter().filter(|o| o.immutable && !o.ready).map(|o| o.resource.as_str()).collect();
+    let left: Vec<_> = seen.at(&place).filter(|(key, _)| !rendered.contains(key)).collect();
+    let used = still_used(context, objects, &pending, &left);
     let mut retained = Vec::new();
-    for (key, resource) in seen.at(&place).filter(|(key, _)| !rendered.contains(key)) {
+    for (key, resource) in left {
         let name = resource.resource().unwrap_or_default();
-        let kept = if pending.contains(name) || renewing.contains(name) {
+        let in_use = used.contains(name) && !resource.is_stateful();
+        let kept = if pending.contains(name) || renewing.contains(name) || in_use {
             unchanged(resource)
         } else if resource.is_stateful() {
             retained.push(key.to_owned());
@@ -79,6 +82,40 @@ pub(super) fn at_current(
         let here = Place::new(&context.placement.provider, &context.placement.region);
         plan.retained.push(retained_at(&here, retained));
     }
+}
+
+/// Resources of which nothing may go yet, because another one still refers to it: one that is left
+/// over too, so that what is used goes after what uses it (a group after the replica that is kept
+/// in it); and for an earlier generation one that is not well with the present one (a balancer that
+/// still points at the old containers).
+fn still_used<'p>(
+    context: ComposeContext<'p>,
+    objects: &[Composed],
+    pending: &BTreeSet<&str>,
+    left: &[(&str, &ObservedResource<'_>)],
+) -> BTreeSet<&'p str> {
+    let Some(provider) = context.product.provider(&context.placement.provider) else {
+        return BTreeSet::new();
+    };
+    let left: BTreeSet<&str> =
+        left.iter().filter_map(|(_, resource)| resource.resource()).collect();
+    let unready: BTreeSet<&str> =
+        objects.iter().filter(|o| !o.ready).map(|o| o.resource.as_str()).collect();
+    let immutable: BTreeSet<&str> =
+        provider.resources.iter().filter(|r| r.immutable).map(|r| r.name.as_str()).collect();
+    let users = provider.resources.iter().filter(|user| {
+        let name = user.name.as_str();
+        left.contains(name) || unready.contains(name) || pending.contains(name)
+    });
+    users
+        .flat_map(|user| {
+            let (left, immutable) = (left.contains(user.name.as_str()), &immutable);
+            user.refers_to
+                .iter()
+                .map(String::as_str)
+                .filter(move |used| *used != user.name && (left || immutable.contains(used)))
+        })
+        .collect()
 }
 
 /// What exists at other placements.

@@ -335,3 +335,34 @@ fn chart_values() {
         ),
     );
 }
+
+/// What each product reads of a place, and what is to be made there before.
+#[test]
+fn places() {
+    let catalog = Catalog::strict(embedded().unwrap()).unwrap();
+    let mut out = String::from(
+        "# What a place must have\n\nA Candidate that lacks a field which a product reads there is no candidate for what needs it: \
+         the record says `lacks settings.replica for mysql`, and admission warns at the Candidate's and at the Product's edit. What is \
+         to be made before, and the rights that the provider's credentials need at least, stand with each product.\n",
+    );
+    for product in catalog.products() {
+        for (provider, plan) in product.providers() {
+            let _ = writeln!(out, "\n## {} on {provider}\n", product.name);
+            let before = &product.spec.providers[provider].prerequisites;
+            assert!(!before.is_empty(), "{} on {provider} says nothing", product.name);
+            for item in before {
+                let _ = writeln!(out, "- {}", item.replace('*', "\\*"));
+            }
+            if !plan.lacks.is_empty() {
+                let _ = writeln!(out, "- It has no {} there.", plan.lacks.join(", "));
+            }
+            let _ = writeln!(out, "\n| field of the Candidate | read |\n|---|---|");
+            for (field, always) in plan.place_fields() {
+                let when =
+                    if always { "by every workload" } else { "where it is asked for, or given" };
+                let _ = writeln!(out, "| `{field}` | {when} |");
+            }
+        }
+    }
+    page("places.md", &out);
+}

@@ -29,6 +29,31 @@ async fn the_default_catalog_is_good() {
     }
 }
 
+/// Half of a workload would be made there.
+#[tokio::test]
+async fn what_a_place_lacks_for_a_product_is_said_at_either_ones_edit() {
+    let webhook = Webhook::start().await;
+    let mut candidate = object("Candidate", "aws-us-east-1");
+    candidate["spec"]["settings"].as_object_mut().unwrap().remove("replica");
+    let outcome = webhook.validate(&Review::create(candidate)).await;
+    let lacks = |product: &str| {
+        format!(
+            "aws/us-east-1 lacks settings.replica for {product}: what needs that is not placed there"
+        )
+    };
+    assert_eq!(outcome.warnings, ["mysql", "postgresql"].map(lacks));
+    outcome.allowed();
+
+    let mut product = object("Product", "mysql");
+    let groups = &mut product["spec"]["providers"]["gcp"]["resources"][0]["template"];
+    groups["spec"]["forProvider"]["settings"]["tier"] = "${placement.settings.tier}".into();
+    let outcome = webhook.validate(&Review::create(product)).await;
+    let lacks = ["us-central1", "europe-west1"].map(|region| {
+        format!("gcp/{region} lacks settings.tier for mysql: what needs that is not placed there")
+    });
+    assert_eq!(outcome.warnings, lacks);
+}
+
 #[tokio::test]
 async fn what_is_wrong_is_said_with_its_place() {
     let webhook = Webhook::start().await;

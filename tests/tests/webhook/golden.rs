@@ -71,6 +71,9 @@ async fn requests() {
         }) {
             quirks.push("a whole number is an integer however it is written, as in Kubernetes");
         }
+        if body.get("version") == Some(&"17".into()) {
+            quirks.push("PostgreSQL 17 is offered, which the reference did not know");
+        }
         // A namespaced object has a namespace: the API server sees to that before any webhook.
         if !claim["metadata"]["namespace"].is_string() {
             claim["metadata"]["namespace"] = "team-alpha".into();
@@ -107,7 +110,7 @@ async fn requests() {
         vectors.len()
     );
     assert_eq!(agree + raw + differ.values().sum::<usize>(), vectors.len());
-    assert_eq!(agree, 598, "verdicts that agree");
+    assert_eq!(agree, 596, "verdicts that agree");
 }
 
 async fn not_a_review(connection: &mut Connection, content_type: &str, body: &Value) -> u16 {

@@ -3,7 +3,7 @@
 
 mod guards;
 
-use idp_core::catalog::{Named, Objects, ReadError};
+use idp_core::catalog::{Named, Objects, ReadError, Site};
 use idp_core::compose::product::Product;
 use idp_crds::contract::{FieldError, Problem, did_you_mean};
 use idp_crds::names::{CATALOG, CATALOG_VALUE, PREFER_COST_OPTIMIZATION, reference_name};
@@ -124,6 +124,25 @@ impl Findings {
                 spec.provider
             ));
         }
+        for product in snapshot.catalog.products() {
+            self.lacking(product, spec);
+        }
+    }
+
+    /// What of a place a product may need, and its Candidate does not say: half of a workload would
+    /// be made there, and so what needs it is placed elsewhere.
+    fn lacking(&mut self, product: &Product, spec: &CandidateSpec) {
+        let place = (spec.provider.as_str(), spec.region.as_str());
+        let placement = Site::new(spec).placement(place, 1, String::new());
+        let missing = product.may_lack(&placement);
+        if !missing.is_empty() {
+            self.warnings.push(format!(
+                "{} lacks {} for {}: what needs that is not placed there",
+                spec.place(),
+                missing.join(", "),
+                product.name
+            ));
+        }
     }
 
     fn tier(&mut self, snapshot: &Snapshot, tier: &Named<TierSpec>) {
@@ -142,15 +161,22 @@ impl Findings {
     }
 
     fn product(&mut self, snapshot: &Snapshot, product: &Named<ProductSpec>) {
-        if let Err(errors) = Product::compile(&product.name, product.spec.clone()) {
+        match Product::compile(&product.name, product.spec.clone()) {
+            Ok(compiled) => {
+                for candidate in &snapshot.objects.candidates {
+                    self.lacking(&compiled, &candidate.spec);
+                }
+            }
             // Among them what its fields say by themselves.
-            self.errors = Vec::from_iter(errors.into_iter().map(|error| {
-                let message = match &error.expression {
-                    Some(expression) => format!("${{{expression}}}: {}", error.message),
-                    None => error.message,
-                };
-                FieldError::new(error.path, error.problem, message)
-            }));
+            Err(errors) => {
+                self.errors = Vec::from_iter(errors.into_iter().map(|error| {
+                    let message = match &error.expression {
+                        Some(expression) => format!("${{{expression}}}: {}", error.message),
+                        None => error.message,
+                    };
+                    FieldError::new(error.path, error.problem, message)
+                }))
+            }
         }
         let api = &product.spec.api;
         for (field, kind) in api.kinds() {

@@ -127,18 +127,24 @@ pub(super) fn unmet_requirements(
         return None;
     }
     let place = &in_force.place;
-    let missing = workload.snapshot.catalog.missing_gates(&asked.tier, asked.ha, place.parts())?;
-    if missing.is_empty() {
+    let catalog = &workload.snapshot.catalog;
+    let missing = catalog.missing_gates(&asked.tier, asked.ha, place.parts())?;
+    let unfit = catalog.unfitness(workload.product, asked, place.parts());
+    if missing.is_empty() && unfit.is_none() {
         return None;
     }
     let field = if tier_changes { "tier" } else { "ha" };
     let keep = before
         .map(|before| format!("keep tier {} with ha {}, or ", before.tier, before.ha))
         .unwrap_or_default();
-    let message = format!(
-        "asks for {}, which {place}, where this workload is, does not have: {keep}move it in the same change with the annotation {FAILOVER}: any",
-        missing.join(", ")
-    );
+    let way_out = format!("{keep}move it in the same change with the annotation {FAILOVER}: any");
+    let missing = missing.join(", ");
+    let message = match unfit.filter(|_| missing.is_empty()) {
+        Some(unfit) => format!("{place}, where this workload is, {unfit}: {way_out}"),
+        None => format!(
+            "asks for {missing}, which {place}, where this workload is, does not have: {way_out}"
+        ),
+    };
     Some(FieldError::new(format!("spec.parameters.{field}"), Problem::Forbidden, message))
 }
 

@@ -9,6 +9,7 @@ mod convert;
 mod embedded;
 mod objects;
 mod products;
+mod yaml;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -25,12 +26,16 @@ use serde_json::{Map, Value};
 use crate::compose::facts::{Placement, TierFacts};
 use crate::compose::names::content_hash;
 use crate::compose::product::Product;
-use crate::schedule::{Decision, Exclusion, PlacementQuery, ScheduleError, Scheduler};
+use crate::schedule::{
+    Candidate, Decision, Exclusion, Lack, PlacementQuery, Rejection, ScheduleError, Scheduler,
+    Unfit,
+};
 
 pub use convert::probe_holder;
 pub use embedded::{embedded, embedded_files};
 pub use objects::{Named, Objects, ReadError};
 pub use products::compile;
+pub use yaml::documents;
 
 /// Everything the platform is configured with, ready to be asked.
 #[derive(Debug)]
@@ -38,6 +43,8 @@ pub struct Catalog {
     scheduler: Scheduler,
     sites: BTreeMap<(String, String), Site>,
     products: Vec<Arc<Product>>,
+    /// By product, the candidates (by position) that lack something which it may need there.
+    incomplete: BTreeMap<String, Vec<usize>>,
 }
 
 /// What a Candidate says of its place beside what decides.
@@ -112,7 +119,9 @@ impl Catalog {
             tiers.map(|tier| (reference_name(&tier.name), convert::tier(&tier.spec))).collect();
         let state = convert::state(objects, probes, &mut rejected);
         let products = products::one_per_kind(products, &mut rejected);
-        (Catalog { scheduler: Scheduler::new(candidates, tiers, state), sites, products }, rejected)
+        let incomplete = incomplete(&products, &candidates, &sites);
+        let scheduler = Scheduler::new(candidates, tiers, state);
+        (Catalog { scheduler, sites, products, incomplete }, rejected)
     }
 
     /// Makes a catalog of `objects`, products compiled here and now, refusing it if anything is
@@ -188,12 +197,67 @@ impl Catalog {
                 .cloned(),
         );
         let exclude = Exclusion { providers: &providers, places: exclude_places };
+        let unfit = self.unfit(product, request);
         self.scheduler.decide(&PlacementQuery {
             name,
             tier: &request.tier,
             ha: request.ha,
             exclude,
+            unfit: &unfit,
         })
+    }
+
+    /// The candidates that cannot serve `product` as `request` asks for it.
+    fn unfit(&self, product: &Product, request: &ClaimRequest) -> Vec<Unfit> {
+        let mut unfit = Vec::new();
+        for (provider, plan) in product.providers().filter(|(_, plan)| !plan.lacks.is_empty()) {
+            let gates = self.scheduler.gates(&request.tier, request.ha).unwrap_or_default();
+            let lacks = || plan.lacks.iter().filter(|lack| gates.contains(lack)).cloned();
+            if lacks().next().is_none() {
+                continue;
+            }
+            let there = self.scheduler.candidates().iter().enumerate();
+            unfit.extend(there.filter(|(_, c)| c.provider == provider).map(|(position, _)| {
+                Unfit { position, lack: Lack::Capabilities(lacks().collect()) }
+            }));
+        }
+        let incomplete = self.incomplete.get(&product.name).filter(|some| !some.is_empty());
+        // Most catalogs say all there is to say, and a decision then costs nothing more.
+        let (Some(incomplete), Some(tier)) = (incomplete, self.tier_facts(&request.tier)) else {
+            return unfit;
+        };
+        for position in incomplete {
+            let Some(candidate) = self.scheduler.candidates().get(*position) else { continue };
+            let place = (candidate.provider.as_str(), candidate.region.as_str());
+            let Some(site) = self.site(place) else { continue };
+            let placement = site.placement(place, 1, String::new());
+            let missing = product.lacks_for(&placement, request, &tier);
+            if !missing.is_empty() {
+                let lack = Lack::Settings { product: product.name.clone(), missing };
+                unfit.push(Unfit { position: *position, lack });
+            }
+        }
+        unfit
+    }
+
+    /// What the place at `provider` and `region` lacks of what `request` needs for `product`, in
+    /// words; none when nothing.
+    #[must_use]
+    pub fn unfitness(
+        &self,
+        product: &Product,
+        request: &ClaimRequest,
+        (provider, region): PlaceRef<'_>,
+    ) -> Option<String> {
+        let candidates = self.scheduler.candidates();
+        let at = candidates.iter().position(|c| c.provider == provider && c.region == region)?;
+        let unfit = self.unfit(product, request);
+        let words: Vec<String> = unfit
+            .iter()
+            .filter(|u| u.position == at)
+            .map(|u| Rejection::from(&u.lack).to_string())
+            .collect();
+        (!words.is_empty()).then(|| words.join("; "))
     }
 
     /// The gates that a placement of this tier must pass and that the place at `provider` and
@@ -272,6 +336,25 @@ impl Site {
             provider_config: spec.provider_config(),
         }
     }
+}
+
+/// By product, the candidates that lack something which it may need there.
+fn incomplete(
+    products: &[Arc<Product>],
+    candidates: &[Candidate],
+    sites: &BTreeMap<(String, String), Site>,
+) -> BTreeMap<String, Vec<usize>> {
+    let lacks = |product: &Product, candidate: &Candidate| {
+        let site = sites.get(&(candidate.provider.clone(), candidate.region.clone()));
+        let plan = product.provider(&candidate.provider);
+        site.zip(plan).is_some_and(|(site, plan)| plan.may_lack(&site.network, &site.settings))
+    };
+    let of = |product: &Arc<Product>| {
+        let all = candidates.iter().enumerate();
+        let positions = all.filter(|(_, c)| lacks(product, c)).map(|(position, _)| position);
+        (product.name.clone(), positions.collect())
+    };
+    products.iter().map(of).collect()
 }
 
 /// `object`, if nothing is wrong with it.

@@ -17,6 +17,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use thiserror::Error;
 
+use super::yaml;
+
 /// Makes [`Objects`] of a list for each configuration kind, and puts an object into its kind's.
 macro_rules! objects {
     ($($(#[$doc:meta])* $list:ident: $kind:literal => $spec:ty,)+) => {
@@ -166,16 +168,15 @@ impl Objects {
 
     /// Adds the documents of a YAML text. `origin` names it in errors.
     pub fn add_yaml(&mut self, origin: &str, text: &str, errors: &mut Vec<ReadError>) {
-        match serde_saphyr::from_multiple::<Option<Value>>(text) {
+        match yaml::documents(text) {
             Ok(documents) => {
-                for document in documents.into_iter().flatten() {
+                for document in documents {
                     if let Err(error) = self.add(origin, document) {
                         errors.push(error);
                     }
                 }
             }
-            Err(error) => errors
-                .push(ReadError::Yaml { origin: origin.to_owned(), message: error.to_string() }),
+            Err(message) => errors.push(ReadError::Yaml { origin: origin.to_owned(), message }),
         }
     }
 

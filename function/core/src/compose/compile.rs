@@ -97,6 +97,8 @@ impl Compiler<'_> {
         let reserved_prefixes = templates.reserved_prefixes.clone();
         let mut plan = ProviderPlan {
             reserved_prefixes,
+            lacks: templates.lacks.clone(),
+            place_reads: Vec::new(),
             variables,
             resources,
             connection,
@@ -106,6 +108,7 @@ impl Compiler<'_> {
             slots,
         };
         plan.observed_read = plan.observed_references();
+        plan.place_reads = plan.reads();
         plan
     }
 

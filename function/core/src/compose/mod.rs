@@ -10,6 +10,7 @@ pub mod facts;
 pub mod field_mask;
 pub mod names;
 pub mod object;
+pub mod place;
 pub mod plan;
 pub mod product;
 pub mod render;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use idp_crds::contract::Problem;
 
-use super::expression::{Expression, References};
+use super::expression::{Expression, PlaceRead, References};
 use super::field_mask::FieldMask;
 use super::template::Template;
 
@@ -35,6 +35,10 @@ pub struct ProviderPlan {
     pub(super) variables: Vec<(String, Template)>,
     /// Beginnings of names that the provider keeps to itself.
     pub reserved_prefixes: Vec<String>,
+    /// Capabilities of places that the product does not have there, whatever the place can do.
+    pub lacks: Vec<String>,
+    /// What is read of a place.
+    pub(super) place_reads: Vec<PlaceRead>,
     /// The resources, in the Product's order.
     pub resources: Vec<ResourcePlan>,
     pub(super) connection: Vec<(String, Template)>,

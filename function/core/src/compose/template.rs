@@ -61,19 +61,24 @@ impl Template {
 
     /// Calls `visit` with the references of every expression.
     pub fn references(&self, visit: &mut impl FnMut(&References)) {
+        self.expressions(&mut |expression| visit(&expression.references));
+    }
+
+    /// Calls `visit` with every expression.
+    pub fn expressions(&self, visit: &mut dyn FnMut(&Expression)) {
         match self {
             Template::Literal(_) => {}
-            Template::Expression(expression) => visit(&expression.references),
+            Template::Expression(expression) => visit(expression),
             Template::Text(pieces) => {
                 for piece in pieces {
                     if let Piece::Expression(expression) = piece {
-                        visit(&expression.references);
+                        visit(expression);
                     }
                 }
             }
-            Template::List(items) => items.iter().for_each(|item| item.references(visit)),
+            Template::List(items) => items.iter().for_each(|item| item.expressions(visit)),
             Template::Object(fields) => {
-                fields.iter().for_each(|(_, field)| field.references(visit))
+                fields.iter().for_each(|(_, field)| field.expressions(visit))
             }
         }
     }

@@ -1,6 +1,7 @@
 //! What expressions see: the request, the placement, the workload's identity.
 
 use idp_crds::contract::ClaimRequest;
+use idp_crds::names::MULTI_AZ;
 use serde_json::{Value, json};
 
 use super::credentials::Credentials;
@@ -26,11 +27,13 @@ impl Variables {
             Scope::Cluster => "cluster",
             Scope::Namespaced => "namespaced",
         };
+        // A tier that asks a place for several zones asks what is made there to use them.
+        let ha = request.ha || tier.capabilities.iter().any(|capability| capability == MULTI_AZ);
         let mut variables = vec![
             ("params", Value::Object(request.params.clone())),
             ("cell", json!(request.cell)),
             ("environment", json!(request.environment)),
-            ("ha", json!(request.ha)),
+            ("ha", json!(ha)),
             (
                 "tier",
                 json!({

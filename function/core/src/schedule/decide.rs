@@ -11,7 +11,9 @@ use super::ranking::{Entry, Ranking};
 use super::rejection::{missing_capability, skipped};
 use super::tier_weights::TierWeights;
 use super::weights::Weights;
-use super::{Candidate, PlacementQuery, ScheduleError, State, Tier, digest, gates};
+use super::{
+    Candidate, Lack, PlacementQuery, Rejection, ScheduleError, State, Tier, Unfit, digest, gates,
+};
 
 /// How many candidates a record ranks.
 const RANKED: usize = 3;
@@ -60,6 +62,7 @@ pub struct Decision<'s> {
     pub(super) healthy: u64,
     pub(super) passed: u64,
     pub(super) excluded: Excluded,
+    pub(super) unfit: Vec<Unfit>,
     pub(super) first: &'s FirstDecisionCache,
 }
 
@@ -156,21 +159,28 @@ impl Scheduler {
         if evaluated == 0 {
             return Err(ScheduleError::EmptyPool);
         }
-        let passing = || {
-            ranking
-                .passing
-                .iter()
-                .filter(|entry| !excluded.contains(entry.position, entry.provider))
+        let unfit = request.unfit;
+        let is_unfit = |position| unfit.iter().any(|unfit| unfit.position == position);
+        let possible = |entry: &&Entry| {
+            !excluded.contains(entry.position, entry.provider) && !is_unfit(entry.position)
         };
+        let passing = || ranking.passing.iter().filter(possible);
         let top: Vec<RankedCandidate<'_>> =
             passing().take(RANKED).filter_map(|entry| self.ranked_candidate(entry)).collect();
         let (Some(best), Some(selected)) = (passing().next(), top.first().copied()) else {
-            return Err(self.nothing_passes(tier_name, &ranking.gates, &excluded, healthy));
+            return Err(self.nothing_passes(tier_name, &ranking.gates, &excluded, unfit, healthy));
         };
-        let failover = ranking.failover.iter().find(|entry| {
-            entry.provider != best.provider && !excluded.contains(entry.position, entry.provider)
-        });
+        let failover = ranking
+            .failover
+            .iter()
+            .find(|entry| entry.provider != best.provider && possible(entry));
         let passes = |position| self.pool.passes(position, &ranking.gates);
+        let passed = excluded.count_excluding(&ranking.passing_by_provider, passes);
+        let unfit_only = ranking.passing.iter().filter(|entry| {
+            !excluded.contains(entry.position, entry.provider) && is_unfit(entry.position)
+        });
+        // Counted only where there are any: it goes through all that pass.
+        let unfit_only = if unfit.is_empty() { 0 } else { unfit_only.count() as u64 };
         Ok(Decision {
             scheduler: self,
             tier_name,
@@ -184,8 +194,9 @@ impl Scheduler {
             failover: failover.and_then(|entry| self.ranked_candidate(entry)),
             evaluated,
             healthy,
-            passed: excluded.count_excluding(&ranking.passing_by_provider, passes),
+            passed: passed - unfit_only,
             excluded,
+            unfit: unfit.to_vec(),
             first: &ranking.first,
         })
     }
@@ -195,11 +206,17 @@ impl Scheduler {
         Some(RankedCandidate { candidate, total: entry.total })
     }
 
+    /// Whether `unfit` is about `candidate`.
+    fn is_of(&self, unfit: &Unfit, candidate: &Candidate) -> bool {
+        self.pool.candidates.get(unfit.position).is_some_and(|of| std::ptr::eq(of, candidate))
+    }
+
     fn nothing_passes(
         &self,
         tier: &str,
         gates: &[String],
         excluded: &Excluded,
+        unfit: &[Unfit],
         healthy: u64,
     ) -> ScheduleError {
         let skipped = skipped(&self.pool, &self.state, excluded);
@@ -211,6 +228,14 @@ impl Scheduler {
             let mut failures: Vec<String> =
                 gates::missing(candidate, gates).map(missing_capability).collect();
             failures.sort();
+            let lacks = unfit.iter().filter(|unfit| self.is_of(unfit, candidate));
+            failures.extend(lacks.flat_map(|unfit| match &unfit.lack {
+                Lack::Capabilities(missing) => {
+                    missing.iter().map(|missing| missing_capability(missing)).collect()
+                }
+                lack => vec![Rejection::from(lack).to_string()],
+            }));
+            failures.dedup();
             (candidate.place().to_string(), failures)
         });
         ScheduleError::NoCandidatePassesGates {

@@ -27,8 +27,8 @@ pub use decide::{Decision, Scheduler};
 pub use decision_text::{DecisionText, Provenance};
 pub use error::ScheduleError;
 pub use model::{
-    Candidate, Circuit, Exclusion, Experiment, FailoverRule, PlacementQuery, ProviderHealth, State,
-    Tier,
+    Candidate, Circuit, Exclusion, Experiment, FailoverRule, Lack, PlacementQuery, ProviderHealth,
+    State, Tier, Unfit,
 };
 pub use rejection::Rejection;
 pub use weights::Weights;

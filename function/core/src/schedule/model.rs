@@ -131,6 +131,31 @@ pub struct PlacementQuery<'a> {
     pub ha: bool,
     /// Places that are out of the question.
     pub exclude: Exclusion<'a>,
+    /// Candidates that cannot serve the product as it is asked for.
+    pub unfit: &'a [Unfit],
+}
+
+/// A candidate that cannot serve one product as it is asked for, whatever its tier asks of places.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unfit {
+    /// Its place in the candidates' order.
+    pub position: usize,
+    /// What it lacks.
+    pub lack: Lack,
+}
+
+/// What a candidate lacks for a product.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Lack {
+    /// Capabilities that the tier requires and that the product does not have there.
+    Capabilities(Vec<String>),
+    /// What the product needs to know of a place, and the Candidate does not say.
+    Settings {
+        /// The product.
+        product: String,
+        /// The fields, such as `settings.replica`.
+        missing: Vec<String>,
+    },
 }
 
 /// Places that are out of the question, taken out before anything else.

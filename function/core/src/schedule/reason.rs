@@ -17,7 +17,8 @@ impl Decision<'_> {
     #[must_use]
     pub fn stamp(&self, provenance: Provenance) -> Arc<DecisionText> {
         let decided_by = provenance.decided_by;
-        if !self.excluded.is_empty() || provenance != Provenance::first(decided_by) {
+        let plain = self.excluded.is_empty() && self.unfit.is_empty();
+        if !plain || provenance != Provenance::first(decided_by) {
             return DecisionText::new(self.record(provenance));
         }
         let kept = match decided_by {
@@ -93,7 +94,10 @@ impl Decision<'_> {
         rows.filter_map(|(position, (candidate, provider))| {
             let excluded = self.excluded.contains(position, *provider);
             let state = &self.scheduler.state;
-            Some((candidate, Rejection::of(candidate, excluded, state, self.gates)?))
+            let unfit = || self.unfit.iter().find(|unfit| unfit.position == position);
+            let why = Rejection::of(candidate, excluded, state, self.gates)
+                .or_else(|| Some(Rejection::from(&unfit()?.lack)))?;
+            Some((candidate, why))
         })
     }
 }

@@ -6,7 +6,7 @@ use idp_crds::record::Skipped;
 
 use super::health::{self, HealthReason};
 use super::pool::{Excluded, Pool};
-use super::{Candidate, State, gates};
+use super::{Candidate, Lack, State, gates};
 
 /// Why a candidate is not in the ranking. `Display` gives the words that records have.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +18,22 @@ pub enum Rejection {
     Unhealthy(Vec<HealthReason>),
     /// It lacks capabilities that are required, in the order of the gates.
     MissingCapabilities(Vec<String>),
+    /// Its Candidate does not say what the product needs to know of a place.
+    LacksSettings {
+        /// The product.
+        product: String,
+        /// The fields, such as `settings.replica`.
+        missing: Vec<String>,
+    },
+}
+
+impl From<&Lack> for Rejection {
+    fn from(lack: &Lack) -> Self {
+        match lack.clone() {
+            Lack::Capabilities(missing) => Rejection::MissingCapabilities(missing),
+            Lack::Settings { product, missing } => Rejection::LacksSettings { product, missing },
+        }
+    }
 }
 
 impl Rejection {
@@ -48,6 +64,7 @@ impl Rejection {
                 reasons.first().map_or("ProviderUnhealthy", |reason| reason.token())
             }
             Rejection::MissingCapabilities(_) => "MissingCapability",
+            Rejection::LacksSettings { .. } => "LacksSettings",
         }
     }
 }
@@ -61,6 +78,9 @@ impl fmt::Display for Rejection {
                 f.write_str(&words.join(", "))
             }
             Rejection::MissingCapabilities(missing) => write!(f, "lacks {}", missing.join(", ")),
+            Rejection::LacksSettings { product, missing } => {
+                write!(f, "lacks {} for {product}", missing.join(", "))
+            }
         }
     }
 }

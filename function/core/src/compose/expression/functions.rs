@@ -1,7 +1,11 @@
 //! The functions that templates have beside CEL's own. Each yields at most [`LARGEST_TEXT`] bytes
 //! or [`LONGEST_RANGE`] items, so that no expression can grow without bound.
 
-use cel::common::types::{CelInt, CelList, CelString, DYN_TYPE, LIST_TYPE, STRING_TYPE};
+use std::collections::HashMap;
+
+use cel::common::types::{
+    CelInt, CelList, CelMap, CelMapKey, CelString, DYN_TYPE, LIST_TYPE, STRING_TYPE,
+};
 use cel::common::value::{CowVal, Val};
 use cel::{DeclarationError, Env, ExecutionError, extensions};
 
@@ -15,7 +19,7 @@ const LONGEST_RANGE: i64 = 256;
 
 /// The functions that a template may call, for error messages and the check against typing errors:
 /// ours and the standard ones.
-pub(super) const KNOWN: [&str; 35] = [
+pub(super) const KNOWN: [&str; 36] = [
     "base64.decode",
     "base64.encode",
     "bool",
@@ -38,6 +42,7 @@ pub(super) const KNOWN: [&str; 35] = [
     "math.round",
     "max",
     "min",
+    "pairs",
     "range",
     "replace",
     "shorten",
@@ -74,6 +79,7 @@ pub(super) fn register(env: &mut Env) -> Result<(), DeclarationError> {
     cel::add_member_overload!(env, fn substring_to: (CelString, CelInt, CelInt) -> Result<CelString>, name = "substring")?;
     // By hand, since they take values of any type.
     env.add_overload("toJson", "toJson(dyn)", vec![DYN_TYPE], to_json_text)?;
+    env.add_overload("pairs", "pairs(list)", vec![LIST_TYPE], pairs)?;
     env.add_member_overload("join", "list.join(string)", LIST_TYPE, vec![STRING_TYPE], join)?;
     Ok(())
 }
@@ -174,6 +180,21 @@ fn substring_to(
             format!("{from} to {to} is not within a text of {count} characters"),
         )),
     }
+}
+
+/// A map of texts that are each `name=value`; without the sign the value is empty, and of two with
+/// one name the later one counts.
+fn pairs<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Result<CowVal<'b, 'v>, ExecutionError> {
+    let wrong = || failed("pairs", "takes a list of texts, each name=value");
+    let list = args.first().and_then(|list| list.as_iterable()).ok_or_else(wrong)?;
+    let mut map: HashMap<CelMapKey<'static>, Box<dyn Val>> = HashMap::new();
+    let mut items = list.iter();
+    while let Some(item) = items.next() {
+        let text = item.downcast_ref::<CelString>().ok_or_else(wrong)?.inner();
+        let (name, value) = text.split_once('=').unwrap_or((text, ""));
+        map.insert(name.to_owned().into(), Box::new(CelString::from(value.to_owned())));
+    }
+    Ok(CowVal::owned(CelMap::from(map)))
 }
 
 fn to_json_text<'b, 'v>(args: Vec<CowVal<'b, 'v>>) -> Result<CowVal<'b, 'v>, ExecutionError> {

@@ -4,6 +4,7 @@
 mod check;
 mod functions;
 mod intern;
+mod place;
 mod value;
 
 use std::collections::BTreeSet;
@@ -16,6 +17,7 @@ use thiserror::Error;
 
 pub use check::References;
 pub use intern::{Interner, Memo};
+pub use place::{Guard, PlaceRead};
 pub use value::{Resolver, to_val};
 
 /// The longest expression, bytes. Together with the nesting limits it bounds what evaluating one
@@ -102,6 +104,11 @@ impl Expression {
     #[must_use]
     pub fn source(&self) -> &str {
         &self.source
+    }
+
+    /// Adds what it reads of the place, under `guards` and its own conditions.
+    pub fn place_reads(&self, guards: &[Guard], found: &mut Vec<PlaceRead>) {
+        place::reads(self.program.expression(), guards, found);
     }
 
     /// Evaluates it over the variables of `resolver`.
