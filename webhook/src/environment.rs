@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tracing::info;
 
 use crate::admission::authorizer::Authorizer;
+use crate::admission::secrets::Secrets;
 use crate::background::Background;
 use crate::certificates::{Authority, CertificateError};
 use crate::cluster::catalog::CatalogController;
@@ -35,6 +36,8 @@ pub struct Environment {
     pub placements: Arc<Placements>,
     /// Who may do what.
     pub authorizer: Authorizer,
+    /// Which Secrets are in the way.
+    pub secrets: Secrets,
     /// Who may try a half-open cloud.
     pub probes: Probes,
     /// The certificate.
@@ -96,6 +99,7 @@ impl Environment {
     /// When the cluster cannot be reached, or there is no certificate to serve with.
     pub async fn join(params: JoinParams) -> Result<Self, EnvironmentError> {
         let JoinParams { options, metrics, readiness } = params;
+        let looks_at_secrets = !options.no_secret_check;
         let client = cluster::client().await?;
         let mut background = Background::default();
 
@@ -117,8 +121,12 @@ impl Environment {
         background.source(controller.run(client.clone()));
         background.source(workloads.run(client.clone(), snapshot.clone(), verdicts));
         let authorizer = Authorizer::of_cluster(client.clone());
+        let secrets = match looks_at_secrets {
+            true => Secrets::of_cluster(client.clone()),
+            false => Secrets::NotLooked,
+        };
         let probes = Probes::of_cluster(client);
-        Ok(Environment { snapshot, placements, authorizer, probes, tls, background })
+        Ok(Environment { snapshot, placements, authorizer, secrets, probes, tls, background })
     }
 
     /// Without a cluster, by a catalog in a folder or the built-in one.
@@ -149,6 +157,7 @@ impl Environment {
             snapshot: snapshot.shared(),
             placements: Arc::new(Placements::offline()),
             authorizer: Authorizer::NoCluster,
+            secrets: Secrets::NotLooked,
             probes: Probes::NoCluster,
             tls,
             background,

@@ -128,7 +128,8 @@ async fn serve(options: ServeOptions, shutdown: CancellationToken) -> Result<(),
             }
         }
     };
-    let Environment { snapshot, placements, authorizer, probes, tls, mut background } = environment;
+    let Environment { snapshot, placements, authorizer, secrets, probes, tls, mut background } =
+        environment;
     readiness.depends_on(tls.clone());
     if options.catalog.is_some() {
         readiness.started();
@@ -137,6 +138,7 @@ async fn serve(options: ServeOptions, shutdown: CancellationToken) -> Result<(),
         snapshot: snapshot.clone(),
         placements: Arc::clone(&placements),
         authorizer,
+        secrets,
         probes,
         decision_mode: options.decision_at,
         crossplane: options.crossplane_user.iter().cloned().collect(),

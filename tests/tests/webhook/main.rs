@@ -12,6 +12,7 @@ mod claims;
 mod configuration;
 mod fixture;
 mod golden;
+mod guards;
 mod hostile;
 mod read_api;
 mod robustness;
