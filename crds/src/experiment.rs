@@ -51,6 +51,12 @@ pub struct ExperimentSpec {
     #[serde(default = "every_tier")]
     #[schemars(length(min = 1, max = 253))]
     pub tier: String,
+    /// With it the sides are drawn anew, by a hash over salt, experiment and name; whoever does not
+    /// know it cannot work out which name gets which side. It is no secret from those who may read
+    /// Experiments. Without it the hash is that of earlier records.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 253))]
+    pub salt: Option<String>,
     /// Off: as if it were not there.
     #[serde(default = "yes")]
     pub enabled: bool,

@@ -71,7 +71,8 @@ pub const EXTERNAL_NAME: &str = "crossplane.io/external-name";
 pub const VERB_RESTORE: &str = "restore";
 /// RBAC verb: ask for a failover, or take a changed Candidate over.
 pub const VERB_FAILOVER: &str = "failover";
-/// RBAC verb: release a retained placement.
+/// RBAC verb: let go of what protects data: a retained placement, or the environment production of a
+/// workload that holds data.
 pub const VERB_RELEASE: &str = "release";
 
 /// The built-in feature flag: weigh cost higher.
@@ -88,8 +89,10 @@ pub const TIER_WEIGHTS_TOLERANCE: f64 = 1e-6;
 /// How far an experiment's weights may be from 1 together (the reference's tolerance).
 pub const EXPERIMENT_WEIGHTS_TOLERANCE: f64 = 0.01;
 
+/// The environment whose workloads are protected from deletion.
+pub const PRODUCTION: &str = "production";
 /// The environments a claim may name.
-pub const ENVIRONMENTS: [&str; 3] = ["dev", "staging", "production"];
+pub const ENVIRONMENTS: [&str; 3] = ["dev", "staging", PRODUCTION];
 
 /// The name of a workload's connection secret. It carries the product, since workloads of two
 /// products may have one name in one namespace.

@@ -29,6 +29,8 @@ pub enum Reason {
     Creating,
     /// A template of the Product fails.
     TemplateError,
+    /// A Secret is in the credentials' place that is not the workload's.
+    ForeignSecret,
     /// The provider takes what it is asked.
     Reconciled,
     /// The provider refuses it, or does not answer.
@@ -41,7 +43,7 @@ pub enum Reason {
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Reason; 16] = [
+    pub const ALL: [Reason; 17] = [
         Reason::Placed,
         Reason::Moving,
         Reason::Moved,
@@ -54,6 +56,7 @@ impl Reason {
         Reason::Available,
         Reason::Creating,
         Reason::TemplateError,
+        Reason::ForeignSecret,
         Reason::Reconciled,
         Reason::ReconcileError,
         Reason::NothingObserved,
@@ -76,6 +79,7 @@ impl Reason {
             Reason::Available => "Available",
             Reason::Creating => "Creating",
             Reason::TemplateError => "TemplateError",
+            Reason::ForeignSecret => "ForeignSecret",
             Reason::Reconciled => "Reconciled",
             Reason::ReconcileError => "ReconcileError",
             Reason::NothingObserved => "NothingObserved",
@@ -118,6 +122,10 @@ impl Reason {
             Reason::TemplateError => {
                 "An expression of the Product fails; the message names the resource. For the \
                  platform's engineers."
+            }
+            Reason::ForeignSecret => {
+                "A Secret of the credentials' name was there before the workload's own: nothing is \
+                 made with its password. Delete it; Crossplane makes the workload's."
             }
             Reason::Reconciled => "The provider takes what it is asked.",
             Reason::ReconcileError => {

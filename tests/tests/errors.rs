@@ -38,12 +38,20 @@ fn resource(object: &Value) -> v1::Resource {
     v1::Resource { resource: Some(to_struct(object).unwrap()), ..v1::Resource::default() }
 }
 
+/// The composite resource as it is desired.
+fn composite_of(answer: &v1::RunFunctionResponse) -> Value {
+    let desired = answer.desired.as_ref().unwrap().composite.as_ref().unwrap();
+    idp_core::structs::from_struct(desired.resource.as_ref().unwrap()).unwrap()
+}
+
 /// A call with this composite and this configuration.
 fn request(composite: &Value, objects: &[Value]) -> v1::RunFunctionRequest {
     let of_kind = |kind: &str| v1::Resources {
         items: objects.iter().filter(|o| o["kind"] == kind).map(resource).collect(),
     };
     v1::RunFunctionRequest {
+        // As generated Compositions say.
+        input: Some(to_struct(&json!({"annotations": "trusted"})).unwrap()),
         observed: Some(v1::State {
             composite: Some(resource(composite)),
             resources: BTreeMap::new(),
@@ -585,6 +593,104 @@ fn an_edited_candidate_reaches_a_placed_workload_only_when_it_is_told() {
     let digest = digest.lines().next().unwrap();
     let (config, network, said) = call(json!({"platform.example.org/adopt-candidate": digest}));
     assert_eq!((config.as_str(), network.as_str()), ("another-account", "vpc-other"), "{said}");
+}
+
+/// Where nothing keeps users from writing annotations the function decides itself, and says so; on a
+/// laptop whoever asks has written them.
+#[test]
+fn finding_5_an_annotation_that_nothing_guards_is_not_followed() {
+    let placed = Function::new().answer(&request(&composite(), &catalog()));
+    let status = composite_of(&placed);
+    let text = status["status"]["placement"]["reason"].as_str().unwrap();
+    let mut chosen = composite();
+    chosen["metadata"]["annotations"] = json!({
+        "platform.example.org/placement-reason": text.replace("us-east-1", "eu-west-1"),
+        "platform.example.org/release": "gcp-us-central1",
+    });
+    let in_cluster = |annotations: Option<&str>, object: &Value| {
+        let mut request = request(object, &catalog());
+        request.input = annotations.map(|worth| to_struct(&json!({"annotations": worth})).unwrap());
+        said(&Function::new().answer(&request))
+    };
+    let (there, elsewhere) = ("Placed: aws/eu-west-1", "Placed: aws/us-east-1");
+    // Not kept by an API server.
+    assert!(in_cluster(None, &chosen).contains(there));
+    chosen["metadata"]["uid"] = "20000000-0000-4000-8000-000000000001".into();
+    chosen["metadata"]["creationTimestamp"] = "2026-01-01T00:00:00Z".into();
+    assert!(in_cluster(Some("trusted"), &chosen).contains(there));
+    for unguarded in [None, Some("ignored")] {
+        let said = in_cluster(unguarded, &chosen);
+        assert!(said.contains(elsewhere), "{said}");
+        let both =
+            "platform.example.org/placement-reason, platform.example.org/release not gone by";
+        assert!(said.contains(both) && said.contains("annotations: trusted"), "{said}");
+    }
+}
+
+/// Crossplane takes over an object of the composed name that nobody controls: its password is
+/// known to whoever made it.
+#[test]
+fn finding_24_a_credentials_secret_that_somebody_made_is_not_adopted() {
+    let mut composite = composite();
+    composite["metadata"]["uid"] = "20000000-0000-4000-8000-000000000001".into();
+    composite["metadata"]["creationTimestamp"] = "2026-01-01T00:00:00Z".into();
+    let call = |secret: &Value, user: bool| {
+        let mut request = request(&composite, &catalog());
+        let observed = request.observed.as_mut().unwrap();
+        observed.resources.insert("workload/credentials".to_owned(), resource(secret));
+        let instance = json!({
+            "apiVersion": "rds.aws.upbound.io/v1beta3", "kind": "Instance",
+            "metadata": {"name": "old", "labels": {
+                "platform.example.org/provider": "aws", "platform.example.org/region": "us-east-1",
+                "platform.example.org/sequence": "1", "platform.example.org/resource": "instance",
+                "platform.example.org/stateful": "true",
+            }},
+            "spec": {"forProvider": {"region": "us-east-1"}},
+        });
+        if user {
+            observed.resources.insert("aws-us-east-1/instance".to_owned(), resource(&instance));
+        }
+        let answer = Function::new().answer(&request);
+        let desired = answer.desired.as_ref().unwrap().resources.clone();
+        (said(&answer), desired)
+    };
+    let secret = |password: Option<&str>| {
+        let mut secret = json!({
+            "apiVersion": "v1", "kind": "Secret",
+            "metadata": {"name": "ours", "namespace": "team", "uid": "6b1f3d9e-2f6e-4a39-9d1c-0a4e1f0c9b11",
+                "ownerReferences": [{"kind": "XMySQLInstance", "name": "orders-x7k2p", "controller": true, "uid": "20000000-0000-4000-8000-000000000001"}]},
+        });
+        if let Some(password) = password {
+            secret["data"] = json!({"username": "ZGI=", "password": password});
+        }
+        secret
+    };
+    let (text, desired) = call(&secret(Some("a25vd24=")), false);
+    assert!(text.contains("ResourcesReady ConditionFalse ForeignSecret"), "{text}");
+    assert!(text.contains("delete that Secret"), "{text}");
+    assert!(!desired.contains_key("aws-us-east-1/instance"), "made with a known password");
+    let kept: Value =
+        idp_core::structs::from_struct(desired["workload/credentials"].resource.as_ref().unwrap())
+            .unwrap();
+    assert_eq!(kept["data"]["password"], "a25vd24=", "it is not ours to change or delete");
+
+    // Our own one is filled, then used.
+    let (_, desired) = call(&secret(None), false);
+    let filled: Value =
+        idp_core::structs::from_struct(desired["workload/credentials"].resource.as_ref().unwrap())
+            .unwrap();
+    let (text, desired) = call(&secret(filled["data"]["password"].as_str()), false);
+    assert!(!text.contains("ForeignSecret"), "{text}");
+    assert!(desired.contains_key("aws-us-east-1/instance"));
+    // Of another composite, whatever it holds.
+    let mut others = secret(filled["data"]["password"].as_str());
+    others["metadata"]["ownerReferences"][0]["uid"] = "2".into();
+    assert!(call(&others, false).0.contains("ForeignSecret"));
+
+    // A restored cluster has other uids: what is in use stays in use.
+    let (text, desired) = call(&secret(Some("a25vd24=")), true);
+    assert!(!text.contains("ForeignSecret"), "{text}");
+    assert!(desired.contains_key("aws-us-east-1/instance"));
 }
 
 /// A status is no evidence by itself: anybody may have written it.

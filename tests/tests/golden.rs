@@ -159,6 +159,7 @@ fn bucket() {
                 share: share.parse().unwrap(),
                 tier: "*".to_owned(),
                 enabled: true,
+                salt: None,
             };
             assert_eq!(json!(weights::group(&experiment, name)), *group, "{line}");
         }
@@ -247,6 +248,7 @@ fn experiments() {
                     share,
                     tier: operation["tier"].as_str().unwrap().to_owned(),
                     enabled: operation.get("enabled").is_none_or(|e| e == true),
+                    salt: None,
                 };
                 match place {
                     Some(at) => registry[at] = experiment,

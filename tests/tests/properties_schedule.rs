@@ -132,6 +132,7 @@ fn state() -> impl Strategy<Value = State> {
         share: f64::from(tenths) / 10.0,
         tier: "*".to_owned(),
         enabled: true,
+        salt: None,
     });
     let providers =
         prop::collection::btree_map(select(&PROVIDERS[..]).prop_map(str::to_owned), health, 0..3);

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tracing::info;
 
 use crate::admission::authorizer::Authorizer;
+use crate::admission::secrets::Secrets;
 use crate::background::Background;
 use crate::certificates::{Authority, CertificateError};
 use crate::cluster::catalog::CatalogController;
@@ -38,6 +39,8 @@ pub struct Environment {
     pub placements: Arc<Placements>,
     /// Who may do what.
     pub authorizer: Authorizer,
+    /// Which Secrets are in the way.
+    pub secrets: Secrets,
     /// Who may try a half-open cloud.
     pub probes: Probes,
     /// Who may read what.
@@ -106,6 +109,7 @@ impl Environment {
     /// When the cluster cannot be reached, or there is no certificate to serve with.
     pub async fn join(params: JoinParams) -> Result<Self, EnvironmentError> {
         let JoinParams { options, metrics, readiness } = params;
+        let looks_at_secrets = !options.no_secret_check;
         let client = cluster::client().await?;
         let mut background = Background::default();
 
@@ -127,6 +131,10 @@ impl Environment {
         background.source(controller.run(client.clone()));
         background.source(workloads.run(client.clone(), snapshot.clone(), verdicts));
         let authorizer = Authorizer::of_cluster(client.clone());
+        let secrets = match looks_at_secrets {
+            true => Secrets::of_cluster(client.clone()),
+            false => Secrets::NotLooked,
+        };
         let probes = Probes::of_cluster(client.clone());
         let access = Access::of_cluster(&client);
         let objects = WorkloadObjects::Cluster(client);
@@ -134,6 +142,7 @@ impl Environment {
             snapshot,
             placements,
             authorizer,
+            secrets,
             probes,
             access,
             objects,
@@ -174,6 +183,7 @@ impl Environment {
             snapshot: snapshot.shared(),
             placements: Arc::new(placements),
             authorizer: Authorizer::NoCluster,
+            secrets: Secrets::NotLooked,
             probes: Probes::NoCluster,
             access: Access::Open,
             objects: WorkloadObjects::Files(fleet),

@@ -83,6 +83,10 @@ pub struct ServeOptions {
         default_value = "system:serviceaccount:crossplane-system:crossplane"
     )]
     pub crossplane_user: Vec<String>,
+    /// Do not look whether a Secret of a new workload's connection secret's name is there already,
+    /// which takes the right to get Secrets.
+    #[arg(long)]
+    pub no_secret_check: bool,
     /// In a cluster.
     #[command(flatten)]
     pub cluster: ClusterOptions,

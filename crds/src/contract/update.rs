@@ -1,9 +1,10 @@
 //! Which changes a product allows on a workload that exists.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::parameter::{describe, integer};
 use super::{ClaimRequest, FieldError, Problem};
+use crate::names::PRODUCTION;
 use crate::product::{ParameterSpec, ProductSpec, UpdateRule};
 
 /// Errors for every product parameter that changes against its update rule.
@@ -27,6 +28,17 @@ pub fn check(product: &ProductSpec, old: &ClaimRequest, new: &ClaimRequest) -> V
             })
         })
         .collect()
+}
+
+/// Whether a changed `spec` leaves production: deletion protection, final backups and long retention
+/// go with it.
+#[must_use]
+pub fn leaves_production(old: &Map<String, Value>, new: &Map<String, Value>) -> bool {
+    let in_production = |spec: &Map<String, Value>| {
+        let environment = spec.get("parameters").and_then(|given| given.get("environment"));
+        environment.and_then(Value::as_str) == Some(PRODUCTION)
+    };
+    in_production(old) && !in_production(new)
 }
 
 fn refusal(spec: &ParameterSpec, before: Option<&Value>, now: Option<&Value>) -> Option<String> {

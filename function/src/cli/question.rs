@@ -73,6 +73,8 @@ struct ExperimentInput {
     #[serde(default = "every_tier")]
     tier: String,
     enabled: Option<bool>,
+    #[serde(default)]
+    salt: Option<String>,
 }
 
 fn every_tier() -> String {
@@ -183,6 +185,7 @@ impl ExperimentInput {
             share: self.traffic_percentage,
             tier: self.tier.clone(),
             enabled: self.enabled.unwrap_or(true),
+            salt: self.salt.clone(),
         }
     }
 }

@@ -103,6 +103,11 @@ impl Composite {
         creation_timestamp.as_ref().and(uid.as_deref())
     }
 
+    /// Whether an API server keeps it.
+    pub(super) fn is_in_cluster(&self) -> bool {
+        self.uid().is_some()
+    }
+
     /// Whether something but Secrets was ever composed of it: Crossplane writes down what it is
     /// going to make before it makes it.
     fn has_composed(&self) -> bool {

@@ -26,6 +26,20 @@ pub struct Input {
     /// Where the configuration comes from.
     #[serde(default)]
     pub catalog: CatalogSource,
+    /// Whether something keeps users from writing the platform's annotations.
+    #[serde(default)]
+    pub annotations: Annotations,
+}
+
+/// What the platform's annotations on a composite resource are worth.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Annotations {
+    /// Anybody may have written them: in a cluster none is gone by.
+    #[default]
+    Ignored,
+    /// The chart's admission policy, or the webhook, lets only those write them who may.
+    Trusted,
 }
 
 /// Where the configuration comes from.
@@ -44,7 +58,7 @@ impl Input {
         let Some(bytes) = input else { return Ok(Input::default()) };
         let input: Input = from_struct(bytes).map_err(|error| {
             Failure::invalid(format!(
-                "the function's input is wrong: {error}; it takes `product` (a name) and `catalog` (cluster or embedded)"
+                "the function's input is wrong: {error}; it takes `product` (a name), `catalog` (cluster or embedded) and `annotations` (trusted or ignored)"
             ))
         })?;
         let kind_is_right =

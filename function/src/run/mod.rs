@@ -31,7 +31,7 @@ use idp_crds::reason::Reason;
 
 use catalogs::CatalogCache;
 use composite::Composite;
-use input::{CatalogSource, Input};
+use input::{Annotations, CatalogSource, Input};
 use observed::Resources;
 use reconcile::Reconcile;
 use response::ResponseBuilder;
@@ -104,7 +104,11 @@ impl Function {
         span.record("namespace", composite.metadata.namespace.as_deref().unwrap_or_default());
         let seen = Resources::read(&state.resources)
             .map_err(|e| Failure::invalid(format!("a composed resource cannot be read: {e}")))?;
-        let reconcile = Reconcile { request, composite: &composite, seen: &seen };
+        // Outside of a cluster whoever asks is whoever wrote the object.
+        let trusts_annotations =
+            self.offline || input.annotations == Annotations::Trusted || !composite.is_in_cluster();
+        let reconcile =
+            Reconcile { request, composite: &composite, seen: &seen, trusts_annotations };
 
         let build = match (self.offline, input.catalog) {
             (true, _) | (_, CatalogSource::Embedded) => self.catalogs.embedded()?,

@@ -23,6 +23,8 @@ pub(super) struct Plan {
     /// Old placements that are still active.
     pub(super) leaving: Vec<Place>,
     pub(super) pending: Vec<Pending>,
+    /// What a Secret is that is in the credentials' place and not the workload's.
+    pub(super) foreign_secret: Option<String>,
     /// Resources of the current placement that are not ready.
     pub(super) unready: Vec<String>,
     pub(super) effective: Map<String, Value>,

@@ -31,6 +31,8 @@ pub(super) struct Reconcile<'a> {
     pub(super) request: &'a v1::RunFunctionRequest,
     pub(super) composite: &'a Composite,
     pub(super) seen: &'a Resources<'a>,
+    /// Whether the platform's annotations were written by who may.
+    pub(super) trusts_annotations: bool,
 }
 
 /// What is asked for, of which product.
@@ -75,10 +77,31 @@ impl Reconcile<'_> {
             plan: &plan,
             before: status.as_ref(),
         };
-        let notices = [not_followed.map(annotation_not_followed), changed].into_iter().flatten();
+        let not_followed = not_followed.map(annotation_not_followed);
+        let notices = [not_followed, changed, self.annotations_ignored()].into_iter().flatten();
         self.report(response, report, notices)?;
         self.desire(response, plan);
         Ok(())
+    }
+
+    /// An annotation of the platform's, where it counts.
+    fn annotation(&self, name: &str) -> Option<&str> {
+        self.composite.annotation(name).filter(|_| self.trusts_annotations)
+    }
+
+    /// The notice of annotations that anybody may have written, and that are not gone by.
+    fn annotations_ignored(&self) -> Option<(String, String)> {
+        let there: Vec<&str> = [PLACEMENT_REASON, RELEASE, ADOPT_CANDIDATE]
+            .into_iter()
+            .filter(|name| !self.trusts_annotations && self.composite.annotation(name).is_some())
+            .collect();
+        let message = || {
+            format!(
+                "{} not gone by: nothing keeps users from writing it, as far as the Composition says; where the chart's admission policy covers this API group, generate the Composition anew, or set `annotations: trusted` in its step's input",
+                there.join(", ")
+            )
+        };
+        (!there.is_empty()).then(|| ("annotations-ignored".to_owned(), message()))
     }
 
     fn read<'c>(&self, build: &'c CatalogBuild, input: &Input) -> Result<Asked<'c>, Failure> {
@@ -156,7 +179,7 @@ impl Reconcile<'_> {
         let evidence = Evidence {
             observed: Some(self.seen.places()),
             status,
-            annotation: self.composite.annotation(PLACEMENT_REASON),
+            annotation: self.annotation(PLACEMENT_REASON),
         };
         let judge = Judge { catalog, product, request };
         let Resolution { in_force, not_followed } = evidence.resolve(Some(judge));
@@ -176,7 +199,7 @@ impl Reconcile<'_> {
         status: Option<&PlacementStatus>,
     ) -> Result<Located, Failure> {
         let Asked { product, identity, request } = asked;
-        let adopt = self.composite.annotation(ADOPT_CANDIDATE);
+        let adopt = self.annotation(ADOPT_CANDIDATE);
         let seen = self.seen.places();
         let pinned = Pinned { in_force, status, seen, adopt };
         site::locate(catalog, product, identity, &request.tier, pinned)
@@ -186,7 +209,7 @@ impl Reconcile<'_> {
         let Asked { product, request, identity } = asked;
         // Of where it is nothing is let go: what is asked of a place would be asked of all that is
         // there, now and later.
-        let release = self.composite.annotation(RELEASE).filter(|place| *place != placement.id());
+        let release = self.annotation(RELEASE).filter(|place| *place != placement.id());
         compose::plan(
             ComposeContext { product, request, tier, placement, identity, release },
             self.seen,

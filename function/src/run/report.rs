@@ -109,6 +109,9 @@ impl StatusReport<'_> {
     /// The condition `ResourcesReady`: what is missing, for people.
     pub(super) fn resources_ready(&self, seen: &Resources<'_>) -> Finding {
         let plan = self.plan;
+        if let Some(message) = &plan.foreign_secret {
+            return (v1::Status::ConditionFalse, Reason::ForeignSecret, message.clone());
+        }
         let odd = seen.unreadable().map(|(key, why)| {
             format!("{} stays as it is, since it cannot be read: {why}", last_part(key))
         });

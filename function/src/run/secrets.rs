@@ -27,14 +27,44 @@ pub(super) fn credentials(
         return None;
     };
     let object = observed.and_then(ObservedResource::object);
-    let credentials::Plan { credentials, mut secret } =
+    let credentials::Plan { mut credentials, mut secret } =
         credentials::plan(context.identity, &context.product.name, &spec.username, object.as_ref());
+    if let Some(object) = &object
+        && context.identity.in_cluster()
+        && !credentials::is_made_by_us(context.identity, object)
+        && !are_in_use(context, seen)
+    {
+        let (namespace, name) = (&context.identity.namespace, &credentials.secret_name);
+        plan.foreign_secret = Some(format!(
+            "the Secret {namespace}/{name} was not made for this workload, and its password may be known to others: nothing is made with it; delete that Secret, and it is made anew"
+        ));
+        if let Some(kept) = observed.and_then(unchanged) {
+            plan.desired
+                .insert(credentials::RESOURCE_KEY.to_owned(), Desired { ready: false, ..kept });
+        }
+        credentials.password = None;
+        return Some(credentials);
+    }
     label_workload(&mut secret, context, "credentials", true);
     let ready = credentials.password.is_some();
     if let Some(desired) = desired(&secret, ready) {
         plan.desired.insert(credentials::RESOURCE_KEY.to_owned(), desired);
     }
     Some(credentials)
+}
+
+/// Whether something was made with the credentials: then they are the workload's, wherever they come
+/// from (a cluster that was restored gives its objects other uids).
+fn are_in_use(context: ComposeContext<'_>, seen: &Resources<'_>) -> bool {
+    seen.places().iter().any(|observed| {
+        let provider = context.product.provider(&observed.place.provider);
+        let plans = provider.map(|provider| provider.resources.as_slice()).unwrap_or_default();
+        seen.at(&observed.place.id()).any(|(_, resource)| match resource.resource() {
+            Some(name) => plans.iter().any(|plan| plan.name == name && plan.needs_credentials()),
+            // Of what has lost its labels the worst is assumed.
+            None => true,
+        })
+    })
 }
 
 /// The connection, complete or not at all; during a move the old one stays until the new placement

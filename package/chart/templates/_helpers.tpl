@@ -62,3 +62,20 @@ helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
 - {{ base $path | trimSuffix ".yaml" }}
 {{- end }}
 {{- end }}
+
+{{- define "idp.cidrs" -}}
+{{- range . }}
+- ipBlock: {cidr: {{ . | quote }}}
+{{- end }}
+{{- end }}
+
+{{- /* Where names are resolved, and what else operators allow. */ -}}
+{{- define "idp.egress" -}}
+{{- with .Values.networkPolicy.dnsTo }}
+- ports: [{port: 53, protocol: UDP}, {port: 53, protocol: TCP}]
+  to: {{- toYaml . | nindent 4 }}
+{{- end }}
+{{- with .Values.networkPolicy.egress }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}

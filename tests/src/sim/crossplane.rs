@@ -259,6 +259,8 @@ impl Crossplane {
         };
         v1::RunFunctionRequest {
             meta: Some(v1::RequestMeta { tag: "tag".to_owned(), capabilities }),
+            // As generated Compositions say.
+            input: Some(to_struct(&json!({"annotations": "trusted"})).unwrap()),
             observed: Some(v1::State {
                 composite: Some(v1::Resource {
                     connection_details: self.connection.clone(),

@@ -12,6 +12,7 @@ mod breaker;
 mod certificates;
 mod conditions;
 mod guards;
+mod tenants;
 
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt as _;
@@ -142,6 +143,8 @@ async fn kubectl_meets_the_webhook() {
     })
     .await;
     apply(admin, RIGHTS).unwrap();
+    tenants::find_the_policy_before_the_webhook(admin, developer).await;
+    tenants::make_the_credentials_before_the_workload_does(admin, developer).await;
     conditions::apply_what_is_wrong(admin);
     let port = free_port();
     let first = replica(cluster, "webhook-a", port).await;
@@ -305,6 +308,8 @@ async fn kubectl_meets_the_webhook() {
     admin.kubectl(&["create", "-f", "-"], &backup.to_string()).unwrap();
     assert_eq!(placement(developer, "orders-db").unwrap(), moved);
 
+    tenants::find_the_webhook(admin, developer).await;
+
     println!("--- the catalog");
     let message = admin.kubectl(&["delete", "product", "mysql"], "");
     println!("{message:?}");
@@ -445,6 +450,7 @@ async fn kubectl_meets_the_webhook() {
         .unwrap();
     assert!(unregister.success());
     eventually("a claim without the webhook", async || apply(developer, &claim("free-db"))).await;
+    tenants::find_the_policy_after_the_webhook(developer).await;
 }
 
 /// For what needs an environment of its own.

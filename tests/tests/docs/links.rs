@@ -106,8 +106,9 @@ fn messages_in_troubleshooting_are_said_by_the_programs() {
     for folder in ["crds/src", "function", "webhook/src"] {
         source(&top().join(folder), &mut said);
     }
-    let page =
-        std::fs::read_to_string(top().join("docs/src/operations/troubleshooting.md")).unwrap();
+    let read = |path: &str| std::fs::read_to_string(top().join(path)).unwrap();
+    said.push_str(&read("package/chart/templates/admission-policy.yaml"));
+    let page = read("docs/src/operations/troubleshooting.md");
     let mut unsaid = Vec::new();
     let rows =
         page.lines().filter(|line| line.starts_with("| `") && !line.contains("| the API server |"));

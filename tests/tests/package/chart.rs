@@ -6,11 +6,16 @@ use std::process::{Command, Output};
 use idp_core::catalog::{Catalog, Objects, embedded};
 use idp_crds::kinds::KINDS;
 use idp_crds::names::GROUP;
+use idp_crds::product::ProductApi;
 use idp_function::generate::{ApiKind, composition, to_yaml, xrd};
 use idp_tests::tools;
 use serde_json::{Value, json};
 
 use super::root;
+
+const PROMETHEUS: &str =
+    "networkPolicy.metricsFrom[0].namespaceSelector.matchLabels.team=monitoring";
+const READERS: &str = "networkPolicy.readApiFrom[0].namespaceSelector.matchLabels.team=portal";
 
 fn helm(values: &[&str]) -> Option<Output> {
     let mut helm = Command::new(tools::find("helm")?);
@@ -54,6 +59,7 @@ fn kinds(objects: &[Value]) -> BTreeMap<&str, usize> {
 #[test]
 fn everything_is_rendered_and_typed() {
     use k8s_openapi::api::{
+        admissionregistration::v1::{ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding},
         apps::v1::{Deployment, DeploymentSpec},
         batch::v1::Job,
         core::v1::{ConfigMap, Service, ServiceAccount},
@@ -92,14 +98,23 @@ fn everything_is_rendered_and_typed() {
         vec![
             "certificates.provider=cert-manager",
             "monitoring.serviceMonitor=true",
+            PROMETHEUS,
             "monitoring.serviceMonitorLabels.release=prometheus",
             "monitoring.grafanaDashboard=true",
             "crds.upgrade=false",
         ],
-        vec!["webhook.enabled=false", "catalog.enabled=false", "products.claims=false"],
+        vec![
+            "webhook.enabled=false",
+            "catalog.enabled=false",
+            "products.claims=false",
+            "networkPolicy.enabled=false",
+            "admissionPolicy.enabled=false",
+        ],
         vec![
             "products.namespaced=true",
-            "networkPolicy.enabled=true",
+            "networkPolicy.apiServer.cidrs={10.0.0.0/28}",
+            READERS,
+            "webhook.secretCheck=false",
             "webhook.replicaCount=1",
             "webhook.drainSeconds=0",
             "webhook.readApi=false",
@@ -114,6 +129,10 @@ fn everything_is_rendered_and_typed() {
                 "Job" => strict::<Job>(object),
                 "Service" => strict::<Service>(object),
                 "NetworkPolicy" => strict::<NetworkPolicy>(object),
+                "ValidatingAdmissionPolicy" => strict::<ValidatingAdmissionPolicy>(object),
+                "ValidatingAdmissionPolicyBinding" => {
+                    strict::<ValidatingAdmissionPolicyBinding>(object)
+                }
                 "PodDisruptionBudget" => strict::<PodDisruptionBudget>(object),
                 "ClusterRole" => strict::<ClusterRole>(object),
                 "ClusterRoleBinding" => strict::<ClusterRoleBinding>(object),
@@ -136,6 +155,11 @@ fn everything_is_rendered_and_typed() {
             enabled("webhook.enabled=false") && enabled("webhook.replicaCount=1")
         );
         assert_eq!(kinds.contains_key("Job"), enabled("crds.upgrade=false"));
+        assert_eq!(kinds.contains_key("NetworkPolicy"), enabled("networkPolicy.enabled=false"));
+        assert_eq!(
+            kinds.contains_key("ValidatingAdmissionPolicy"),
+            enabled("admissionPolicy.enabled=false")
+        );
         assert_eq!(
             kinds.contains_key("ServiceMonitor"),
             values.contains(&"monitoring.serviceMonitor=true")
@@ -245,7 +269,7 @@ fn access_is_to_every_configuration_kind() {
 #[test]
 fn the_read_api_can_be_turned_off() {
     for (value, is_there) in [("webhook.readApi=true", true), ("webhook.readApi=false", false)] {
-        let Some(objects) = rendered(&[value, "networkPolicy.enabled=true"]) else { return };
+        let Some(objects) = rendered(&[value, READERS]) else { return };
         let find = |kind: &str| objects.iter().find(|object| object["kind"] == kind).unwrap();
         let container = &find("Deployment")["spec"]["template"]["spec"]["containers"][0];
         let has = |ports: &Value, field: &str| {
@@ -253,11 +277,130 @@ fn the_read_api_can_be_turned_off() {
         };
         assert_eq!(has(&container["ports"], "name"), is_there, "{value}");
         assert_eq!(has(&find("Service")["spec"]["ports"], "targetPort"), is_there, "{value}");
-        let ingress = &find("NetworkPolicy")["spec"]["ingress"][0]["ports"];
-        assert_eq!(has(ingress, "port"), is_there, "{value}");
+        let ingress = find("NetworkPolicy")["spec"]["ingress"].as_array().unwrap();
+        assert_eq!(ingress.iter().any(|rule| has(&rule["ports"], "port")), is_there, "{value}");
         let turned_off = container["args"].as_array().unwrap().contains(&json!("--read-address="));
         assert_eq!(turned_off, !is_there, "{value}");
     }
+}
+
+/// Nothing reaches the programs but what must, unless the values name it; and a rule from nobody,
+/// which would be one from everybody, is none.
+#[test]
+fn finding_20_nothing_is_open_that_is_not_named() {
+    let policies = |values: &[&str]| -> Option<BTreeMap<String, Value>> {
+        let objects = rendered(values)?;
+        let policies = objects.into_iter().filter(|object| object["kind"] == "NetworkPolicy");
+        let name = |policy: &Value| policy["metadata"]["name"].as_str().unwrap().to_owned();
+        Some(policies.map(|policy| (name(&policy), policy["spec"].clone())).collect())
+    };
+    let Some(closed) = policies(&[]) else { return };
+    assert_eq!(closed.keys().collect::<Vec<_>>(), ["idp-function", "idp-webhook"]);
+    for spec in closed.values() {
+        assert_eq!(spec["policyTypes"], json!(["Ingress", "Egress"]));
+    }
+    // The API server has no labels: reviews may come from anywhere, until its addresses are named.
+    let webhook = &closed["idp-webhook"];
+    assert_eq!(webhook["ingress"], json!([{"ports": [{"port": "https"}]}]));
+    let dns = json!({
+        "ports": [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}],
+        "to": [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}}}],
+    });
+    assert_eq!(webhook["egress"], json!([{"ports": [{"port": 443}, {"port": 6443}]}, dns]));
+    let function = &closed["idp-function"];
+    let crossplane = json!([{"podSelector": {"matchLabels": {"app": "crossplane"}}}]);
+    assert_eq!(function["ingress"], json!([{"ports": [{"port": 9443}], "from": crossplane}]));
+    assert_eq!(function["egress"], json!([]));
+
+    let collector = "networkPolicy.egress[0].ports[0].port=4317";
+    let named = ["networkPolicy.apiServer.cidrs={10.0.0.0/28}", PROMETHEUS, READERS, collector];
+    let open = policies(&named).unwrap();
+    let api_server = json!([{"ipBlock": {"cidr": "10.0.0.0/28"}}]);
+    let from = |team: &str| json!([{"namespaceSelector": {"matchLabels": {"team": team}}}]);
+    let webhook = &open["idp-webhook"];
+    assert_eq!(
+        webhook["ingress"],
+        json!([
+            {"ports": [{"port": "https"}], "from": api_server},
+            {"ports": [{"port": "metrics"}], "from": from("monitoring")},
+            {"ports": [{"port": "read"}], "from": from("portal")},
+        ])
+    );
+    assert_eq!(webhook["egress"][0]["to"], api_server);
+    let function = &open["idp-function"];
+    assert_eq!(
+        function["ingress"][1],
+        json!({"ports": [{"port": 8080}], "from": from("monitoring")})
+    );
+    for egress in [&webhook["egress"][2], &function["egress"][1]] {
+        assert_eq!(*egress, json!({"ports": [{"port": 4317}]}));
+    }
+}
+
+/// The admission policy says of users what the webhook says, by the same names; and where neither
+/// is there, the function goes by no annotation.
+#[test]
+fn finding_5_the_policy_names_what_is_not_a_users() {
+    use idp_crds::contract::{forbidden, reserved};
+    let Some(objects) = rendered(&[]) else { return };
+    let find = |name: &str| {
+        objects
+            .iter()
+            .find(|object| {
+                object["kind"] == "ValidatingAdmissionPolicy" && object["metadata"]["name"] == name
+            })
+            .unwrap()
+    };
+    let policy = &find("idp-workloads")["spec"];
+    let crossplane =
+        "request.userInfo.username != 'system:serviceaccount:crossplane-system:crossplane'";
+    for name in ["idp-workloads", "idp-placement-status"] {
+        assert_eq!(find(name)["spec"]["matchConditions"][0]["expression"], crossplane);
+        assert_eq!(find(name)["spec"]["failurePolicy"], "Fail");
+    }
+    let rules: String = policy["validations"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|rule| rule["expression"].as_str().unwrap().to_owned() + "\n")
+        .collect();
+    let names = forbidden::DECIDED_BY_PLATFORM
+        .iter()
+        .chain(&forbidden::CROSSPLANE_FIELDS)
+        .chain(&reserved::CROSSPLANE)
+        .chain(&reserved::ANNOTATIONS);
+    for name in names {
+        assert!(rules.contains(&format!("'{name}'")), "{name} is not in the policy");
+    }
+    let catalog = Catalog::strict(embedded().unwrap()).unwrap();
+    let stateless: BTreeSet<String> = catalog
+        .products()
+        .iter()
+        .filter(|product| !product.spec.stateful)
+        .flat_map(|product| {
+            let api = &product.spec.api;
+            api.kinds().map(|(_, kind)| format!("{}.{}", ProductApi::plural(kind), api.group))
+        })
+        .collect();
+    let values = std::fs::read_to_string(root().join("package/chart/values.yaml")).unwrap();
+    let values: Value = serde_saphyr::from_str(&values).unwrap();
+    let given = values["products"]["stateless"].as_array().unwrap().iter();
+    assert_eq!(
+        given.map(|name| name.as_str().unwrap().to_owned()).collect::<BTreeSet<_>>(),
+        stateless
+    );
+
+    let annotations = |values: &[&str]| -> BTreeSet<String> {
+        let objects = rendered(values).unwrap();
+        let compositions = objects.iter().filter(|object| object["kind"] == "Composition");
+        let input = |object: &Value| object["spec"]["pipeline"][0]["input"]["annotations"].clone();
+        compositions.map(|object| input(object).as_str().unwrap().to_owned()).collect()
+    };
+    let (no_webhook, no_policy) = ("webhook.enabled=false", "admissionPolicy.enabled=false");
+    for guarded in [vec![], vec![no_webhook], vec![no_policy]] {
+        assert_eq!(annotations(&guarded), ["trusted".to_owned()].into(), "{guarded:?}");
+    }
+    assert_eq!(annotations(&[no_webhook, no_policy]), ["ignored".to_owned()].into());
 }
 
 /// Every field of `given` is in `read`.
@@ -293,6 +436,10 @@ fn a_bad_value_fails_with_its_name() {
         ("products.apiGroups={DB}", "apiGroups"),
         ("crds.upgrade=maybe", "upgrade"),
         ("certificates.issuerRef.name=ours", "certificates.issuerRef"),
+        ("networkPolicy.metricsFrom[0].podselector.a=b", "podselector"),
+        ("networkPolicy.apiServer.cidrs={everywhere}", "cidrs"),
+        ("products.stateless={webapps}", "stateless"),
+        ("monitoring.serviceMonitor=true", "networkPolicy.metricsFrom"),
     ] {
         let Some(output) = helm(&[value]) else { return };
         let message = String::from_utf8_lossy(&output.stderr).into_owned();

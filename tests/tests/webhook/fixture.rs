@@ -11,6 +11,7 @@ use idp_serving::ops::Readiness;
 use idp_serving::tls::{Pem, ReloadingTls};
 use idp_tests::https::{Connection, Reply, Trust};
 use idp_webhook::admission::authorizer::Authorizer;
+use idp_webhook::admission::secrets::Secrets;
 use idp_webhook::admission::{Admission, DecisionMode};
 use idp_webhook::certificates::Authority;
 use idp_webhook::metrics::Metrics;
@@ -48,20 +49,34 @@ impl Webhook {
     }
 
     pub async fn with(objects: Objects, decision_mode: DecisionMode) -> Self {
-        Self::by(Snapshot::strict(objects).unwrap(), Placements::offline(), decision_mode).await
+        let snapshot = Snapshot::strict(objects).unwrap();
+        Self::by(snapshot, Placements::offline(), decision_mode, Secrets::NotLooked).await
+    }
+
+    /// Beside a cluster that has Secrets.
+    pub async fn beside_secrets(secrets: Secrets) -> Self {
+        let snapshot = Snapshot::strict(embedded().unwrap()).unwrap();
+        Self::by(snapshot, Placements::offline(), DecisionMode::Admission, secrets).await
     }
 
     /// Where workloads are watched, and none has been seen yet.
     pub async fn beside_unknown_workloads(snapshot: Snapshot) -> Self {
-        Self::by(snapshot, Placements::of_cluster(), DecisionMode::Admission).await
+        let placements = Placements::of_cluster();
+        Self::by(snapshot, placements, DecisionMode::Admission, Secrets::NotLooked).await
     }
 
-    async fn by(snapshot: Snapshot, placements: Placements, decision_mode: DecisionMode) -> Self {
+    async fn by(
+        snapshot: Snapshot,
+        placements: Placements,
+        decision_mode: DecisionMode,
+        secrets: Secrets,
+    ) -> Self {
         let (snapshot, placements) = (snapshot.shared(), Arc::new(placements));
         let admission = Admission {
             snapshot: snapshot.clone(),
             placements: Arc::clone(&placements),
             authorizer: Authorizer::NoCluster,
+            secrets,
             probes: Probes::NoCluster,
             decision_mode,
             crossplane: [CROSSPLANE.to_owned()].into(),

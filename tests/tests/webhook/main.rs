@@ -13,6 +13,7 @@ mod configuration;
 mod console;
 mod fixture;
 mod golden;
+mod guards;
 mod hostile;
 mod read_api;
 mod robustness;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::authorizer::Authorizer;
 use super::review::AdmissionRequest;
+use super::secrets::Secrets;
 use crate::metrics::Metrics;
 use crate::placements::Placements;
 use crate::probes::Probes;
@@ -48,6 +49,8 @@ pub struct Admission {
     pub placements: Arc<Placements>,
     /// Who may do what.
     pub authorizer: Authorizer,
+    /// Which Secrets are in the way.
+    pub secrets: Secrets,
     /// Who may try a half-open cloud.
     pub probes: Probes,
     /// Where new workloads are placed.

@@ -8,6 +8,7 @@ use super::context::{Admission, DecisionMode, WebhookKind};
 use super::contract::{self, Contract};
 use super::decide::{PlacementQuestion, decide};
 use super::mutate::{Decision, DesiredClaim};
+use super::occupied;
 use super::restore::{self, Restore};
 use super::verdict::Denial;
 use super::workload::Workload;
@@ -21,6 +22,7 @@ pub(super) async fn create(
     workload: &Workload<'_>,
 ) -> Result<DesiredClaim, Denial> {
     let mut contract = contract::of_new(workload);
+    contract.errors.extend(occupied::error(admission, workload).await?);
     let Some(brought) = workload.new.metadata.annotation(PLACEMENT_REASON) else {
         contract.errors.extend(contract::not_theirs(workload));
         let asked = contract.fulfilled().map_err(Denial::fields)?;

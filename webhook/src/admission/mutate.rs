@@ -8,6 +8,7 @@ use idp_crds::contract::ClaimRequest;
 use idp_crds::names;
 use serde_json::{Map, Value, json};
 
+use super::ownership::disown;
 use super::patch::{Operation, Patch};
 use super::verdict::{Denial, Reason};
 use super::workload::Workload;
@@ -67,6 +68,10 @@ pub fn patch(workload: &Workload<'_>, desired: &DesiredClaim) -> Patch {
         }
         Some(Decision::Made(stamp)) => patch.decision(metadata, names::PLACEMENT_REASON, stamp),
         None => {}
+    }
+    // Crossplane's own writes settle nothing that was not admitted, and it would write again.
+    if desired.asked.is_some() && desired.decision.is_some() {
+        disown(&mut patch, metadata, names::PLACEMENT_REASON);
     }
     for annotation in desired.consumed.iter().filter(|name| metadata.annotation(name).is_some()) {
         patch.remove(["metadata", "annotations", annotation]);

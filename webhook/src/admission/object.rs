@@ -39,6 +39,9 @@ pub struct Metadata<'a> {
     /// The annotations.
     #[serde(borrow, default)]
     pub annotations: Option<BTreeMap<Text<'a>, Text<'a>>>,
+    /// Who set which field, unread.
+    #[serde(borrow, default)]
+    pub managed_fields: Option<&'a RawValue>,
 }
 
 impl Metadata<'_> {

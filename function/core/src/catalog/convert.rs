@@ -89,6 +89,7 @@ pub(super) fn state(
         share: experiment.spec.traffic_share,
         tier: reference_name(&experiment.spec.tier),
         enabled: experiment.spec.enabled,
+        salt: experiment.spec.salt.clone(),
     });
     State {
         providers,

@@ -7,6 +7,9 @@
 //! is `immutable` and its data is copied from what is observed. A stale read therefore derives the
 //! same password again, and even an apply without it cannot change one that is in use: the API
 //! server refuses.
+//!
+//! Crossplane takes over an object of the name that it composes if nobody controls that yet: so a
+//! password which does not follow from the Secret's uid was put there by somebody else ([`is_made_by_us`]).
 
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
@@ -84,6 +87,27 @@ pub fn plan(identity: &Identity, product: &str, username: &str, observed: Option
     Plan { credentials, secret }
 }
 
+/// Whether the observed Secret is the workload's own: controlled for no other object, and its
+/// password, if it has one, made from its uid.
+#[must_use]
+pub fn is_made_by_us(identity: &Identity, observed: &Value) -> bool {
+    let at = |pointer: &str| observed.pointer(pointer).and_then(Value::as_str);
+    let owners = observed.pointer("/metadata/ownerReferences").and_then(Value::as_array);
+    let controller =
+        owners.into_iter().flatten().find(|owner| owner.get("controller") == Some(&json!(true)));
+    let controller = controller.and_then(|owner| owner.get("uid")).and_then(Value::as_str);
+    if let (Some(controller), Some(uid)) = (controller, &identity.uid)
+        && controller != uid
+    {
+        return false;
+    }
+    match (at("/data/password").filter(|held| !held.is_empty()), at("/metadata/uid")) {
+        (None, _) => true,
+        (Some(held), Some(uid)) => held == STANDARD.encode(derive(uid, &identity.name)),
+        (Some(_), None) => false,
+    }
+}
+
 impl Credentials {
     /// The `credentials` variable. The password is absent until it has been observed.
     pub(super) fn variable(&self) -> Value {
@@ -120,6 +144,26 @@ fn derive(secret_uid: &str, workload: &str) -> String {
 mod tests {
     use super::*;
     use crate::compose::facts::Scope;
+
+    #[test]
+    fn finding_24_a_secret_that_somebody_made_before_is_not_ours() {
+        let uid = "6b1f3d9e-2f6e-4a39-9d1c-0a4e1f0c9b11";
+        let empty = json!({"metadata": {"uid": uid}});
+        assert!(is_made_by_us(&identity(), &empty), "just composed");
+        let mut ours = empty.clone();
+        ours["data"] = plan(&identity(), "mysql", "dbadmin", Some(&empty)).secret["data"].clone();
+        assert!(is_made_by_us(&identity(), &ours));
+        let mut theirs = ours.clone();
+        theirs["data"]["password"] = json!(STANDARD.encode("known-to-somebody"));
+        assert!(!is_made_by_us(&identity(), &theirs));
+        let owned = |uid: &str| {
+            let mut owned = ours.clone();
+            owned["metadata"]["ownerReferences"] = json!([{"controller": true, "uid": uid}]);
+            owned
+        };
+        assert!(is_made_by_us(&identity(), &owned("20000000-0000-4000-8000-000000000001")));
+        assert!(!is_made_by_us(&identity(), &owned("20000000-0000-4000-8000-000000000002")));
+    }
 
     fn identity() -> Identity {
         Identity {

@@ -78,6 +78,14 @@ pub struct ResourcePlan {
     pub refers_to: BTreeSet<String>,
 }
 
+impl ResourcePlan {
+    /// Whether it is made with the workload's credentials, and so not without them.
+    #[must_use]
+    pub fn needs_credentials(&self) -> bool {
+        self.needs.credentials
+    }
+}
+
 /// A message to the developer, compiled.
 #[derive(Debug)]
 pub(super) struct NoticePlan {

@@ -106,6 +106,9 @@ pub struct Experiment {
     pub tier: String,
     /// Off: as if it were not there.
     pub enabled: bool,
+    /// Draws the sides anew, by another hash.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub salt: Option<String>,
 }
 
 /// What may change from minute to minute, beside the candidates and tiers.

@@ -4,16 +4,34 @@ use idp_crds::names::PREFER_COST_OPTIMIZATION;
 use idp_crds::record::{ExperimentGroup, Group};
 use md5::{Digest, Md5};
 use serde_json::Number;
+use sha2::Sha256;
 
 use super::score::round4;
 use super::{Experiment, State, Weights};
 
 /// The side of `experiment` that a workload named `name` is on: the first 32 bits of
-/// `md5("<id>:<name>")` as a fraction of their maximum, against the share. Stable for as long as
-/// both names are.
+/// `md5("<id>:<name>")` as a fraction of their maximum, against the share; with a salt those of
+/// [`salted_bucket`]. Stable for as long as both names are, and the salt.
 #[must_use]
 pub fn group(experiment: &Experiment, name: &str) -> Group {
-    if bucket(&experiment.id, name) < experiment.share { Group::Variant } else { Group::Control }
+    let bucket = match &experiment.salt {
+        Some(salt) => salted_bucket(salt, &experiment.id, name),
+        None => bucket(&experiment.id, name),
+    };
+    if bucket < experiment.share { Group::Variant } else { Group::Control }
+}
+
+/// The same for an experiment with a salt: the first 32 bits of a SHA-256 over salt, id and name,
+/// each with its length before it (64 bits, most significant first).
+#[must_use]
+pub fn salted_bucket(salt: &str, experiment_id: &str, name: &str) -> f64 {
+    let mut sha256 = Sha256::new();
+    for part in [salt, experiment_id, name] {
+        sha256.update((part.len() as u64).to_be_bytes());
+        sha256.update(part.as_bytes());
+    }
+    let [a, b, c, d, ..]: [u8; 32] = sha256.finalize().into();
+    f64::from(u32::from_be_bytes([a, b, c, d])) / f64::from(u32::MAX)
 }
 
 /// Where in 0 to 1 a workload falls for an experiment.
@@ -101,4 +119,49 @@ fn prefer_cost(weights: &Weights) -> Weights {
         .collect();
     scaled.push((COST.to_owned(), rounded(cost)));
     Weights(scaled)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Worked out by another program: SHA-256 over length and bytes of each part.
+    const SALTED: [([&str; 3], u32); 6] = [
+        (["pepper", "exp-1", "orders"], 1_299_321_022),
+        (["pepper", "exp-1", "payments"], 3_727_672_316),
+        (["salz", "exp-1", "orders"], 2_293_741_983),
+        (["a", "b:c", "d"], 4_177_960_604),
+        (["a:b", "c", "d"], 3_890_202_351),
+        (["é", "exp-1", "orders"], 2_509_029_803),
+    ];
+
+    #[test]
+    fn finding_21_a_salt_draws_the_sides_anew() {
+        for ([salt, id, name], expected) in SALTED {
+            let expected = f64::from(expected) / f64::from(u32::MAX);
+            assert_eq!(salted_bucket(salt, id, name), expected, "{salt} {id} {name}");
+        }
+        let experiment = |salt: Option<&str>| Experiment {
+            id: "exp-1".to_owned(),
+            description: String::new(),
+            weights: Weights::default(),
+            share: 0.5,
+            tier: "*".to_owned(),
+            enabled: true,
+            salt: salt.map(str::to_owned),
+        };
+        assert_eq!(group(&experiment(Some("pepper")), "orders"), Group::Variant);
+        assert_eq!(group(&experiment(Some("salz")), "orders"), Group::Control);
+        // Without one it is the bucket of ever.
+        let reference = bucket("exp-1", "orders");
+        assert_eq!(group(&experiment(None), "orders") == Group::Variant, reference < 0.5);
+    }
+
+    #[test]
+    fn a_share_is_a_share_of_names_with_a_salt_as_well() {
+        let variants = (0..10_000)
+            .filter(|n| salted_bucket("pepper", "exp-1", &format!("workload-{n}")) < 0.2)
+            .count();
+        assert!((1_850..2_150).contains(&variants), "{variants}");
+    }
 }
