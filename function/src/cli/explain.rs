@@ -211,10 +211,18 @@ fn text(
             .collect();
         let place = row.place.to_string();
         writeln!(out, "  {rank:<3} {place:<24} {:<7} = {}", float(row.total), parts.join(" + "))?;
-        if let Some(why) = &row.rejected {
-            writeln!(out, "      {}: {}", why.token, why.words)?;
-        } else if row.behind > 0.0 {
-            writeln!(out, "      {} behind", float(row.behind))?;
+        let behind = match row.behind {
+            behind if behind > 0.0 => format!("{} behind", float(behind)),
+            behind if behind < 0.0 => format!("{} ahead", float(-behind)),
+            _ => "as good".to_owned(),
+        };
+        match &row.rejected {
+            Some(why) if explanation.selected.is_some() => {
+                writeln!(out, "      {}: {}; by its scores {behind}", why.token, why.words)?;
+            }
+            Some(why) => writeln!(out, "      {}: {}", why.token, why.words)?,
+            None if row.rank == Some(1) => {}
+            None => writeln!(out, "      {behind}")?,
         }
         if row.rank == Some(1) {
             continue;

@@ -64,6 +64,12 @@ impl<'s> Variations<'s> {
         &self.standings
     }
 
+    /// The experiment whose weights count, on its variant's side.
+    #[must_use]
+    pub fn experiment(&self) -> Option<String> {
+        self.own_weights().and_then(|(experiment, _)| experiment)
+    }
+
     /// The weights that count, after experiment and flag.
     #[must_use]
     pub fn weights(&self) -> &Weights {

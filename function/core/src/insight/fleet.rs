@@ -1,6 +1,5 @@
 //! The workloads that a question is about.
 
-use std::collections::BTreeMap;
 use std::fmt;
 
 use idp_crds::contract::ClaimRequest;
@@ -150,9 +149,8 @@ pub fn generate(catalog: &Catalog, count: usize) -> Vec<Workload> {
     let mut fleet = Vec::with_capacity(count);
     for number in 0..count {
         let pick = |of: usize, salt: u64| {
-            // Knuth's multiplicative hash: spread, and the same everywhere.
-            let mixed = (number as u64 + 1).wrapping_mul(2_654_435_761).wrapping_add(salt << 13);
-            usize::try_from((mixed ^ (mixed >> 15)) % of.max(1) as u64).unwrap_or(0)
+            let mixed = mixed(((number as u64) << 3) | salt);
+            usize::try_from(mixed % of.max(1) as u64).unwrap_or(0)
         };
         let (Some((product, not_offered)), Some(tier)) =
             (products.get(pick(products.len(), 1)), tiers.get(pick(tiers.len(), 2)))
@@ -178,12 +176,10 @@ pub fn generate(catalog: &Catalog, count: usize) -> Vec<Workload> {
     fleet
 }
 
-/// How many workloads are where.
-#[must_use]
-pub fn load(fleet: &[Workload]) -> BTreeMap<String, usize> {
-    let mut load = BTreeMap::new();
-    for place in fleet.iter().filter_map(|workload| workload.place.as_ref()) {
-        *load.entry(place.to_string()).or_insert(0) += 1;
-    }
-    load
+/// SplitMix64: spread evenly, and the same everywhere.
+fn mixed(number: u64) -> u64 {
+    let mut z = number.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
 }

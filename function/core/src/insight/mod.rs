@@ -50,3 +50,6 @@ pub(crate) fn as_optional_text<T: Display, S: Serializer>(
         None => serializer.serialize_none(),
     }
 }
+
+#[cfg(test)]
+mod tests;

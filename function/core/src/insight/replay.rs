@@ -13,6 +13,8 @@ use crate::schedule::{Provenance, Scheduler};
 
 /// The most differences that are told of one record.
 const MOST_DIFFERENCES: usize = 20;
+/// No input: the record was altered, or another version wrote it.
+const OWN_TEXT: &str = "the record's own text";
 
 /// What became of a record.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -117,11 +119,13 @@ fn differences(recorded: &Record, now: &Record) -> Vec<Difference> {
     }
     if found.is_empty() {
         // The same content in other bytes: keys in another order, or unknown ones.
-        found.push(("the record's own text".to_owned(), Value::Null, Value::Null));
+        found.push((String::new(), Value::Null, Value::Null));
     }
     found.truncate(MOST_DIFFERENCES);
+    // Made from the same inputs, it can differ by its own fault only.
+    let same_catalog = recorded.catalog == now.catalog;
     let named = |(path, before, after): (String, Value, Value)| Difference {
-        input: input(&path, recorded, now),
+        input: if same_catalog { OWN_TEXT.to_owned() } else { input(&path, recorded, now) },
         path,
         recorded: before,
         now: after,
@@ -178,6 +182,6 @@ fn input(path: &str, recorded: &Record, now: &Record) -> String {
         }
         "candidates_evaluated" | "candidates_passed_gates" => "the Candidates".to_owned(),
         "catalog" => "the catalog as a whole".to_owned(),
-        _ => "the record's own text".to_owned(),
+        _ => OWN_TEXT.to_owned(),
     }
 }
