@@ -75,23 +75,15 @@ pub(super) fn run(args: &CheckArgs, out: &mut impl Write) -> Result<(), CliError
     match findings.iter().filter(|finding| finding.severity >= least).count() {
         0 => Ok(()),
         failing => {
-            let reason = format!("{failing} findings of severity {} or above", word(least));
+            let reason = format!("{failing} findings of severity {} or above", least.word());
             Err(CliError::refused("the catalog does not pass", vec![reason]))
         }
     }
 }
 
-pub(super) fn word(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
-        Severity::Note => "note",
-    }
-}
-
 fn text(out: &mut impl Write, findings: &[Finding]) -> std::io::Result<()> {
     for Finding { token, severity, kind, name, message } in findings {
-        writeln!(out, "{}: {token}: {kind} {name} {message}", word(*severity))?;
+        writeln!(out, "{}: {token}: {kind} {name} {message}", severity.word())?;
     }
     let count = |severity| findings.iter().filter(|finding| finding.severity == severity).count();
     writeln!(

@@ -6,8 +6,6 @@ use idp_core::insight::check::{Finding, RULES};
 use idp_crds::names::reference_name;
 use serde_json::{Value, json};
 
-use super::check::word;
-
 /// The log of one run.
 pub(super) fn log(findings: &[Finding], folder: Option<&Path>) -> Value {
     let rules: Vec<Value> = RULES
@@ -16,7 +14,7 @@ pub(super) fn log(findings: &[Finding], folder: Option<&Path>) -> Value {
             json!({
                 "id": token,
                 "shortDescription": {"text": meaning},
-                "defaultConfiguration": {"level": word(*severity)},
+                "defaultConfiguration": {"level": severity.word()},
             })
         })
         .collect();
@@ -36,7 +34,7 @@ pub(super) fn log(findings: &[Finding], folder: Option<&Path>) -> Value {
         }
         json!({
             "ruleId": token,
-            "level": word(*severity),
+            "level": severity.word(),
             "message": {"text": format!("{kind} {name} {message}")},
             "locations": [location],
         })

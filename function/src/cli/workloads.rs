@@ -67,7 +67,7 @@ impl FleetArgs {
         if unplaced > 0 {
             writeln!(
                 err,
-                "{unplaced} workloads have no placement yet: they count where they would be placed now ({nowhere} of them nowhere)"
+                "without a placement yet: {unplaced}; they count where they would be placed now ({nowhere} of them nowhere)"
             )?;
         }
         Ok(fleet)

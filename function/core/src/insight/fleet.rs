@@ -67,7 +67,7 @@ impl Workload {
             .map_err(|error| vec![format!("the annotation {PLACEMENT_REASON}: {error}")])?;
         let status = object
             .pointer("/status/placement")
-            .map(|status| PlacementStatus::deserialize(status))
+            .map(PlacementStatus::deserialize)
             .transpose()
             .map_err(|error| vec![format!("status.placement: {error}")])?;
         // A decision that is not carried out yet has the higher number.
