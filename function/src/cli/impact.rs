@@ -112,7 +112,7 @@ fn tallies(
         return Ok(());
     }
     let mut rows: Vec<(&String, &Tally)> = tallies.iter().collect();
-    rows.sort_by(|(_, a), (_, b)| (b.nowhere, b.hit).cmp(&(a.nowhere, a.hit)));
+    rows.sort_by_key(|(_, tally)| std::cmp::Reverse((tally.nowhere, tally.hit)));
     let row = |(name, tally): &(&String, &Tally)| {
         let Tally { hit, elsewhere, degraded, nowhere } = tally;
         let numbers = [hit, elsewhere, degraded, nowhere].map(ToString::to_string);

@@ -16,6 +16,7 @@ pub mod serve;
 pub mod simulate;
 mod summary;
 mod table;
+pub mod test;
 pub mod workloads;
 
 use std::io::{self, BufReader, BufWriter, Write};
@@ -43,6 +44,7 @@ Examples:
   kubectl get mysqlinstanceclaims -A -o json | idp impact aws --fleet -
   idp simulate --change tier.yaml --fleet fleet.json --max-changed 5%
   idp check --catalog catalog               does it recover from any single loss?
+  idp test package/tests                    is it as the platform team expects?
   idp generate xrd mysql | kubectl apply -f -
   idp serve --insecure                      the function, for `crossplane render`
 
@@ -64,6 +66,7 @@ enum Command {
     Simulate(simulate::SimulateArgs),
     Check(check::CheckArgs),
     Replay(replay::ReplayArgs),
+    Test(test::TestArgs),
     Generate(generate::GenerateArgs),
     /// Print a completion script for a shell.
     Completions {
@@ -142,6 +145,7 @@ pub fn main() -> Exit {
         Command::Simulate(args) => simulate::run(&args, &mut output(), &mut io::stderr().lock()),
         Command::Check(args) => check::run(&args, &mut output()),
         Command::Replay(args) => replay::run(&args, &mut output()),
+        Command::Test(args) => test::run(&args, &mut output()),
         Command::Generate(args) => generate::run(args, &mut output()),
         Command::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "idp", &mut output());
