@@ -321,3 +321,129 @@ fn ten_thousand_workloads_take_no_time() {
     // A second even where nothing is optimised and others use the machine.
     assert!(took.as_secs_f64() < 1.0, "{took:?}");
 }
+
+/// A test of the default catalog, with these steps.
+fn placement_test(steps: Value) -> String {
+    json!({
+        "apiVersion": "test.platform.example.org/v1alpha1",
+        "kind": "PlacementTest",
+        "metadata": {"name": "orders"},
+        "spec": {"claim": claim("orders", "low"), "steps": steps},
+    })
+    .to_string()
+}
+
+#[test]
+fn the_shipped_catalogs_own_tests_pass() {
+    let report = TempDir::new().unwrap();
+    let path = report.path().join("junit.xml");
+    let ran = idp(&["test", "package/tests", "--junit", path.to_str().unwrap()], "");
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    assert!(ran.out.ends_with("17 passed, 0 failed\n"), "{}", ran.out);
+    let report = std::fs::read_to_string(path).unwrap();
+    assert_eq!(report.matches("<testcase ").count(), 17);
+    assert!(report.contains("tests=\"17\" failures=\"0\""));
+}
+
+#[test]
+fn a_test_that_expects_something_else_fails_with_what_was_found() {
+    for (steps, why) in [
+        (
+            json!([{"expect": {"place": "gcp/us-central1"}}]),
+            "step 1: place: expected gcp/us-central1, found aws/us-east-1",
+        ),
+        (
+            json!([{"expect": {"failover": "none"}}]),
+            "failover: expected none, found gcp/us-central1",
+        ),
+        (
+            json!([{"expect": {"failover": {"notProvider": "gcp"}}}]),
+            "failover: expected a place not of gcp",
+        ),
+        (
+            json!([{"expect": {"rejected": {"oci/us-ashburn-1": "CircuitOpen"}}}]),
+            "expected CircuitOpen, found MissingCapability",
+        ),
+        (
+            json!([{"expect": {"rejected": {"aws/us-east-1": "CircuitOpen"}}}]),
+            "expected CircuitOpen, found not rejected",
+        ),
+        (json!([{"expect": {"phase": "Moving"}}]), "phase: expected Moving, found Steady"),
+        (json!([{"expect": {"ready": true}}]), "ready: expected true, found false"),
+        (json!([{"expect": {"deletes": ["instance"]}}]), "deletes: expected instance, found "),
+        (json!([{"expect": {"refused": ["x"]}}]), "refused: expected x, and it is not refused"),
+        (json!([{"set": {"parameters": {"tier": "x"}}}]), "it is refused: spec.parameters.tier"),
+        (
+            json!([{"set": {"parameters": {"tier": "x"}}, "expect": {"refused": ["spec.parameters.cell"]}}]),
+            "refused: expected spec.parameters.cell, found spec.parameters.tier",
+        ),
+        (
+            json!([{"expect": {"resources": [{"name": "instances"}]}}]),
+            "resource instances: expected at least one, found 0; there are",
+        ),
+        (
+            json!([{"expect": {"resources": [{"name": "instance", "count": 2}]}}]),
+            "resource instance: expected 2, found 1",
+        ),
+        (
+            json!([{"expect": {"resources": [{"name": "instance", "match": {"spec": {"forProvider": {"engine": "oracle"}}}}]}}]),
+            "instance.spec.forProvider.engine: expected \"oracle\", found \"mysql\"",
+        ),
+        (
+            json!([{"name": "seen", "observe": {"nothing": "ready"}}]),
+            "step 1 (seen): observe: there is no resource nothing",
+        ),
+    ] {
+        let ran = idp(&["test", "-"], &placement_test(steps.clone()));
+        assert_eq!(ran.code, 1, "{steps}: {}{}", ran.out, ran.err);
+        assert!(ran.out.contains(why), "{steps}: {}", ran.out);
+        assert!(
+            ran.out.contains("FAILED") && ran.out.contains("0 passed, 1 failed"),
+            "{}",
+            ran.out
+        );
+    }
+}
+
+#[test]
+fn a_test_that_cannot_be_read_says_where() {
+    let ran = idp(&["test", "-"], &placement_test(json!([{"expect": {"plaice": "x"}}])));
+    assert_eq!(ran.code, 3);
+    assert!(ran.err.contains("PlacementTest orders") && ran.err.contains("plaice"), "{}", ran.err);
+    let ran = idp(&["test", "-"], &claim("orders", "low").to_string());
+    assert_eq!(ran.code, 3);
+    assert!(ran.err.contains("there is no PlacementTest"), "{}", ran.err);
+}
+
+#[test]
+fn what_is_recorded_passes() {
+    let claims = list(&[claim("orders", "low"), claim("other", "nonsense")]);
+    let recorded = idp(&["test", "--record", "-"], &claims);
+    assert_eq!(recorded.code, 0, "{}", recorded.err);
+    let ran = idp(&["test", "-"], &recorded.out);
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    assert!(ran.out.contains("2 passed"), "{}", ran.out);
+    // Another catalog: it does not.
+    let folder = catalog_folder();
+    let path = folder.path().join("candidates.yaml");
+    let edited = std::fs::read_to_string(&path).unwrap().replace("latency: 0.90", "latency: 0.10");
+    std::fs::write(&path, edited).unwrap();
+    let ran = idp(&["test", "-", "--catalog", folder.path().to_str().unwrap()], &recorded.out);
+    assert_eq!(ran.code, 1, "{}{}", ran.out, ran.err);
+}
+
+/// A place that cannot be a workload's any more must not move it: the player holds every step to
+/// that, and to what a failover brings.
+#[test]
+fn steps_carry_on_from_one_to_the_next() {
+    let steps = json!([
+        {"expect": {"place": "aws/us-east-1"}},
+        {"observe": {"instance": {"state": "ready", "status": {"atProvider": {"id": "x"}}}}},
+        {"annotate": {"failover": "aws"}, "expect": {"place": "gcp/us-central1", "phase": "Moving", "deletes": []}},
+        {"down": ["gcp"], "expect": {"place": "gcp/us-central1", "phase": "Moving"}},
+        {"set": {"parameters": {"tier": "x"}}, "expect": {"refused": ["spec.parameters.tier"]}},
+        {"expect": {"place": "gcp/us-central1"}},
+    ]);
+    let ran = idp(&["test", "-"], &placement_test(steps));
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+}
