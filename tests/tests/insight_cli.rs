@@ -410,6 +410,12 @@ fn a_test_that_cannot_be_read_says_where() {
     let ran = idp(&["test", "-"], &placement_test(json!([{"expect": {"plaice": "x"}}])));
     assert_eq!(ran.code, 3);
     assert!(ran.err.contains("PlacementTest orders") && ran.err.contains("plaice"), "{}", ran.err);
+    let mut many: Value = serde_json::from_str(&placement_test(json!([{}]))).unwrap();
+    let values: Vec<u32> = (0..100).collect();
+    many["spec"]["matrix"] = json!({"a": values, "b": values, "c": values});
+    let ran = idp(&["test", "-"], &many.to_string());
+    assert_eq!(ran.code, 3);
+    assert!(ran.err.contains("spec.matrix makes more than 10000 cases"), "{}", ran.err);
     let ran = idp(&["test", "-"], &claim("orders", "low").to_string());
     assert_eq!(ran.code, 3);
     assert!(ran.err.contains("there is no PlacementTest"), "{}", ran.err);

@@ -6,9 +6,11 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use idp_core::catalog::Catalog;
 use idp_core::insight::{Explanation, Question, Workload, explain, picture, replay};
+use idp_core::schedule::Candidate;
 use idp_crds::contract::did_you_mean;
 use idp_crds::json::float;
 use idp_crds::record::{DecidedBy, Record};
+use idp_crds::status::Place;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -73,9 +75,7 @@ struct Recorded {
 
 pub(super) fn run(args: &ExplainArgs, out: &mut impl Write) -> Result<(), CliError> {
     let (catalog, _) = catalog::load(args.catalog.as_deref())?;
-    if let Some(place) = &args.place {
-        known_place(&catalog, place)?;
-    }
+    let only = args.place.as_deref().map(|place| known_place(&catalog, place)).transpose()?;
     let mut subjects = Vec::new();
     for path in &args.files {
         for object in workloads::objects(path)? {
@@ -88,11 +88,8 @@ pub(super) fn run(args: &ExplainArgs, out: &mut impl Write) -> Result<(), CliErr
     }
     let mut items = Vec::new();
     for subject in &subjects {
-        let mut explanation = explain(catalog.scheduler(), &subject.question);
+        let explanation = explain(catalog.scheduler(), &subject.question, only.as_ref());
         let recorded = subject.record.as_ref().map(|record| recorded(record, &explanation));
-        if let Some(place) = &args.place {
-            explanation.places.retain(|row| row.place.to_string() == *place);
-        }
         match args.output {
             Output::Text => text(out, &subject.title, recorded.as_ref(), &explanation)?,
             Output::Svg => out.write_all(picture::svg(&explanation).as_bytes())?,
@@ -108,12 +105,13 @@ pub(super) fn run(args: &ExplainArgs, out: &mut impl Write) -> Result<(), CliErr
     Ok(out.flush()?)
 }
 
-fn known_place(catalog: &Catalog, place: &str) -> Result<(), CliError> {
+fn known_place(catalog: &Catalog, place: &str) -> Result<Place, CliError> {
     let candidates = catalog.scheduler().candidates();
-    let known: Vec<String> = candidates.iter().map(|c| c.place().to_string()).collect();
-    if known.iter().any(|known| known == place) {
-        return Ok(());
+    let known: Vec<Place> = candidates.iter().map(Candidate::place).collect();
+    if let Some(known) = known.iter().find(|known| known.to_string() == place) {
+        return Ok(known.clone());
     }
+    let known: Vec<String> = known.iter().map(ToString::to_string).collect();
     let hint = did_you_mean(place, known.iter().map(String::as_str));
     let known = known.join(", ");
     Err(CliError::Input(format!("there is no place {place:?}{hint}; there are {known}")))

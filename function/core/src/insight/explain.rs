@@ -130,9 +130,10 @@ impl Rejected {
     }
 }
 
-/// Explains what `scheduler` answers to `question`.
+/// Explains what `scheduler` answers to `question`; `only` one place, where one is given: among
+/// thousands, finding the changes for each takes its time.
 #[must_use]
-pub fn explain(scheduler: &Scheduler, question: &Question) -> Explanation {
+pub fn explain(scheduler: &Scheduler, question: &Question, only: Option<&Place>) -> Explanation {
     let decision = question.decide(scheduler);
     let variations = Variations::new(scheduler, question);
     let weights = variations.weights();
@@ -156,7 +157,10 @@ pub fn explain(scheduler: &Scheduler, question: &Question) -> Explanation {
                     })
                     .collect(),
                 rejected: why.as_ref().map(|why| Rejected::new(question, candidate, why)),
-                changes: variations.changes(&candidate.place()),
+                changes: match only {
+                    Some(only) if *only != candidate.place() => Vec::new(),
+                    _ => variations.changes(&candidate.place()),
+                },
             }
         })
         .collect();
@@ -176,6 +180,7 @@ pub fn explain(scheduler: &Scheduler, question: &Question) -> Explanation {
             flips: variations.flips(),
         }
     });
+    places.retain(|row| only.is_none_or(|only| *only == row.place));
     Explanation {
         name: question.name.clone(),
         tier: question.tier.clone(),

@@ -197,8 +197,11 @@ proptest! {
     #[test]
     fn an_explanation_says_what_the_record_says((inputs, question) in asked()) {
         let scheduler = inputs.scheduler();
-        let explanation = explain(&scheduler, &question);
+        let explanation = explain(&scheduler, &question, None);
         prop_assert_eq!(explanation.places.len(), inputs.candidates.len());
+        let row = &explanation.places[explanation.places.len() / 2];
+        let alone = explain(&scheduler, &question, Some(&row.place));
+        prop_assert_eq!((&alone.places[..], &alone.margin), (std::slice::from_ref(row), &explanation.margin));
         let Ok(decision) = question.decide(&scheduler) else {
             prop_assert!(explanation.selected.is_none() && explanation.refused.is_some());
             return Ok(());

@@ -156,7 +156,7 @@ fn test(path: &Path, object: &Value, catalog: Option<&Path>) -> Result<Vec<Outco
             failures: play::play(&test, &objects, &claim, parameters)?,
         })
     };
-    test.cases().iter().map(case).collect()
+    test.cases().map_err(wrong)?.iter().map(case).collect()
 }
 
 /// Prints what the catalog decides of claims now, as tests.

@@ -84,10 +84,16 @@ impl Player<'_> {
         if let Some(change) = &step.set {
             set(&mut self.claim, &change.parameters);
         }
+        let mut wrong = Vec::new();
         if let Some(down) = &step.down {
+            let is_known = |name: &String| {
+                let of_candidate = self.objects.candidates.iter().any(|c| c.spec.provider == *name);
+                of_candidate || self.objects.providers.iter().any(|p| p.name == *name)
+            };
+            let unknown = down.iter().filter(|name| !is_known(name));
+            wrong.extend(unknown.map(|name| format!("down: there is no provider {name:?}")));
             self.renderer = renderer(self.objects, down)?;
         }
-        let mut wrong = Vec::new();
         for (name, observation) in &step.observe {
             self.observe(name, observation, &mut wrong);
         }

@@ -159,9 +159,17 @@ pub(super) struct Resource {
 
 impl PlacementTest {
     /// The parameters of every case; one without any where there is no matrix.
-    pub(super) fn cases(&self) -> Vec<Map<String, Value>> {
+    ///
+    /// # Errors
+    /// When there are too many to run.
+    pub(super) fn cases(&self) -> Result<Vec<Map<String, Value>>, String> {
+        /// More are a mistake.
+        const MOST_CASES: usize = 10_000;
         let mut cases = vec![Map::new()];
         for (name, values) in &self.spec.matrix {
+            if cases.len().saturating_mul(values.len()) > MOST_CASES {
+                return Err(format!("spec.matrix makes more than {MOST_CASES} cases"));
+            }
             let with = |case: &Map<String, Value>| -> Vec<Map<String, Value>> {
                 let one = |value: &Value| {
                     let mut case = case.clone();
@@ -172,6 +180,9 @@ impl PlacementTest {
             };
             cases = cases.iter().flat_map(with).collect();
         }
-        cases
+        if cases.is_empty() {
+            return Err("spec.matrix has a parameter without values: it makes no case".to_owned());
+        }
+        Ok(cases)
     }
 }
