@@ -1,6 +1,7 @@
 //! The domain of IDP Multicloud, free of servers and clients: no I/O, no clock, no randomness.
 //!
 //! - [`schedule`]: where a workload goes, and why;
+//! - [`insight`]: what would have to change for another answer, and what follows from one;
 //! - [`catalog`]: configuration objects, made into something that can be asked;
 //! - [`compose`]: what a workload is made of at a place;
 //! - [`placement`]: what is in force of it, what may replace it, what becomes of what it left;
@@ -15,7 +16,7 @@
 //!
 //! let catalog = Catalog::strict(embedded().unwrap()).unwrap();
 //! let exclude = Exclusion::default();
-//! let query = PlacementQuery { name: "orders", tier: "business_critical", ha: true, exclude };
+//! let query = PlacementQuery { name: "orders", tier: "business_critical", ha: true, exclude, unfit: &[] };
 //! let decision = catalog.scheduler().decide(&query).unwrap();
 //! let record = decision.record(Provenance::first(DecidedBy::Function));
 //! assert!(record.gates.contains(&"multi_az".to_owned()));
@@ -25,6 +26,7 @@
 
 pub mod catalog;
 pub mod compose;
+pub mod insight;
 pub mod placement;
 pub mod schedule;
 pub mod structs;

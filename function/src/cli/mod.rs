@@ -1,15 +1,24 @@
 //! The command line `idp`: one file a command, and what they share.
 
 mod catalog;
+pub mod check;
+pub mod explain;
 pub mod generate;
+pub mod impact;
 pub mod input;
 mod question;
 pub mod render;
 pub mod renderer;
+pub mod replay;
+mod sarif;
 pub mod schedule;
 pub mod serve;
+pub mod simulate;
 mod summary;
+mod table;
+pub mod test;
 mod version;
+pub mod workloads;
 
 use std::io::{self, BufReader, BufWriter, Write};
 use std::path::PathBuf;
@@ -32,12 +41,17 @@ Examples:
   idp render claim.yaml --exclude aws       and if AWS were gone?
   idp render claim.yaml -o json | jq .items[0].status.placement
   idp schedule < questions.jsonl            a million placement decisions
+  idp explain claim.yaml                    why there, and what would it take to go elsewhere?
+  kubectl get mysqlinstanceclaims -A -o json | idp impact aws --fleet -
+  idp simulate --change tier.yaml --fleet fleet.json --max-changed 5%
+  idp check --catalog catalog               does it recover from any single loss?
+  idp test package/tests                    is it as the platform team expects?
   idp generate xrd mysql | kubectl apply -f -
   idp serve --insecure                      the function, for `crossplane render`
 
 Exit codes:
   0  done
-  1  a claim was refused, or has no place
+  1  a claim was refused, or has no place; a check, a gate or a comparison failed
   2  the command line is wrong
   3  a file or the catalog cannot be read";
 
@@ -48,6 +62,12 @@ enum Command {
     Render(render::RenderArgs),
     /// Answer placement questions: JSON lines in, JSON lines out, in the same order.
     Schedule(ScheduleArgs),
+    Explain(explain::ExplainArgs),
+    Impact(impact::ImpactArgs),
+    Simulate(simulate::SimulateArgs),
+    Check(check::CheckArgs),
+    Replay(replay::ReplayArgs),
+    Test(test::TestArgs),
     Generate(generate::GenerateArgs),
     Version(version::VersionArgs),
     /// Print a completion script for a shell.
@@ -122,6 +142,12 @@ pub fn main() -> Exit {
         Command::Serve(args) => return serve::main(args),
         Command::Render(args) => render::run(args, &mut output(), &mut io::stderr().lock()),
         Command::Schedule(args) => answer(&args),
+        Command::Explain(args) => explain::run(&args, &mut output()),
+        Command::Impact(args) => impact::run(&args, &mut output(), &mut io::stderr().lock()),
+        Command::Simulate(args) => simulate::run(&args, &mut output(), &mut io::stderr().lock()),
+        Command::Check(args) => check::run(&args, &mut output()),
+        Command::Replay(args) => replay::run(&args, &mut output()),
+        Command::Test(args) => test::run(&args, &mut output()),
         Command::Generate(args) => generate::run(args, &mut output()),
         Command::Version(args) => version::run(&args, &mut output()),
         Command::Completions { shell } => {

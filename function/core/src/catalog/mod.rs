@@ -18,6 +18,7 @@ use idp_crds::candidate::ProviderConfigRef;
 use idp_crds::contract::ClaimRequest;
 use idp_crds::json::to_value;
 use idp_crds::names::reference_name;
+use idp_crds::place::Place;
 use idp_crds::{CandidateSpec, validate::Validate};
 use indexmap::IndexMap;
 use serde::Serialize;
@@ -238,6 +239,14 @@ impl Catalog {
             }
         }
         unfit
+    }
+
+    /// The places that cannot serve `product` as `request` asks for it, and what each lacks.
+    #[must_use]
+    pub fn lacking(&self, product: &Product, request: &ClaimRequest) -> Vec<(Place, Lack)> {
+        let candidates = self.scheduler.candidates();
+        let unfit = self.unfit(product, request).into_iter();
+        unfit.filter_map(|u| Some((candidates.get(u.position)?.place(), u.lack))).collect()
     }
 
     /// What the place at `provider` and `region` lacks of what `request` needs for `product`, in

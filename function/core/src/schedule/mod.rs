@@ -20,6 +20,7 @@ mod ranking;
 pub mod reason;
 pub mod rejection;
 pub mod score;
+mod standings;
 pub mod tier_weights;
 mod weights;
 
