@@ -6,6 +6,7 @@ pub mod cluster;
 pub mod https;
 pub mod pki;
 pub mod provider_schema;
+pub mod review_law;
 pub mod sim;
 pub mod simulated_cloud;
 pub mod tools;
