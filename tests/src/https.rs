@@ -54,9 +54,7 @@ impl Trust {
     }
 }
 
-fn builder(
-    roots: &Arc<RootCertStore>,
-) -> io::Result<ConfigBuilder<ClientConfig, WantsClientCert>> {
+fn builder(roots: &Arc<RootCertStore>) -> io::Result<ConfigBuilder<ClientConfig, WantsClientCert>> {
     Ok(ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(io::Error::other)?

@@ -164,11 +164,17 @@ impl Platform {
         for round in 0..2 {
             let verdict = self.ask(attempt, &object, WebhookKind::Mutating)?;
             let Verdict::Allowed { patch, .. } = verdict else {
-                assert_eq!(round, 0, "a second round refuses what the first one made: {attempt:#?}");
+                assert_eq!(
+                    round, 0,
+                    "a second round refuses what the first one made: {attempt:#?}"
+                );
                 return None;
             };
             let patch = serde_json::to_value(patch.operations()).unwrap();
-            assert!(round == 0 || patch == json!([]), "a second round changes {patch}: {attempt:#?}");
+            assert!(
+                round == 0 || patch == json!([]),
+                "a second round changes {patch}: {attempt:#?}"
+            );
             let patch: json_patch::Patch = serde_json::from_value(patch).unwrap();
             json_patch::patch(&mut object, &patch)
                 .unwrap_or_else(|error| panic!("a patch that does not fit: {error}: {attempt:#?}"));
@@ -425,7 +431,8 @@ fn forged(choices: &mut Choices<'_>) -> String {
         "rto_minutes",
         "tier",
     ]);
-    let values = [json!(2), json!("oci"), json!("us-ashburn-1"), json!(null), json!("gcp"), json!(9)];
+    let values =
+        [json!(2), json!("oci"), json!("us-ashburn-1"), json!(null), json!("gcp"), json!(9)];
     let value = choices.of(&values).clone();
     if record.is_object() && choices.below(8) != 1 {
         set(&mut record, &path.split('|').collect::<Vec<_>>(), Some(value));
@@ -469,7 +476,8 @@ pub fn hold(attempt: &Attempt) -> Option<Value> {
     if stored["kind"] == "MySQLInstanceClaim" && attempt.sub_resource.is_empty() {
         let secret = &stored["spec"]["writeConnectionSecretToRef"];
         let ended = !stored["metadata"]["deletionTimestamp"].is_null();
-        let expected = secret["name"] == "orders-mysql-conn" || *secret == attempt.old["spec"]["writeConnectionSecretToRef"];
+        let expected = secret["name"] == "orders-mysql-conn"
+            || *secret == attempt.old["spec"]["writeConnectionSecretToRef"];
         assert!(ended || expected, "{}", said("the connection Secret"));
     }
 

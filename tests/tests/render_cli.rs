@@ -13,12 +13,12 @@ use std::sync::LazyLock;
 use idp_core::catalog::{Catalog, embedded, embedded_files};
 use idp_core::compose::product::Product;
 use idp_crds::names::{CLAIM_NAME, CLAIM_NAMESPACE, COMPOSITION_RESOURCE_NAME};
-use idp_serving::limits::LimitArgs;
 use idp_function::cli::input::Document;
 use idp_function::cli::renderer::Renderer;
 use idp_function::generate::{ApiKind, Runtime, composition, function, to_yaml, xrd};
 use idp_function::grpc::server::{Settings, serve};
 use idp_function::run::Function;
+use idp_serving::limits::LimitArgs;
 use rstest::rstest;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -202,7 +202,13 @@ static SERVED: LazyLock<SocketAddr> = LazyLock::new(|| {
         idp_serving::runtime::runtime().unwrap().block_on(async {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             started.send(listener.local_addr().unwrap()).unwrap();
-            let settings = Settings { listener, tls: None, ops: None, message_limit: 64 << 20, limits: LimitArgs::default() };
+            let settings = Settings {
+                listener,
+                tls: None,
+                ops: None,
+                message_limit: 64 << 20,
+                limits: LimitArgs::default(),
+            };
             serve(settings, Function::new(), CancellationToken::new()).await.unwrap();
         });
     });

@@ -164,10 +164,8 @@ async fn serve(options: ServeOptions, shutdown: CancellationToken) -> Result<(),
         limits: Limits::new(&options.limits, LARGEST_REVIEW, refusals.of("webhook")),
         ..http::Options::default()
     };
-    let few = |port| http::Options {
-        limits: Limits::few(refusals.of(port)),
-        ..http::Options::default()
-    };
+    let few =
+        |port| http::Options { limits: Limits::few(refusals.of(port)), ..http::Options::default() };
     let (for_operators, for_readers) = (few("metrics"), few("read"));
     let routes = server::routes::router(admission, readiness.clone());
     let ops = ops::router(registry, readiness.clone());

@@ -60,8 +60,9 @@ impl Drop for Held {
     }
 }
 
-type Waiting =
-    Pin<Box<dyn Future<Output = Result<Result<OwnedSemaphorePermit, AcquireError>, Elapsed>> + Send>>;
+type Waiting = Pin<
+    Box<dyn Future<Output = Result<Result<OwnedSemaphorePermit, AcquireError>, Elapsed>> + Send>,
+>;
 
 /// A body within its limits.
 pub(crate) struct Bounded<B> {

@@ -111,11 +111,8 @@ impl Limits {
     /// For a port that answers short questions of a few: an operator's.
     #[must_use]
     pub fn few(refusals: Refusals) -> Self {
-        let args = LimitArgs {
-            max_connections: 16,
-            max_bytes_in_flight: 1 << 20,
-            ..LimitArgs::default()
-        };
+        let args =
+            LimitArgs { max_connections: 16, max_bytes_in_flight: 1 << 20, ..LimitArgs::default() };
         Limits { streams: 1, ..Limits::new(&args, 0, refusals) }
     }
 }

@@ -68,7 +68,8 @@ async fn without_an_end(webhook: &Webhook, clients: usize) -> Vec<Answer> {
         let (trust, address) = (webhook.trust(), webhook.address);
         tokio::spawn(async move {
             let mut connection = Connection::open(address, &trust).await.unwrap();
-            let begun = connection.begin(PATH, LARGE, &vec![b' '; LARGE - 1]);
+            let part = vec![b' '; LARGE - 1];
+            let begun = connection.begin(PATH, LARGE, &part);
             match timeout(PATIENCE, begun).await {
                 Ok(Ok(reply)) => reply.status.to_string(),
                 Ok(Err(_)) => "closed".to_owned(),
@@ -180,7 +181,8 @@ async fn measure(what: &str, arguments: &[String], act: impl AsyncFnOnce(&Webhoo
     for answer in answers {
         *counted.entry(answer).or_default() += 1;
     }
-    let answers: Vec<String> = counted.iter().map(|(what, count)| format!("{count} × {what}")).collect();
+    let answers: Vec<String> =
+        counted.iter().map(|(what, count)| format!("{count} × {what}")).collect();
     // Written together, a moment later.
     sleep(Duration::from_millis(100)).await;
     let line = size(longest_line(&webhook));

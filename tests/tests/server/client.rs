@@ -59,8 +59,13 @@ impl Server {
         let ops = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let shutdown = CancellationToken::new();
         let (address, ops_address) = (listener.local_addr().unwrap(), ops.local_addr().unwrap());
-        let settings =
-            Settings { listener, tls: Some((certificates, tls)), ops: Some(ops), message_limit, limits: LimitArgs::default() };
+        let settings = Settings {
+            listener,
+            tls: Some((certificates, tls)),
+            ops: Some(ops),
+            message_limit,
+            limits: LimitArgs::default(),
+        };
         let serving = server::serve(settings, runner, shutdown.clone());
         Self {
             address,
