@@ -7,7 +7,6 @@
 
 pub mod catalog;
 pub mod compose;
-mod parallel;
 pub mod placement;
 pub mod schedule;
 pub mod structs;

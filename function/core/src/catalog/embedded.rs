@@ -14,7 +14,9 @@ static CATALOG: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/../../package/catalo
 pub fn embedded() -> Result<Objects, Vec<ReadError>> {
     let mut objects = Objects::default();
     let mut errors = Vec::new();
-    objects.add_files(&embedded_files().collect::<Vec<_>>(), &mut errors);
+    for (path, text) in embedded_files() {
+        objects.add_yaml(&path, text, &mut errors);
+    }
     if errors.is_empty() { Ok(objects) } else { Err(errors) }
 }
 

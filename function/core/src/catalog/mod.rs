@@ -24,7 +24,6 @@ use serde_json::{Map, Value};
 use crate::compose::facts::{Placement, TierFacts};
 use crate::compose::names::content_hash;
 use crate::compose::product::Product;
-use crate::parallel;
 use crate::schedule::{Decision, Exclusion, PlacementQuery, ScheduleError, Scheduler};
 
 pub use convert::probe_holder;
@@ -123,8 +122,8 @@ impl Catalog {
     pub fn strict(objects: Objects) -> Result<Catalog, Vec<Rejected>> {
         let mut wrong = Vec::new();
         let mut products = Vec::new();
-        for compiled in parallel::map(&objects.products, compile) {
-            match compiled {
+        for product in &objects.products {
+            match compile(product) {
                 Ok(product) => products.push(Arc::new(product)),
                 Err(rejected) => wrong.push(rejected),
             }

@@ -17,8 +17,6 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use thiserror::Error;
 
-use crate::parallel;
-
 /// Makes [`Objects`] of a list for each configuration kind, and puts an object into its kind's.
 macro_rules! objects {
     ($($(#[$doc:meta])* $list:ident: $kind:literal => $spec:ty,)+) => {
@@ -168,30 +166,16 @@ impl Objects {
 
     /// Adds the documents of a YAML text. `origin` names it in errors.
     pub fn add_yaml(&mut self, origin: &str, text: &str, errors: &mut Vec<ReadError>) {
-        self.add_files(&[(origin, text)], errors);
-    }
-
-    /// [`Objects::add_yaml`] of several files.
-    pub fn add_files(
-        &mut self,
-        files: &[(impl AsRef<str> + Sync, impl AsRef<str> + Sync)],
-        errors: &mut Vec<ReadError>,
-    ) {
-        let read = parallel::map(files, |(_, text)| {
-            let documents = serde_saphyr::from_multiple::<Option<Value>>(text.as_ref());
-            documents.map_err(|error| error.to_string())
-        });
-        for ((origin, _), documents) in files.iter().zip(read) {
-            let origin = origin.as_ref();
-            match documents {
-                Ok(documents) => {
-                    let objects = documents.into_iter().flatten();
-                    errors.extend(objects.filter_map(|object| self.add(origin, object).err()));
-                }
-                Err(message) => {
-                    errors.push(ReadError::Yaml { origin: origin.to_owned(), message });
+        match serde_saphyr::from_multiple::<Option<Value>>(text) {
+            Ok(documents) => {
+                for document in documents.into_iter().flatten() {
+                    if let Err(error) = self.add(origin, document) {
+                        errors.push(error);
+                    }
                 }
             }
+            Err(error) => errors
+                .push(ReadError::Yaml { origin: origin.to_owned(), message: error.to_string() }),
         }
     }
 
