@@ -2,10 +2,11 @@
 //! same body and answers a fixed review, both as processes of their own, over HTTP/1.1 keep-alive
 //! TLS as the API server speaks it.
 //!
-//! `cargo bench --bench admission`; `SECONDS=30` for longer runs. Compare the two rows, not
-//! machines.
+//! `cargo bench --bench admission`; `SECONDS=30` for longer runs, `BESIDE=<idp-webhook>` for another
+//! build's program in the same run. Compare rows, not machines. The webhook logs as it is shipped.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
+use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
@@ -53,10 +54,12 @@ fn measure() {
         "handler", "req/s", "CPU µs/req", "p50 ms", "p99 ms", "RSS MiB", "peak"
     );
     println!("{:<9}{:>24}{:>22}", "", format!("({CONNECTIONS} connections)"), "(1000 req/s)");
-    let mut rates = Vec::new();
-    // In turns, so that whatever else the machine does hits both.
-    for kind in ["fixed", "webhook", "fixed", "webhook"] {
-        let server = Server::start(kind);
+    let mut rates: BTreeMap<&str, f64> = BTreeMap::new();
+    let beside = std::env::var("BESIDE").ok();
+    let kinds = || ["fixed", "webhook"].into_iter().chain(beside.is_some().then_some("beside"));
+    // In turns, so that whatever else the machine does hits all.
+    for kind in kinds().chain(kinds()) {
+        let server = Server::start(kind, beside.as_deref());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let body = review();
         runtime.block_on(server.flood(&body, Duration::from_secs(1)));
@@ -78,9 +81,11 @@ fn measure() {
             at(0.5),
             at(0.99)
         );
-        rates.push(rate);
+        *rates.entry(kind).or_default() += rate;
     }
-    println!("throughput, webhook to fixed: {:.2}", (rates[1] + rates[3]) / (rates[0] + rates[2]));
+    for (kind, rate) in &rates {
+        println!("throughput, {kind} to fixed: {:.2}", rate / rates["fixed"]);
+    }
 }
 
 /// A server under test; it ends with its handle.
@@ -92,13 +97,25 @@ struct Server {
 }
 
 impl Server {
-    fn start(kind: &str) -> Self {
+    fn start(kind: &str, beside: Option<&str>) -> Self {
         let address = free_address();
         let folder = tempfile::tempdir().unwrap();
         let ca_file = folder.path().join("ca.crt");
-        let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args([kind, &address.to_string()]).arg(&ca_file).env("RUST_LOG", "warn");
-        let process = command.spawn().unwrap();
+        let log = std::fs::File::create(folder.path().join("log")).unwrap();
+        let mut command = match beside.filter(|_| kind == "beside") {
+            Some(program) => {
+                let mut command = Command::new(program);
+                let ca_file = ca_file.display().to_string();
+                command.args(&webhook_arguments(&address.to_string(), &ca_file)[1..]);
+                command
+            }
+            None => {
+                let mut command = Command::new(std::env::current_exe().unwrap());
+                command.args([kind, &address.to_string()]).arg(&ca_file);
+                command
+            }
+        };
+        let process = command.env("RUST_LOG", "info").stderr(log).spawn().unwrap();
         while std::net::TcpStream::connect(address).is_err() || !ca_file.exists() {
             std::thread::sleep(Duration::from_millis(20));
         }
@@ -131,7 +148,9 @@ impl Server {
         answered
     }
 
-    /// Asks a thousand times a second; how long each answer took from when its request was due.
+    /// Asks a thousand times a second; how long each answer took from when its request was due: one
+    /// that had to wait for the answer before it has waited, too. (That a timer wakes up late is
+    /// nobody's answer.)
     async fn pace(&self, body: &Bytes, time: Duration) -> Vec<Duration> {
         let mut connections = Vec::new();
         for _ in 0..PACED {
@@ -146,8 +165,9 @@ impl Server {
                     let mut due = start + Duration::from_millis(at);
                     let mut latencies = Vec::new();
                     while due < start + time {
+                        let is_late = Tick::now() > due;
                         sleep_until(due).await;
-                        let asked = Instant::now();
+                        let asked = if is_late { due } else { Tick::now() };
                         assert_eq!(connection.post(PATH, &body).await.unwrap().status, 200);
                         latencies.push(asked.elapsed());
                         due += Duration::from_millis(PACED.into());
@@ -176,21 +196,20 @@ fn free_address() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
+fn webhook_arguments(address: &str, ca_file: &str) -> Vec<String> {
+    vec![
+        "idp-webhook".to_owned(),
+        "--catalog=embedded".to_owned(),
+        format!("--address={address}"),
+        format!("--metrics-address={}", free_address()),
+        "--read-address=".to_owned(),
+        format!("--ca-file={ca_file}"),
+    ]
+}
+
 /// The whole program.
 fn serve_webhook(address: &str, ca_file: &str) {
-    let metrics = free_address().to_string();
-    let options = [
-        "idp-webhook",
-        "--catalog",
-        "embedded",
-        "--address",
-        address,
-        "--metrics-address",
-        &metrics,
-        "--read-address=",
-        "--ca-file",
-        ca_file,
-    ];
+    let options = webhook_arguments(address, ca_file);
     let _ = idp_webhook::run::main(idp_webhook::options::Options::parse_from(options));
 }
 

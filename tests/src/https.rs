@@ -6,17 +6,23 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use rustls_pki_types::pem::PemObject as _;
-use rustls_pki_types::{CertificateDer, ServerName};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::client::WantsClientCert;
 use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use tokio_rustls::rustls::{ClientConfig, ConfigBuilder, RootCertStore};
 
-/// Whom a client trusts.
+use super::pki::Identity;
+
+/// Whom a client trusts, and as whom it shows itself.
 #[derive(Clone)]
-pub struct Trust(Arc<ClientConfig>);
+pub struct Trust {
+    config: Arc<ClientConfig>,
+    roots: Arc<RootCertStore>,
+}
 
 impl Trust {
     /// Trusts what these authorities have signed, PEM.
@@ -28,13 +34,31 @@ impl Trust {
         for certificate in CertificateDer::pem_slice_iter(authorities.as_bytes()) {
             roots.add(certificate.map_err(io::Error::other)?).map_err(io::Error::other)?;
         }
-        let config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(io::Error::other)?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        Ok(Trust(Arc::new(config)))
+        let roots = Arc::new(roots);
+        let config = builder(&roots)?.with_no_client_auth();
+        Ok(Trust { config: Arc::new(config), roots })
     }
+
+    /// With a client certificate.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn with_identity(&self, identity: &Identity) -> io::Result<Self> {
+        let certificate = CertificateDer::from_pem_slice(identity.certificate.as_bytes());
+        let key = PrivateKeyDer::from_pem_slice(identity.key.as_bytes());
+        let (certificate, key) =
+            (certificate.map_err(io::Error::other)?, key.map_err(io::Error::other)?);
+        let config = builder(&self.roots)?.with_client_auth_cert(vec![certificate], key);
+        let config = Arc::new(config.map_err(io::Error::other)?);
+        Ok(Trust { config, roots: Arc::clone(&self.roots) })
+    }
+}
+
+fn builder(roots: &Arc<RootCertStore>) -> io::Result<ConfigBuilder<ClientConfig, WantsClientCert>> {
+    Ok(ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .map_err(io::Error::other)?
+        .with_root_certificates(Arc::clone(roots)))
 }
 
 /// A connection.
@@ -66,7 +90,7 @@ impl Connection {
         let tcp = TcpStream::connect(address).await?;
         tcp.set_nodelay(true)?;
         let name = ServerName::try_from("localhost").map_err(io::Error::other)?;
-        let stream = TlsConnector::from(Arc::clone(&trust.0)).connect(name, tcp).await?;
+        let stream = TlsConnector::from(Arc::clone(&trust.config)).connect(name, tcp).await?;
         Ok(Connection { stream, headers: String::new(), buffer: Vec::with_capacity(16 << 10) })
     }
 
@@ -81,6 +105,36 @@ impl Connection {
     /// When the connection breaks.
     pub async fn post(&mut self, path: &str, body: &[u8]) -> io::Result<Reply> {
         self.send(path, "application/json", body).await
+    }
+
+    /// Posts JSON of which only `part` is sent, and waits for an answer all the same.
+    ///
+    /// # Errors
+    /// When the connection breaks.
+    pub async fn begin(&mut self, path: &str, length: usize, part: &[u8]) -> io::Result<Reply> {
+        // A server that takes no more may answer before it has taken all.
+        let sent = self.request(path, length, part).await;
+        self.read().await.map_err(|error| sent.err().unwrap_or(error))
+    }
+
+    /// Sends a request of JSON, or the beginning of one, and waits for nothing.
+    ///
+    /// # Errors
+    /// When the connection breaks.
+    pub async fn request(&mut self, path: &str, length: usize, body: &[u8]) -> io::Result<()> {
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n"
+        );
+        self.write(&[head.as_bytes(), body].concat()).await
+    }
+
+    /// Sends any bytes.
+    ///
+    /// # Errors
+    /// When the connection breaks.
+    pub async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.stream.write_all(bytes).await?;
+        self.stream.flush().await
     }
 
     /// Posts anything.

@@ -7,6 +7,7 @@ pub mod https;
 pub mod pages;
 pub mod pki;
 pub mod provider_schema;
+pub mod review_law;
 pub mod rule_book;
 pub mod sim;
 pub mod simulated_cloud;

@@ -18,6 +18,7 @@ use idp_function::cli::renderer::Renderer;
 use idp_function::generate::{ApiKind, Runtime, composition, function, to_yaml, xrd};
 use idp_function::grpc::server::{Settings, serve};
 use idp_function::run::Function;
+use idp_serving::limits::LimitArgs;
 use rstest::rstest;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -201,7 +202,13 @@ static SERVED: LazyLock<SocketAddr> = LazyLock::new(|| {
         idp_serving::runtime::runtime().unwrap().block_on(async {
             let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
             started.send(listener.local_addr().unwrap()).unwrap();
-            let settings = Settings { listener, tls: None, ops: None, message_limit: 64 << 20 };
+            let settings = Settings {
+                listener,
+                tls: None,
+                ops: None,
+                message_limit: 64 << 20,
+                limits: LimitArgs::default(),
+            };
             serve(settings, Function::new(), CancellationToken::new()).await.unwrap();
         });
     });

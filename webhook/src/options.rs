@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use idp_serving::address::{self, OptionalAddress};
+use idp_serving::limits::LimitArgs;
 use idp_serving::telemetry::TelemetryArgs;
 
 use crate::admission::DecisionMode;
@@ -47,6 +48,9 @@ pub struct ServeOptions {
     /// Logs and traces.
     #[command(flatten)]
     pub telemetry: TelemetryArgs,
+    /// What clients may hold.
+    #[command(flatten)]
+    pub limits: LimitArgs,
     /// Where the API server reaches the webhook (HTTPS).
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "0.0.0.0:8443")]
     pub address: SocketAddr,
@@ -68,6 +72,10 @@ pub struct ServeOptions {
     /// certificate.
     #[arg(long, value_name = "DIR", env = "TLS_SERVER_CERTS_DIR")]
     pub tls_certs_dir: Option<PathBuf>,
+    /// File with the authority (PEM) that signs the API server's client certificate: whoever shows
+    /// none of it is turned away. A changed file is picked up.
+    #[arg(long, value_name = "FILE")]
+    pub client_ca: Option<PathBuf>,
     /// Without a cluster and without --tls-certs-dir: where to write the certificate authority that
     /// clients are to trust.
     #[arg(long, value_name = "FILE")]

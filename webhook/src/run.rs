@@ -8,10 +8,12 @@ use std::time::Duration;
 use idp_serving::address::OptionalAddress;
 use idp_serving::exit::Exit;
 use idp_serving::http;
+use idp_serving::limits::{Limits, Refusals};
 use idp_serving::ops::{self, Readiness};
 use idp_serving::runtime::runtime;
 use idp_serving::shutdown::{ShutdownError, drain_on_signal};
 use idp_serving::telemetry::{Telemetry, TelemetryError};
+use idp_serving::tls::{ClientAuthority, TlsError};
 use prometheus_client::registry::Registry;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -23,6 +25,7 @@ use crate::controllers::registration;
 use crate::environment::{Environment, EnvironmentError, JoinParams};
 use crate::metrics::Metrics;
 use crate::options::{Command, Options, ServeOptions};
+use crate::server::routes::LARGEST_REVIEW;
 use crate::{server, web};
 
 /// How long a pod's last clients take to learn that it goes: endpoints spread through the cluster
@@ -43,6 +46,9 @@ pub enum RunError {
     /// There is nothing to answer by.
     #[error(transparent)]
     Environment(#[from] EnvironmentError),
+    /// The authority of clients' certificates cannot be used.
+    #[error("clients cannot be told from others (--client-ca): {0}")]
+    ClientCa(#[from] TlsError),
     /// The cluster does not do what it is asked.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
@@ -111,6 +117,7 @@ async fn serve(options: ServeOptions, shutdown: CancellationToken) -> Result<(),
     };
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
+    let refusals = Refusals::register(&mut registry);
     let readiness = Readiness::default();
 
     let environment = match &options.catalog {
@@ -140,6 +147,13 @@ async fn serve(options: ServeOptions, shutdown: CancellationToken) -> Result<(),
         mut background,
     } = environment;
     readiness.depends_on(tls.clone());
+    if let Some(path) = &options.client_ca {
+        let authority = ClientAuthority::load(path.clone(), &tls)?;
+        let tls = tls.clone();
+        background.source(async move {
+            authority.follow(&tls).await;
+        });
+    }
     if options.catalog.is_some() {
         readiness.started();
     }
@@ -155,7 +169,15 @@ async fn serve(options: ServeOptions, shutdown: CancellationToken) -> Result<(),
     });
     info!(address = %options.address, "serving the admission webhook");
 
-    let webhooks = http::Options { tls: Some(tls), linger: LINGER, ..http::Options::default() };
+    let webhooks = http::Options {
+        tls: Some(tls),
+        linger: LINGER,
+        limits: Limits::new(&options.limits, LARGEST_REVIEW, refusals.of("webhook")),
+        ..http::Options::default()
+    };
+    let few =
+        |port| http::Options { limits: Limits::few(refusals.of(port)), ..http::Options::default() };
+    let (for_operators, for_readers) = (few("metrics"), few("read"));
     let routes = server::routes::router(admission, readiness.clone());
     let ops = ops::router(registry, readiness.clone());
     // Serving ends after the handover: until then reviews come in.
@@ -175,10 +197,10 @@ async fn serve(options: ServeOptions, shutdown: CancellationToken) -> Result<(),
             http::serve(listener, webhooks, routes, stopping.clone()).await;
             drained.cancel();
         },
-        http::serve(ops_listener, http::Options::default(), ops, drained.clone()),
+        http::serve(ops_listener, for_operators, ops, drained.clone()),
         async {
             if let Some(listener) = web_listener {
-                http::serve(listener, http::Options::default(), web, drained.clone()).await;
+                http::serve(listener, for_readers, web, drained.clone()).await;
             }
         },
         async {

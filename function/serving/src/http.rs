@@ -1,15 +1,20 @@
 //! Serves a router over HTTP/1.1 and HTTP/2, plain or over TLS.
 
+use std::error::Error;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::Version;
 use axum::http::header::{CONNECTION, HeaderValue};
+use axum::http::{StatusCode, Version};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
+use hyper::body::Incoming;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
@@ -17,9 +22,13 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
+use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
-use tracing::{Instrument as _, debug, info, info_span, warn};
+use tracing::{debug, info, warn};
 
+use super::body::{Bounded, Held};
+use super::connections::{Connections, Seat};
+use super::limits::{ANSWER, LARGEST_HEAD, Limit, Limits};
 use super::tls::ReloadingTls;
 
 /// Whoever needs longer for a handshake is not going to make it.
@@ -49,6 +58,8 @@ pub struct Options {
     pub linger: Duration,
     /// How long requests in flight may take once their connection is to end.
     pub drain_timeout: Duration,
+    /// What clients may hold.
+    pub limits: Limits,
 }
 
 impl Default for Options {
@@ -59,6 +70,7 @@ impl Default for Options {
             linger: Duration::ZERO,
             // Within the 30 s a pod gets by default.
             drain_timeout: Duration::from_secs(25),
+            limits: Limits::default(),
         }
     }
 }
@@ -79,6 +91,7 @@ pub async fn serve(
     };
     // Binds the state once instead of at every connection.
     let router = router.with_state(());
+    let seats = Connections::new(&options.limits);
     let mut connections = JoinSet::new();
     let mut end = pin!(async {
         shutdown.cancelled().await;
@@ -98,8 +111,17 @@ pub async fn serve(
                 }
             },
         };
-        let connection = connection(stream, options.clone(), router.clone(), ended.clone());
-        connections.spawn(connection.instrument(info_span!("connection", %peer)));
+        let Some(seat) = seats.take(&options.limits) else {
+            debug!(%peer, "all connections are busy; refused one more");
+            continue;
+        };
+        let (options, router, ended) = (options.clone(), router.clone(), ended.clone());
+        connections.spawn(async move {
+            // Whoever has to make room has nothing in flight.
+            let leave = seat.0.leave.clone();
+            let connection = connection((stream, peer), options, router, &seat.0, &ended);
+            leave.run_until_cancelled(connection).await;
+        });
     }
     drop(listener);
     ended.cancel();
@@ -135,45 +157,70 @@ async fn accept_failed(error: &io::Error) {
 /// One connection's life. The handshake happens here and not in the accept
 /// loop, so a slow client delays nobody else.
 async fn connection(
-    stream: TcpStream,
+    (stream, peer): (TcpStream, SocketAddr),
     options: Options,
     router: Router,
-    shutdown: CancellationToken,
+    seat: &Arc<Seat>,
+    shutdown: &CancellationToken,
 ) {
     // Answers are written whole; waiting for more to send only delays them.
     if let Err(error) = stream.set_nodelay(true) {
-        debug!(%error, "cannot set TCP_NODELAY");
+        debug!(%peer, %error, "cannot set TCP_NODELAY");
     }
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(ANSWER));
+    let stream = Box::pin(stream);
     let Some(tls) = &options.tls else {
-        return exchange(stream, &options, router, &shutdown).await;
+        return exchange(stream, peer, &options, router, seat, shutdown).await;
     };
     let handshake = timeout(HANDSHAKE_TIMEOUT, tls.acceptor().accept(stream));
     match shutdown.run_until_cancelled(handshake).await {
-        Some(Ok(Ok(stream))) => exchange(stream, &options, router, &shutdown).await,
+        Some(Ok(Ok(stream))) => exchange(stream, peer, &options, router, seat, shutdown).await,
         // Port probes connect and go away.
         Some(Ok(Err(error))) if error.kind() == io::ErrorKind::UnexpectedEof => {}
-        Some(Ok(Err(error))) => info!(%error, "TLS handshake failed"),
-        Some(Err(_)) => info!("TLS handshake timed out"),
+        Some(Ok(Err(error))) => info!(%peer, %error, "TLS handshake failed"),
+        Some(Err(_)) => info!(%peer, "TLS handshake timed out"),
         None => {}
     }
 }
 
 async fn exchange(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    peer: SocketAddr,
     options: &Options,
     router: Router,
+    seat: &Arc<Seat>,
     shutdown: &CancellationToken,
 ) {
+    let limits = &options.limits;
     let mut builder = auto::Builder::new(TokioExecutor::new());
     builder
         .http1()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(LARGEST_HEAD)
         .http2()
         .timer(TokioTimer::new())
         .keep_alive_interval(PING_INTERVAL)
-        .keep_alive_timeout(PING_TIMEOUT);
-    let service = TowerToHyperService::new(router);
+        .keep_alive_timeout(PING_TIMEOUT)
+        .max_header_list_size(u32::try_from(LARGEST_HEAD).unwrap_or(u32::MAX))
+        .initial_connection_window_size(limits.window)
+        .initial_stream_window_size(limits.window)
+        .max_concurrent_streams(limits.streams);
+    let router = TowerToHyperService::new(router);
+    let service = service_fn(|request: hyper::Request<Incoming>| {
+        let (busy, held) = (seat.busy(), Arc::new(Held::nothing(limits)));
+        let request = request.map(|body| Bounded::new(body, limits, Arc::clone(&held)));
+        let (answering, refusals) = (router.call(request), limits.refusals.clone());
+        async move {
+            let answer = answering.await;
+            if matches!(&answer, Ok(answer) if answer.status() == StatusCode::PAYLOAD_TOO_LARGE) {
+                refusals.count(Limit::RequestSize);
+            }
+            drop((busy, held));
+            answer
+        }
+    });
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), service));
 
     let result = tokio::select! {
@@ -182,13 +229,22 @@ async fn exchange(
             connection.as_mut().graceful_shutdown();
             match timeout(options.drain_timeout, connection).await {
                 Ok(result) => result,
-                Err(_) => return warn!("requests in flight took too long; connection closed"),
+                Err(_) => return warn!(%peer, "requests in flight took too long; connection closed"),
             }
         }
     };
     if let Err(error) = result {
-        debug!(error, "connection failed");
+        if is_timeout(error.as_ref()) {
+            limits.refusals.count(Limit::AnswerTime);
+        }
+        debug!(%peer, error, "connection failed");
     }
+}
+
+/// Whether a connection ended because nobody took what was written to it.
+fn is_timeout(error: &(dyn Error + 'static)) -> bool {
+    let timed_out = |error: &io::Error| error.kind() == io::ErrorKind::TimedOut;
+    error.downcast_ref().is_some_and(timed_out) || error.source().is_some_and(is_timeout)
 }
 
 async fn end_of_life(max_age: Option<Duration>, shutdown: &CancellationToken) {

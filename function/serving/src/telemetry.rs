@@ -5,7 +5,6 @@
 //! collector they are never made, and what is logged does not depend on them.
 
 use std::env;
-use std::io;
 use std::time::Duration;
 
 use axum::http::HeaderMap;
@@ -24,6 +23,8 @@ use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _, Registry};
+
+use super::lines::Lines;
 
 /// The target of spans for the collector.
 pub const TRACES: &str = "idp::trace";
@@ -60,6 +61,7 @@ pub struct TelemetryError {
 #[must_use = "the last spans are sent when it ends"]
 pub struct Telemetry {
     traces: Option<SdkTracerProvider>,
+    lines: Lines,
 }
 
 impl Telemetry {
@@ -83,11 +85,14 @@ impl Telemetry {
         if let Ok(off) = format!("{TRACES}=off").parse() {
             wanted = wanted.add_directive(off);
         }
-        let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr);
+        let stderr = Lines::to_stderr();
+        let lines = tracing_subscriber::fmt::layer().with_writer(stderr.clone());
         let lines = if *debug {
             lines.boxed()
         } else {
-            lines.json().flatten_event(true).with_span_list(false).boxed()
+            // Each line says all of it itself: spans would be read back for every one.
+            let lines = lines.json().flatten_event(true);
+            lines.with_span_list(false).with_current_span(false).boxed()
         };
         let spans = traces.as_ref().map(|provider| {
             let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer(service));
@@ -99,11 +104,12 @@ impl Telemetry {
         });
         // An error means that whoever embeds us logs already.
         let _ = Registry::default().with(lines.with_filter(wanted)).with(spans).try_init();
-        Ok(Telemetry { traces })
+        Ok(Telemetry { traces, lines: stderr })
     }
 
-    /// Sends what has not been sent yet.
+    /// Writes and sends what has not been yet.
     pub async fn end(self) {
+        self.lines.flush();
         let Some(traces) = self.traces else {
             return;
         };

@@ -14,8 +14,10 @@ use crate::grpc::service::FunctionRunner;
 use crate::run;
 use idp_serving::address::{self, OptionalAddress};
 use idp_serving::exit::Exit;
+use idp_serving::limits::LimitArgs;
 use idp_serving::runtime::runtime;
 use idp_serving::shutdown::{ShutdownError, drain_on_signal};
+use idp_serving::size;
 use idp_serving::telemetry::{Telemetry, TelemetryArgs, TelemetryError};
 use idp_serving::tls::{CertificateDir, ReloadingTls, TlsError};
 
@@ -26,6 +28,10 @@ pub struct ServeArgs {
     /// Logs and traces.
     #[command(flatten)]
     pub telemetry: TelemetryArgs,
+
+    /// What clients may hold.
+    #[command(flatten)]
+    pub limits: LimitArgs,
 
     /// Where to listen for Crossplane (gRPC).
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "0.0.0.0:9443", value_parser = address::parse)]
@@ -113,6 +119,7 @@ pub fn main(args: ServeArgs) -> Exit {
 pub async fn serve(args: ServeArgs, runner: impl FunctionRunner) -> Result<(), ServeError> {
     let ServeArgs {
         telemetry,
+        limits,
         address,
         tls_certs_dir,
         insecure,
@@ -137,7 +144,8 @@ pub async fn serve(args: ServeArgs, runner: impl FunctionRunner) -> Result<(), S
             None => None,
         };
         info!(%address, "serving the composition function");
-        let settings = Settings { listener, tls, ops, message_limit: max_recv_message_size };
+        let message_limit = max_recv_message_size;
+        let settings = Settings { listener, tls, ops, message_limit, limits };
         server::serve(settings, runner, shutdown).await.map_err(ServeError::from)
     })
     .await;
@@ -160,27 +168,13 @@ async fn listen(address: SocketAddr, flag: &'static str) -> Result<TcpListener, 
     TcpListener::bind(address).await.map_err(|source| ServeError::Listen { address, flag, source })
 }
 
-/// The Rust SDK counts in bytes, the Go template in MiB. A unit leaves no doubt,
-/// and a limit that refuses ordinary requests is most likely such a mistake.
+/// The Rust SDK counts in bytes, the Go template in MiB. A limit that refuses ordinary requests is
+/// most likely such a mistake.
 fn parse_size(text: &str) -> Result<usize, String> {
-    const MIN: usize = 1 << 20;
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    let unit = match text.strip_prefix(digits) {
-        Some("") => 1,
-        Some("Ki") => 1 << 10,
-        Some("Mi") => 1 << 20,
-        Some("Gi") => 1 << 30,
-        _ => return Err("unknown unit: use Ki, Mi, Gi, or none for bytes".to_owned()),
-    };
-    let size = digits
-        .parse::<usize>()
-        .ok()
-        .and_then(|number| number.checked_mul(unit))
-        .ok_or("expected a number, such as 67108864 or 64Mi")?;
-    if size < MIN {
-        return Err(format!(
+    match size::parse(text)? {
+        size if size < 1 << 20 => Err(format!(
             "{size} bytes is too small for Crossplane's requests: at least 1Mi; write {text}Mi for mebibytes"
-        ));
+        )),
+        size => Ok(size),
     }
-    Ok(size)
 }

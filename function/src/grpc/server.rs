@@ -15,6 +15,7 @@ use crate::run;
 use crate::wire::v1::function_runner_service_server::SERVICE_NAME;
 use crate::wire::v1::{RunFunctionRequest, RunFunctionResponse, Severity};
 use idp_serving::http::{self, Options};
+use idp_serving::limits::{LimitArgs, Limits, Refusals};
 use idp_serving::ops::{self, Readiness};
 use idp_serving::telemetry::TRACES;
 use idp_serving::tls::{CertificateDir, ReloadingTls};
@@ -22,6 +23,12 @@ use idp_serving::tls::{CertificateDir, ReloadingTls};
 /// Crossplane keeps its connection for as long as it lasts; once it ends, it
 /// looks up the function's addresses anew and finds new replicas.
 const MAX_CONNECTION_AGE: Duration = Duration::from_secs(10 * 60);
+
+/// Room for what frames a message.
+const FRAME: usize = 1 << 10;
+
+/// Crossplane's few connections carry large messages.
+const WINDOW: u32 = 256 << 10;
 
 impl FunctionRunner for run::Function {
     fn run(&self, request: RunFunctionRequest) -> Result<RunFunctionResponse, Status> {
@@ -60,6 +67,8 @@ pub struct Settings {
     pub ops: Option<TcpListener>,
     /// The largest message in bytes, in either direction.
     pub message_limit: usize,
+    /// What clients may hold.
+    pub limits: LimitArgs,
 }
 
 /// Serves `runner` until `shutdown`, then answers what is in flight.
@@ -72,8 +81,9 @@ pub async fn serve(
     runner: impl FunctionRunner,
     shutdown: CancellationToken,
 ) -> Result<(), tonic_reflection::server::Error> {
-    let Settings { listener, tls, ops, message_limit } = settings;
+    let Settings { listener, tls, ops, message_limit, limits } = settings;
     let mut registry = Registry::default();
+    let refusals = Refusals::register(&mut registry);
     let health = HealthReporter::new();
     let router = service::router(runner, message_limit, health.clone(), &mut registry)?;
     let readiness = Readiness::default();
@@ -85,6 +95,8 @@ pub async fn serve(
     let options = Options {
         tls: tls.clone(),
         max_connection_age: Some(MAX_CONNECTION_AGE),
+        limits: Limits::new(&limits, message_limit.saturating_add(FRAME), refusals.of("grpc"))
+            .with_window(WINDOW),
         ..Options::default()
     };
     // The operator can watch the draining.
@@ -96,7 +108,9 @@ pub async fn serve(
     let ops = async {
         if let Some(listener) = ops {
             let router = ops::router(registry, readiness.clone());
-            http::serve(listener, Options::default(), router, drained.clone()).await;
+            let limits = Limits::few(refusals.of("metrics"));
+            let options = Options { limits, ..Options::default() };
+            http::serve(listener, options, router, drained.clone()).await;
         }
     };
     let state = async {

@@ -10,6 +10,7 @@ use axum::http::{HeaderMap, HeaderValue};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::Response;
 use http_body_util::BodyExt as _;
+use idp_serving::limits::Refused;
 use prometheus_client::registry::Registry;
 use tonic::service::Routes;
 use tonic::{Code, Status};
@@ -98,6 +99,8 @@ pub fn router(
 
 async fn count(State(metrics): State<Arc<Metrics>>, request: Request, next: Next) -> Response {
     let mut call = metrics.start();
+    // tonic looks for a status among the causes of what goes wrong.
+    let request = request.map(|body| Body::new(body.map_err(|error| refusal(&error))));
     let mut response = next.run(request).await;
     // A call that failed early has its status among the headers, any other
     // behind the body.
@@ -113,6 +116,17 @@ async fn count(State(metrics): State<Arc<Metrics>>, request: Request, next: Next
             frame
         }))
     })
+}
+
+/// What is answered to a request that was not read to its end.
+fn refusal(error: &axum::Error) -> Status {
+    let limit = std::error::Error::source(error).and_then(|cause| cause.downcast_ref::<Refused>());
+    let code = match limit {
+        Some(Refused::Late(_)) => Code::DeadlineExceeded,
+        Some(Refused::Busy) => Code::ResourceExhausted,
+        None => Code::Internal,
+    };
+    Status::new(code, format!("the request cannot be read: {error}"))
 }
 
 const STATUS: &str = "grpc-status";

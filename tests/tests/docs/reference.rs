@@ -11,6 +11,7 @@ use idp_crds::condition::{ACCEPTED, PLACED, PROVIDER_HEALTHY, RESOURCES_READY};
 use idp_crds::product::UpdateRule;
 use idp_crds::reason::Reason;
 use idp_function::generate::{ApiKind, xrd};
+use idp_serving::limits::Refusals;
 use prometheus_client::registry::Registry;
 use serde_json::Value;
 
@@ -248,7 +249,9 @@ fn metrics() {
     };
     let mut webhook = Registry::default();
     idp_webhook::metrics::Metrics::register(&mut webhook);
+    let _ = Refusals::register(&mut webhook).of("webhook");
     let mut function = Registry::default();
+    let _ = Refusals::register(&mut function).of("grpc");
     let runner = idp_function::run::Function::new();
     let health = tonic_health::server::HealthReporter::new();
     drop(idp_function::grpc::service::router(runner, 1 << 20, health, &mut function).unwrap());

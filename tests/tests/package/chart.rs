@@ -403,6 +403,26 @@ fn finding_5_the_policy_names_what_is_not_a_users() {
     assert_eq!(annotations(&[no_webhook, no_policy]), ["ignored".to_owned()].into());
 }
 
+/// The authority of the API server's client certificate reaches the webhook where it is given.
+#[test]
+fn a_client_authority_is_mounted_where_there_is_one() {
+    let given = "webhook.clientCA=-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----";
+    for (values, is_there) in [(vec![given], true), (vec![], false)] {
+        let Some(objects) = rendered(&values) else { return };
+        let deployment = objects.iter().find(|object| object["kind"] == "Deployment").unwrap();
+        let pod = &deployment["spec"]["template"]["spec"];
+        let argument = json!("--client-ca=/client-ca/ca.crt");
+        let arguments = pod["containers"][0]["args"].as_array().unwrap();
+        assert_eq!(arguments.contains(&argument), is_there);
+        let map = objects.iter().find(|object| object["kind"] == "ConfigMap");
+        assert_eq!(map.is_some(), is_there);
+        let Some(map) = map else { continue };
+        assert_eq!(pod["volumes"][0]["configMap"]["name"], map["metadata"]["name"]);
+        assert_eq!(pod["containers"][0]["volumeMounts"][0]["mountPath"], "/client-ca");
+        assert!(map["data"]["ca.crt"].as_str().unwrap().starts_with("-----BEGIN CERTIFICATE-----"));
+    }
+}
+
 /// Every field of `given` is in `read`.
 fn assert_subset(given: &Value, read: &Value, path: &str) {
     match (given, read) {
@@ -433,6 +453,7 @@ fn a_bad_value_fails_with_its_name() {
         ("function.maxMessageSize=lots", "maxMessageSize"),
         ("webhook.drainSeconds=61", "drainSeconds"),
         ("webhook.image.digest=latest", "digest"),
+        ("webhook.clientCA=/etc/ca.crt", "clientCA"),
         ("products.apiGroups={DB}", "apiGroups"),
         ("crds.upgrade=maybe", "upgrade"),
         ("certificates.issuerRef.name=ours", "certificates.issuerRef"),

@@ -32,6 +32,10 @@ impl Webhook {
     }
 
     pub async fn with_environment(environment: &[(&str, String)]) -> Self {
+        Self::with(&[], environment).await
+    }
+
+    pub async fn with(arguments: &[String], environment: &[(&str, String)]) -> Self {
         let authority = Authority::new();
         let secret = MountedSecret::new(&authority.issue("localhost"), &authority.certificate);
         let (address, ops, read) = (free_address(), free_address(), free_address());
@@ -43,6 +47,7 @@ impl Webhook {
                 format!("--metrics-address={ops}"),
                 format!("--read-address={read}"),
             ])
+            .args(arguments.iter().cloned())
             .env("TLS_SERVER_CERTS_DIR", secret.path())
             .env("RUST_LOG", "warn,idp_webhook::run=info");
         for (name, value) in environment {

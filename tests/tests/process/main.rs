@@ -8,6 +8,7 @@
     missing_docs
 )]
 
+mod bounds;
 mod collector;
 mod fixture;
 mod ports;

@@ -9,6 +9,7 @@ use function_sdk_rust::proto::v1::{RequestMeta, RunFunctionRequest};
 use idp_function::grpc::server::{self, Settings};
 use idp_function::grpc::service::FunctionRunner;
 use idp_function::wire::v1;
+use idp_serving::limits::LimitArgs;
 use idp_serving::tls::CertificateDir;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -58,8 +59,13 @@ impl Server {
         let ops = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let shutdown = CancellationToken::new();
         let (address, ops_address) = (listener.local_addr().unwrap(), ops.local_addr().unwrap());
-        let settings =
-            Settings { listener, tls: Some((certificates, tls)), ops: Some(ops), message_limit };
+        let settings = Settings {
+            listener,
+            tls: Some((certificates, tls)),
+            ops: Some(ops),
+            message_limit,
+            limits: LimitArgs::default(),
+        };
         let serving = server::serve(settings, runner, shutdown.clone());
         Self {
             address,

@@ -195,11 +195,16 @@ async fn a_restored_decision_leaves_room_for_moves() {
 #[tokio::test]
 async fn an_answer_is_short_whatever_is_wrong() {
     let webhook = Webhook::start().await;
-    let mut many = claim();
-    let parameters = many["spec"]["parameters"].as_object_mut().unwrap();
-    for number in 0..200_000 {
-        parameters.insert(format!("x{number}"), 1.into());
-    }
+    let with_unknown = |count: usize| {
+        let mut many = claim();
+        let parameters = many["spec"]["parameters"].as_object_mut().unwrap();
+        parameters.extend((0..count).map(|number| (format!("x{number}"), 1.into())));
+        many
+    };
+    // So many are not even read: in memory a value takes up to fifty times its text.
+    let message = webhook.admit(&Review::create(with_unknown(200_000))).await.refused();
+    assert!(message.contains("bytes, and at most 262144 are read"), "{message}");
+    let many = with_unknown(20_000);
     let mut long = claim();
     long["spec"]["parameters"]["x".repeat(180_000)] = 1.into();
     long["spec"]["parameters"]["tier"] = "y".repeat(180_000).into();

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use idp_crds::status::PlacementStatus;
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
@@ -16,11 +17,25 @@ pub struct Object<'a> {
     #[serde(borrow, default)]
     pub metadata: Metadata<'a>,
     /// What is asked for.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "bounded_spec")]
     pub spec: Map<String, Value>,
     /// What the platform says, unread: most reviews do not need it.
     #[serde(borrow, default)]
     status: Option<&'a RawValue>,
+}
+
+/// The largest `spec` that is read, bytes: a claim has hundreds, and a value in memory takes up to
+/// fifty times its text.
+const LARGEST_SPEC: usize = 256 << 10;
+
+fn bounded_spec<'de, D: Deserializer<'de>>(from: D) -> Result<Map<String, Value>, D::Error> {
+    let text = <&RawValue>::deserialize(from)?.get();
+    if text.len() > LARGEST_SPEC {
+        let length = text.len();
+        let message = format!("spec has {length} bytes, and at most {LARGEST_SPEC} are read");
+        return Err(D::Error::custom(message));
+    }
+    serde_json::from_str(text).map_err(|error| D::Error::custom(format!("spec: {error}")))
 }
 
 /// The metadata that admission reads.
@@ -87,14 +102,17 @@ impl<'a> Object<'a> {
         serde_json::from_str::<Status>(self.status?.get()).ok()?.placement
     }
 
-    /// `status.placement`, whatever it is.
+    /// `status.placement` as it is written, whatever it is. The API server writes equal values
+    /// equally.
     #[must_use]
-    pub fn placement_value(&self) -> Option<Value> {
+    pub fn placement_text(&self) -> Option<&'a str> {
         #[derive(Deserialize)]
-        struct Status {
-            placement: Option<Value>,
+        struct Status<'a> {
+            #[serde(borrow)]
+            placement: Option<&'a RawValue>,
         }
-        serde_json::from_str::<Status>(self.status?.get()).ok()?.placement
+        let status: Status<'a> = serde_json::from_str(self.status?.get()).ok()?;
+        status.placement.map(RawValue::get)
     }
 
     /// Whether a claim stands behind this composite resource.

@@ -5,7 +5,7 @@ use serde::{Serialize, Serializer};
 
 use super::patch::Patch;
 use super::review;
-use super::verdict::{Cause, Denial, Verdict};
+use super::verdict::{Cause, Denial, Verdict, bounded};
 
 /// What a refusal is about, as `kubectl` names it: `The MySQLInstanceClaim "orders-db" is invalid`.
 #[derive(Debug, Clone, Copy, Default)]
@@ -31,7 +31,7 @@ struct Review<'a> {
 struct Response<'a> {
     uid: &'a str,
     allowed: bool,
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    #[serde(skip_serializing_if = "<[_]>::is_empty", serialize_with = "short")]
     warnings: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     status: Option<Status<'a>>,
@@ -89,6 +89,13 @@ fn status<'a>(Subject { group, kind, name }: Subject<'a>, denial: &'a Denial) ->
         message: denial.message(),
         details: Details { group, kind, name, causes: &denial.causes },
     }
+}
+
+/// The longest warning, bytes: the API server cuts what is longer together.
+const LONGEST_WARNING: usize = 1024;
+
+fn short<S: Serializer>(warnings: &[String], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(warnings.iter().map(|warning| bounded(warning, LONGEST_WARNING)))
 }
 
 fn base64<S: Serializer>(patch: &Option<&Patch>, serializer: S) -> Result<S::Ok, S::Error> {

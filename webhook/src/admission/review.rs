@@ -144,7 +144,18 @@ pub enum ReviewError {
     /// A review that asks nothing.
     #[error("the AdmissionReview has no request")]
     NoRequest,
+    /// A name that no object, kind or user has: answers and logs repeat it.
+    #[error("request.{field} has {length} bytes, and at most {LONGEST_NAME} are read")]
+    LongName {
+        /// Where.
+        field: &'static str,
+        /// How many.
+        length: usize,
+    },
 }
+
+/// The longest name of an object, a kind or a user that is read, bytes.
+pub const LONGEST_NAME: usize = 1024;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -167,10 +178,27 @@ impl<R> Envelope<'_, R> {
 /// # Errors
 /// When it is not a review, or not of the version that is reference_name here.
 pub fn read(body: &[u8]) -> Result<AdmissionRequest<'_>, ReviewError> {
-    match serde_json::from_slice::<Envelope<'_, AdmissionRequest<'_>>>(body) {
+    let request = match serde_json::from_slice::<Envelope<'_, AdmissionRequest<'_>>>(body) {
         Ok(envelope) if envelope.is_ours() => envelope.request.ok_or(ReviewError::NoRequest),
         _ => read_in_steps(body),
+    }?;
+    let names = [
+        ("uid", &request.uid),
+        ("kind.group", &request.kind.group),
+        ("kind.kind", &request.kind.kind),
+        ("resource.group", &request.resource.group),
+        ("resource.version", &request.resource.version),
+        ("resource.resource", &request.resource.resource),
+        ("subResource", &request.sub_resource),
+        ("name", &request.name),
+        ("namespace", &request.namespace),
+        ("userInfo.username", &request.user_info.username),
+        ("userInfo.uid", &request.user_info.uid),
+    ];
+    if let Some((field, name)) = names.into_iter().find(|(_, name)| name.len() > LONGEST_NAME) {
+        return Err(ReviewError::LongName { field, length: name.len() });
     }
+    Ok(request)
 }
 
 /// A review of another version may have a request of another shape: its version is what is to be

@@ -23,7 +23,7 @@ pub(super) async fn review(
         Some(raw) => Object::read(raw).map_err(|error| unreadable("the old object", error))?,
         None => Object::default(),
     };
-    if new.placement_value() == old.placement_value()
+    if new.placement_text() == old.placement_text()
         || admission.authorizer.allow(request, VERB_RESTORE).await?
     {
         return Ok(Verdict::allowed());

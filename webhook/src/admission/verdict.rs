@@ -113,6 +113,8 @@ const MOST_CAUSES: usize = 20;
 /// repeat a part.
 const LONGEST_MESSAGE: usize = 1024;
 const LONGEST_FIELD: usize = 256;
+/// The longest summary, in bytes.
+const LONGEST_SUMMARY: usize = 2048;
 
 impl Cause {
     fn new(reason: &'static str, message: &str, field: &str) -> Self {
@@ -122,7 +124,8 @@ impl Cause {
 }
 
 /// The first `longest` bytes of a text.
-pub(super) fn bounded(text: &str, longest: usize) -> Cow<'_, str> {
+#[must_use]
+pub fn bounded(text: &str, longest: usize) -> Cow<'_, str> {
     if text.len() <= longest {
         return Cow::Borrowed(text);
     }
@@ -132,7 +135,8 @@ pub(super) fn bounded(text: &str, longest: usize) -> Cow<'_, str> {
 impl Denial {
     /// A refusal with nothing more to say than its summary.
     pub fn new(reason: Reason, summary: impl Into<String>) -> Self {
-        Denial { reason, summary: summary.into(), causes: Vec::new() }
+        let summary = bounded(&summary.into(), LONGEST_SUMMARY).into_owned();
+        Denial { reason, summary, causes: Vec::new() }
     }
 
     /// Fields that are wrong.

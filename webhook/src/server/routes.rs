@@ -11,13 +11,16 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use idp_serving::limits::Refused;
 use idp_serving::ops::Readiness;
 use idp_serving::telemetry::{self, TRACES};
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::timeout;
 use tracing::field::Empty;
 use tracing::{Instrument as _, info_span};
 
 use crate::admission::respond::{self, Subject};
-use crate::admission::verdict::{Denial, Reason, Verdict};
+use crate::admission::verdict::{Denial, Reason, Verdict, bounded};
 use crate::admission::{Admission, WebhookKind, admit, review};
 use crate::snapshot::Snapshot;
 
@@ -31,25 +34,41 @@ const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Time left for the answer to travel, of what the API server grants.
 const TRAVEL: Duration = Duration::from_millis(200);
 
+/// Bytes of reviews that are judged at once. Read, an object takes several times its length; the
+/// API server's reviews have a few kilobytes.
+const JUDGED_AT_ONCE: usize = LARGEST_REVIEW + (1 << 20);
+
+/// The longest text about a request that is no review, bytes: it may repeat what was sent.
+const LONGEST_WHY: usize = 1024;
+
+/// What answers are made with.
+struct Webhooks {
+    admission: Arc<Admission>,
+    /// Bytes that may be judged.
+    judging: Semaphore,
+}
+
 /// The webhooks, and the probes of this port.
 pub fn router(admission: Arc<Admission>, readiness: Readiness) -> Router {
+    let judging = Semaphore::new(JUDGED_AT_ONCE);
     Router::new()
         .route("/mutate", post(mutate))
         .route("/validate", post(validate))
-        .with_state(admission)
+        .with_state(Arc::new(Webhooks { admission, judging }))
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(async move || readiness.probe()))
 }
 
-async fn mutate(State(admission): State<Arc<Admission>>, request: Request) -> Response {
-    respond(&admission, WebhookKind::Mutating, request).await
+async fn mutate(State(webhooks): State<Arc<Webhooks>>, request: Request) -> Response {
+    respond(&webhooks, WebhookKind::Mutating, request).await
 }
 
-async fn validate(State(admission): State<Arc<Admission>>, request: Request) -> Response {
-    respond(&admission, WebhookKind::Validating, request).await
+async fn validate(State(webhooks): State<Arc<Webhooks>>, request: Request) -> Response {
+    respond(&webhooks, WebhookKind::Validating, request).await
 }
 
-async fn respond(admission: &Admission, webhook: WebhookKind, request: Request) -> Response {
+async fn respond(webhooks: &Webhooks, webhook: WebhookKind, request: Request) -> Response {
+    let Webhooks { admission, judging } = webhooks;
     let started = Instant::now();
     let (head, body) = request.into_parts();
     let response = match read(body).await {
@@ -58,13 +77,19 @@ async fn respond(admission: &Admission, webhook: WebhookKind, request: Request) 
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             "the content type must be application/json: a review is sent as JSON",
         ),
-        Ok(body) => match admission.snapshot.get() {
-            Some(snapshot) => review(admission, &snapshot, webhook, &head, &body).await,
+        Ok(body) => match (admission.snapshot.get(), turn(judging, &head, &body).await) {
+            (Some(snapshot), Some(_turn)) => {
+                review(admission, &snapshot, webhook, &head, &body).await
+            }
             // Judged by an empty catalog everything would be wrong. Whether this stops anybody says
             // the registration.
-            None => {
+            (None, _) => {
                 refuse(StatusCode::SERVICE_UNAVAILABLE, "the catalog is not read yet: try again")
             }
+            (_, None) => refuse(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "too many large reviews are judged already: try again",
+            ),
         },
     };
     let metrics = &admission.metrics;
@@ -86,7 +111,32 @@ async fn read(body: Body) -> Result<Bytes, (StatusCode, String)> {
     match Limited::new(body, LARGEST_REVIEW).collect().await {
         Ok(body) => Ok(body.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
-        Err(error) => Err((StatusCode::BAD_REQUEST, error.to_string())),
+        Err(error) => {
+            let status = match error.downcast_ref::<axum::Error>().and_then(refused) {
+                Some(Refused::Late(_)) => StatusCode::REQUEST_TIMEOUT,
+                Some(Refused::Busy) => StatusCode::SERVICE_UNAVAILABLE,
+                None => StatusCode::BAD_REQUEST,
+            };
+            Err((status, error.to_string()))
+        }
+    }
+}
+
+/// The limit that a body has met.
+fn refused(error: &axum::Error) -> Option<Refused> {
+    std::error::Error::source(error)?.downcast_ref::<Refused>().copied()
+}
+
+/// A body's turn to be judged; none where that has not come in the API server's time.
+async fn turn<'t>(
+    judging: &'t Semaphore,
+    head: &Parts,
+    body: &[u8],
+) -> Option<SemaphorePermit<'t>> {
+    let bytes = u32::try_from(body.len()).ok()?;
+    match judging.try_acquire_many(bytes) {
+        Ok(turn) => Some(turn),
+        Err(_) => timeout(patience(head.uri.query()), judging.acquire_many(bytes)).await.ok()?.ok(),
     }
 }
 
@@ -122,6 +172,7 @@ async fn review(
 }
 
 fn refuse(status: StatusCode, why: &str) -> Response {
+    let why = &*bounded(why, LONGEST_WHY);
     tracing::info!(status = status.as_u16(), why, "not a review");
     (status, format!("{why}\n")).into_response()
 }

@@ -7,6 +7,7 @@ use idp_crds::validate::Validate;
 use serde_json::Value;
 
 use super::compile;
+use super::expression::with_parser_stack;
 use super::plan::{ProductError, ProviderPlan, VARIABLES};
 
 /// A compiled Product.
@@ -43,14 +44,11 @@ impl Product {
             .into_iter()
             .filter(|v| *v != "credentials" || spec.credentials.is_some())
             .collect();
-        let providers = spec
-            .providers
-            .iter()
-            .map(|(provider, templates)| {
-                let path = format!("spec.providers.{provider}");
-                (provider.clone(), compile::provider(templates, &path, &known, &mut errors))
-            })
-            .collect();
+        let providers = spec.providers.iter().map(|(provider, templates)| {
+            let path = format!("spec.providers.{provider}");
+            (provider.clone(), compile::provider(templates, &path, &known, &mut errors))
+        });
+        let providers = with_parser_stack(|| providers.collect());
         if !errors.is_empty() {
             return Err(errors);
         }

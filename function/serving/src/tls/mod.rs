@@ -5,11 +5,12 @@
 //! [`CertificateDir`] follows, or from whoever calls [`ReloadingTls::replace`].
 
 mod certificate;
+mod clients;
 mod directory;
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
@@ -21,6 +22,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
 
 pub use certificate::{Certificate, Invalid, is_signed_by};
+pub use clients::ClientAuthority;
 pub use directory::CertificateDir;
 
 /// A server's certificate and key, and whom it trusts, as PEM.
@@ -70,6 +72,8 @@ pub enum TlsError {
 #[derive(Clone)]
 pub struct ReloadingTls {
     current: Arc<ArcSwap<Current>>,
+    /// What it is made of; held while it is made anew.
+    parts: Arc<Mutex<Pem>>,
 }
 
 /// What the next handshake uses.
@@ -87,17 +91,42 @@ impl ReloadingTls {
     /// `pem` is no usable certificate.
     pub fn new(pem: &Pem) -> Result<Self, TlsError> {
         let current = Arc::new(ArcSwap::from_pointee(Current::new(pem)?));
-        Ok(Self { current })
+        Ok(Self { current, parts: Arc::new(Mutex::new(pem.clone())) })
     }
 
-    /// Serves with `pem` from the next handshake on.
+    /// Serves with `pem` from the next handshake on. Where that names no authority for clients, the
+    /// one that was named before, or by [`Self::trust_clients_of`], stays.
     ///
     /// # Errors
     ///
     /// `pem` is no usable certificate; the present one stays in use.
     pub fn replace(&self, pem: &Pem) -> Result<(), TlsError> {
-        self.current.store(Arc::new(Current::new(pem)?));
+        self.change(|parts| {
+            let client_ca = pem.client_ca.clone().or(parts.client_ca.take());
+            *parts = Pem { client_ca, ..pem.clone() };
+        })
+    }
+
+    /// Turns away clients without a certificate that `authority`, PEM, has signed.
+    ///
+    /// # Errors
+    ///
+    /// It is no authority; whoever is trusted now stays so.
+    pub fn trust_clients_of(&self, authority: Vec<u8>) -> Result<(), TlsError> {
+        self.change(|parts| parts.client_ca = Some(authority))
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Pem)) -> Result<(), TlsError> {
+        let mut parts = self.parts();
+        let mut next = parts.clone();
+        change(&mut next);
+        self.current.store(Arc::new(Current::new(&next)?));
+        *parts = next;
         Ok(())
+    }
+
+    fn parts(&self) -> MutexGuard<'_, Pem> {
+        self.parts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Performs handshakes with the certificate of this moment.

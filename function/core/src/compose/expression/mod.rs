@@ -27,6 +27,8 @@ pub const LONGEST: usize = 4096;
 const MOST_SYMBOLS: usize = 256;
 /// Stack for the parser, which takes tens of KiB for each level: an overflow would end the process.
 const PARSER_STACK: usize = 64 << 20;
+/// Stack for what compiles many expressions, beside the parser's.
+const COMPILER_STACK: usize = 8 << 20;
 /// The largest text or collection that an expression may yield, bytes or items. Bounds chains of
 /// variables.
 const LARGEST: usize = 64 * 1024;
@@ -90,7 +92,7 @@ impl Expression {
             );
             return Err(CompileError(message));
         }
-        let program = stacker::grow(PARSER_STACK, || ENV.compile(source))
+        let program = with_parser_stack(|| ENV.compile(source))
             .map_err(|errors| CompileError(syntax_message(&errors.to_string())))?;
         let references = check::check(&program, known).map_err(CompileError)?;
         // has(a.b) is a look at the field, too.
@@ -153,6 +155,12 @@ impl Expression {
             _ => Ok(value),
         }
     }
+}
+
+/// Does `work` with stack for the parser. Whoever compiles many expressions does so within this: a
+/// stack for each would be most of what compiling costs.
+pub(super) fn with_parser_stack<R>(work: impl FnOnce() -> R) -> R {
+    stacker::maybe_grow(PARSER_STACK, PARSER_STACK + COMPILER_STACK, work)
 }
 
 /// The parser draws an arrow under the place; keep what fits one line.
