@@ -69,6 +69,10 @@ pub struct Record {
     /// made from.
     #[serde(default)]
     pub catalog: String,
+    /// What a move goes without: capabilities that the tier asks for, though not of a failover
+    /// target, and that the selected place does not have.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub degraded: Vec<String>,
 }
 
 impl Record {

@@ -129,7 +129,7 @@ impl Renderer {
             .map(|status| Relocation::new(&PlacementInForce::from(status), Some(status)));
         let not_to = relocation.as_ref().map(Relocation::not_to).unwrap_or_default();
         let decision =
-            self.catalog.decide(product, &name, request, exclude, &not_to).map_err(|error| {
+            self.catalog.relocate(product, &name, request, exclude, &not_to).map_err(|error| {
                 let reasons = error.reasons().into_iter();
                 CliError::refused(
                     subject,

@@ -44,6 +44,9 @@ fn decision(record: &Record, place: &str, text: &mut String) -> std::fmt::Result
     if let Some(previous) = &record.previous {
         writeln!(text, "  moves from {}/{}", previous.provider, previous.region)?;
     }
+    if !record.degraded.is_empty() {
+        writeln!(text, "  goes without {}", record.degraded.join(", "))?;
+    }
     let weights: Vec<String> =
         record.weights.iter().map(|(name, weight)| format!("{name} {weight}")).collect();
     writeln!(

@@ -85,7 +85,10 @@ impl StatusReport<'_> {
             return Some((Reason::Placed, format!("placed on {place}{failover}")));
         };
         if before.sequence < in_force.sequence {
-            return Some((Reason::Moving, format!("moving from {} to {place}", before.place())));
+            return Some((
+                Reason::Moving,
+                format!("moving from {} to {place}{}", before.place(), self.degraded()),
+            ));
         }
         (before.phase == Phase::Moving && !plan.is_moving()).then(|| {
             let kept = if plan.retained.is_empty() {
@@ -103,7 +106,20 @@ impl StatusReport<'_> {
         let score =
             score.map(|r| format!(", score {}", float(r.selected.total_score))).unwrap_or_default();
         let reason = if self.plan.is_moving() { Reason::Moving } else { Reason::Placed };
-        (v1::Status::ConditionTrue, reason, format!("{}{score}", self.in_force.place))
+        (
+            v1::Status::ConditionTrue,
+            reason,
+            format!("{}{score}{}", self.in_force.place, self.degraded()),
+        )
+    }
+
+    /// What the workload goes without since a move, to be read after its place.
+    fn degraded(&self) -> String {
+        let lacks = self.in_force.record.as_ref().map(|record| record.degraded.join(", "));
+        lacks
+            .filter(|lacks| !lacks.is_empty())
+            .map(|l| format!(", without {l}"))
+            .unwrap_or_default()
     }
 
     /// The condition `ResourcesReady`: what is missing, for people.

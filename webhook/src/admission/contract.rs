@@ -3,6 +3,7 @@
 use idp_core::placement::PlacementInForce;
 use idp_crds::contract::{ClaimRequest, FieldError, Problem, forbidden, reserved, update};
 use idp_crds::names::{ADOPT_CANDIDATE, FAILOVER, PLACEMENT_REASON, RELEASE};
+use idp_crds::record::Record;
 use serde_json::{Map, Value};
 
 use super::object::Object;
@@ -129,6 +130,9 @@ pub(super) fn unmet_requirements(
     let place = &in_force.place;
     let catalog = &workload.snapshot.catalog;
     let missing = catalog.missing_gates(&asked.tier, asked.ha, place.parts())?;
+    let without = |record: &Record| catalog.is_degraded(asked, record, &missing);
+    let missing =
+        if in_force.record.as_deref().is_some_and(without) { Vec::new() } else { missing };
     let unfit = catalog.unfitness(workload.product, asked, place.parts());
     if missing.is_empty() && unfit.is_none() {
         return None;

@@ -38,8 +38,11 @@ impl<'q> PlacementQuestion<'q> {
     ) -> Result<Arc<DecisionText>, ScheduleError> {
         let PlacementQuestion { asked, exclude_providers, relocation } = *self;
         let not_to = relocation.map(Relocation::not_to).unwrap_or_default();
-        let decision =
-            catalog.decide(workload.product, workload.name(), asked, exclude_providers, &not_to)?;
+        let (product, name) = (workload.product, workload.name());
+        let decision = match relocation {
+            Some(_) => catalog.relocate(product, name, asked, exclude_providers, &not_to),
+            None => catalog.decide(product, name, asked, exclude_providers, &not_to),
+        }?;
         let by = DecidedBy::Admission;
         let provenance = relocation
             .map_or(Provenance::first(by), |moves| moves.provenance(exclude_providers, by));

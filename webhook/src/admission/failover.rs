@@ -118,12 +118,19 @@ pub(super) async fn fail_over(
     })?;
     let record = &stamp.record;
     let moves = if workload.request.is_dry_run() { "would move" } else { "moves" };
-    let warning = format!(
+    let mut warning = format!(
         "{} {moves} from {place} to {} (decision {})",
         workload.name(),
         record.place(),
         record.sequence
     );
+    if !record.degraded.is_empty() {
+        let lacks = record.degraded.join(", ");
+        warning.push_str(&format!(
+            "; there it goes without {lacks}, which tier {} asks for",
+            record.tier
+        ));
+    }
     let mut consumed = vec![FAILOVER];
     consumed.extend(release::is_of(&workload.new, place).then_some(RELEASE));
     let decision = Some(Decision::Made(stamp));

@@ -19,6 +19,7 @@ use idp_crds::contract::ClaimRequest;
 use idp_crds::json::to_value;
 use idp_crds::names::reference_name;
 use idp_crds::place::Place;
+use idp_crds::record::Record;
 use idp_crds::{CandidateSpec, validate::Validate};
 use indexmap::IndexMap;
 use serde::Serialize;
@@ -189,6 +190,35 @@ impl Catalog {
         exclude_providers: &[String],
         exclude_places: &[PlaceRef<'_>],
     ) -> Result<Decision<'_>, ScheduleError> {
+        let exclude = (exclude_providers, exclude_places);
+        self.ask(product, name, request, exclude, Scheduler::decide)
+    }
+
+    /// Decides where a placed workload of `product` moves to: by the gates of the tier's failover
+    /// targets where no place passes the tier's own.
+    ///
+    /// # Errors
+    /// When nothing can be selected.
+    pub fn relocate(
+        &self,
+        product: &Product,
+        name: &str,
+        request: &ClaimRequest,
+        exclude_providers: &[String],
+        exclude_places: &[PlaceRef<'_>],
+    ) -> Result<Decision<'_>, ScheduleError> {
+        let exclude = (exclude_providers, exclude_places);
+        self.ask(product, name, request, exclude, Scheduler::relocate)
+    }
+
+    fn ask<'c>(
+        &'c self,
+        product: &Product,
+        name: &str,
+        request: &ClaimRequest,
+        (exclude_providers, exclude_places): (&[String], &[PlaceRef<'_>]),
+        select: impl FnOnce(&'c Scheduler, &PlacementQuery<'_>) -> Result<Decision<'c>, ScheduleError>,
+    ) -> Result<Decision<'c>, ScheduleError> {
         let mut providers: Vec<String> = exclude_providers.to_vec();
         providers.extend(
             self.scheduler
@@ -199,13 +229,9 @@ impl Catalog {
         );
         let exclude = Exclusion { providers: &providers, places: exclude_places };
         let unfit = self.unfit(product, request);
-        self.scheduler.decide(&PlacementQuery {
-            name,
-            tier: &request.tier,
-            ha: request.ha,
-            exclude,
-            unfit: &unfit,
-        })
+        let (tier, ha) = (request.tier.as_str(), request.ha);
+        let query = PlacementQuery { name, tier, ha, exclude, unfit: &unfit };
+        select(&self.scheduler, &query)
     }
 
     /// The candidates that cannot serve `product` as `request` asks for it.
@@ -285,6 +311,19 @@ impl Catalog {
             .iter()
             .find(|c| c.provider == provider && c.region == region)?;
         Some(crate::schedule::gates::missing(candidate, &gates).map(str::to_owned).collect())
+    }
+
+    /// Whether the place may be kept though it lacks `missing` of the gates that `request` asks
+    /// for: `record` says that the workload goes without, and the place is a failover target.
+    #[must_use]
+    pub fn is_degraded(&self, request: &ClaimRequest, record: &Record, missing: &[String]) -> bool {
+        let rule = self.scheduler.tier(&request.tier).and_then(|tier| tier.failover.as_ref());
+        let candidate = self.scheduler.candidates().iter().find(|c| c.place() == record.place());
+        let (Some(rule), Some(candidate)) = (rule, candidate) else { return false };
+        let wanted = crate::schedule::gates::effective(&rule.gates, request.ha);
+        record.tier == request.tier
+            && missing.iter().all(|lacked| record.degraded.contains(lacked))
+            && crate::schedule::gates::passes(candidate, &wanted)
     }
 
     /// What templates need to know of a place; none when no candidate describes it (any more).

@@ -6,8 +6,7 @@ use idp_crds::contract::did_you_mean;
 use idp_crds::status::Place;
 
 use super::Question;
-use super::question::{total, weights};
-use crate::schedule::{Candidate, Decision, Rejection, Scheduler, gates};
+use crate::schedule::{Candidate, Decision, Scheduler};
 
 /// Places and whole providers that are lost.
 #[derive(Debug, Clone, PartialEq, Eq, Default, PartialOrd, Ord)]
@@ -85,34 +84,21 @@ impl Loss {
     #[must_use]
     pub fn recovery(&self, scheduler: &Scheduler, question: &Question) -> Recovery {
         let without = self.without(question);
-        match without.decide(scheduler) {
-            Ok(decision) => Recovery::To(decision.selected().place()),
-            Err(error) => degraded(scheduler, &without).unwrap_or_else(|| {
+        match without.relocate(scheduler) {
+            Ok(decision) => {
+                let place = decision.selected().place();
+                match decision.degraded() {
+                    [] => Recovery::To(place),
+                    lacks => Recovery::Degraded(place, lacks.to_vec()),
+                }
+            }
+            Err(error) => {
                 let mut why = vec![error.to_string()];
                 why.extend(error.reasons());
                 Recovery::Nowhere(why.join("; "))
-            }),
+            }
         }
     }
-}
-
-/// The best place by what the tier asks of a failover target.
-fn degraded(scheduler: &Scheduler, question: &Question) -> Option<Recovery> {
-    let tier = scheduler.tier(&question.tier)?;
-    let wanted = gates::effective(&tier.failover.as_ref()?.gates, question.ha);
-    let (weights, _) = weights(scheduler, question)?;
-    let mut best: Option<(&Candidate, f64, Vec<String>)> = None;
-    for (candidate, why) in question.standings(scheduler) {
-        let Some(Rejection::MissingCapabilities(missing)) = why else { continue };
-        if !gates::passes(candidate, &wanted) {
-            continue;
-        }
-        let total = total(candidate, &weights);
-        if best.as_ref().is_none_or(|(_, most, _)| total > *most) {
-            best = Some((candidate, total, missing));
-        }
-    }
-    best.map(|(candidate, _, missing)| Recovery::Degraded(candidate.place(), missing))
 }
 
 /// The failover target that a decision names, if any.

@@ -102,6 +102,14 @@ impl Question {
         self.asked(scheduler, |query| scheduler.decide(query))
     }
 
+    /// Decides it as a move.
+    ///
+    /// # Errors
+    /// As [`Scheduler::relocate`].
+    pub fn relocate<'s>(&self, scheduler: &'s Scheduler) -> Result<Decision<'s>, ScheduleError> {
+        self.asked(scheduler, |query| scheduler.relocate(query))
+    }
+
     /// The place that is selected, if one is.
     #[must_use]
     pub fn selects(&self, scheduler: &Scheduler) -> Option<Place> {

@@ -63,7 +63,11 @@ pub fn replay(scheduler: &Scheduler, text: &str) -> Verdict {
         let why = "no workload is on its side of the experiment in force now".to_owned();
         return Verdict::Undecided { why };
     };
-    let decision = match question.decide(scheduler) {
+    let decided = match record.previous {
+        Some(_) => question.relocate(scheduler),
+        None => question.decide(scheduler),
+    };
+    let decision = match decided {
         Ok(decision) => decision,
         Err(error) => return Verdict::Undecided { why: error.to_string() },
     };

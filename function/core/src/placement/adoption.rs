@@ -59,6 +59,7 @@ impl Judge<'_> {
         match catalog.missing_gates(&request.tier, request.ha, (provider, region)) {
             None => Some(NotAdoptable::NotACandidate),
             Some(missing) if missing.is_empty() => None,
+            Some(missing) if catalog.is_degraded(request, record, &missing) => None,
             Some(missing) => {
                 Some(NotAdoptable::LacksCapabilities { missing, tier: request.tier.clone() })
             }

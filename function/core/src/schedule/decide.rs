@@ -63,6 +63,8 @@ pub struct Decision<'s> {
     pub(super) passed: u64,
     pub(super) excluded: Excluded,
     pub(super) unfit: Vec<Unfit>,
+    /// What the selected place lacks of the tier's gates: only a move goes without.
+    pub(super) degraded: Vec<String>,
     pub(super) first: &'s FirstDecisionCache,
 }
 
@@ -144,6 +146,24 @@ impl Scheduler {
     /// In this order: the tier is unknown; there are no candidates; none is healthy; none passes
     /// the gates.
     pub fn decide(&self, request: &PlacementQuery<'_>) -> Result<Decision<'_>, ScheduleError> {
+        self.select(request, false)
+    }
+
+    /// Decides where a placed workload moves to: as [`Scheduler::decide`] does, and where no place
+    /// passes the tier's gates, by those of its failover targets. So a move goes where the record
+    /// has said that it would.
+    ///
+    /// # Errors
+    /// As [`Scheduler::decide`].
+    pub fn relocate(&self, request: &PlacementQuery<'_>) -> Result<Decision<'_>, ScheduleError> {
+        self.select(request, true)
+    }
+
+    fn select(
+        &self,
+        request: &PlacementQuery<'_>,
+        is_move: bool,
+    ) -> Result<Decision<'_>, ScheduleError> {
         let Some((tier_name, plan)) = self.tiers.get_key_value(request.tier) else {
             return Err(ScheduleError::UnknownTier { tier: request.tier.to_owned() });
         };
@@ -164,7 +184,14 @@ impl Scheduler {
         let possible = |entry: &&Entry| {
             !excluded.contains(entry.position, entry.provider) && !is_unfit(entry.position)
         };
-        let passing = || ranking.passing.iter().filter(possible);
+        let by_failover_gates = is_move && !ranking.passing.iter().any(|entry| possible(&entry));
+        let (gates, passing) = if by_failover_gates {
+            (&ranking.failover_gates, &ranking.failover)
+        } else {
+            (&ranking.gates, &ranking.passing)
+        };
+        let in_question = passing;
+        let passing = || in_question.iter().filter(possible);
         let top: Vec<RankedCandidate<'_>> =
             passing().take(RANKED).filter_map(|entry| self.ranked_candidate(entry)).collect();
         let (Some(best), Some(selected)) = (passing().next(), top.first().copied()) else {
@@ -174,19 +201,20 @@ impl Scheduler {
             .failover
             .iter()
             .find(|entry| entry.provider != best.provider && possible(entry));
-        let passes = |position| self.pool.passes(position, &ranking.gates);
-        let passed = excluded.count_excluding(&ranking.passing_by_provider, passes);
-        let unfit_only = ranking.passing.iter().filter(|entry| {
-            !excluded.contains(entry.position, entry.provider) && is_unfit(entry.position)
-        });
-        // Counted only where there are any: it goes through all that pass.
-        let unfit_only = if unfit.is_empty() { 0 } else { unfit_only.count() as u64 };
+        // Counted one by one only where it must be: it goes through all that pass.
+        let passed = if by_failover_gates || !unfit.is_empty() {
+            passing().count() as u64
+        } else {
+            let passes = |position| self.pool.passes(position, gates);
+            excluded.count_excluding(&ranking.passing_by_provider, passes)
+        };
+        let degraded = gates::missing(selected.candidate, &ranking.gates);
         Ok(Decision {
             scheduler: self,
             tier_name,
             tier: &plan.tier,
             ha: request.ha,
-            gates: &ranking.gates,
+            gates,
             weights: plan.weights.of(group),
             experiment,
             selected,
@@ -194,9 +222,10 @@ impl Scheduler {
             failover: failover.and_then(|entry| self.ranked_candidate(entry)),
             evaluated,
             healthy,
-            passed: passed - unfit_only,
+            passed,
             excluded,
             unfit: unfit.to_vec(),
+            degraded: degraded.map(str::to_owned).collect(),
             first: &ranking.first,
         })
     }
@@ -268,6 +297,12 @@ impl<'s> Decision<'s> {
     #[must_use]
     pub fn ranking(&self) -> &[RankedCandidate<'s>] {
         &self.top
+    }
+
+    /// What the selected place lacks of the tier's gates; nothing but after a move.
+    #[must_use]
+    pub fn degraded(&self) -> &[String] {
+        &self.degraded
     }
 
     /// Where to go when the selected place fails.

@@ -17,6 +17,8 @@ pub(super) struct Ranking {
     /// Where a workload can go when its place fails, best first. One that passes all of the tier's
     /// own gates goes before one that passes only those of a failover target.
     pub(super) failover: Vec<Entry>,
+    /// The gates that a failover target must pass, in order; none for a tier without failover.
+    pub(super) failover_gates: Vec<String>,
     /// Per provider, how many pass.
     pub(super) passing_by_provider: Vec<u64>,
     /// What is recorded of first decisions.
@@ -66,12 +68,12 @@ impl Ranking {
             }
         }
 
-        let mut failover: Vec<(bool, Entry)> = match &tier.failover {
+        let wanted = tier.failover.as_ref().map(|rule| gates::effective(&rule.gates, ha));
+        let mut failover: Vec<(bool, Entry)> = match &wanted {
             None => Vec::new(),
-            Some(rule) => {
-                let wanted = gates::effective(&rule.gates, ha);
+            Some(wanted) => {
                 let targets =
-                    healthy.iter().filter(|(candidate, _)| gates::passes(candidate, &wanted));
+                    healthy.iter().filter(|(candidate, _)| gates::passes(candidate, wanted));
                 targets
                     .map(|(candidate, entry)| (gates::passes(candidate, &gates), *entry))
                     .collect()
@@ -83,6 +85,7 @@ impl Ranking {
             gates,
             passing,
             failover,
+            failover_gates: wanted.unwrap_or_default(),
             passing_by_provider,
             first: FirstDecisionCache::default(),
         }

@@ -17,7 +17,7 @@ impl Decision<'_> {
     #[must_use]
     pub fn stamp(&self, provenance: Provenance) -> Arc<DecisionText> {
         let decided_by = provenance.decided_by;
-        let plain = self.excluded.is_empty() && self.unfit.is_empty();
+        let plain = self.excluded.is_empty() && self.unfit.is_empty() && self.degraded.is_empty();
         if !plain || provenance != Provenance::first(decided_by) {
             return DecisionText::new(self.record(provenance));
         }
@@ -61,6 +61,7 @@ impl Decision<'_> {
             excluded_providers: provenance.excluded_providers,
             decided_by: provenance.decided_by,
             catalog: self.scheduler.digest().to_owned(),
+            degraded: self.degraded.clone(),
         }
     }
 

@@ -150,7 +150,12 @@ fn answer(snapshot: &Snapshot, product: &Product, given: &Given, without: &[Stri
         Err(errors) => return Answer::Wrong(errors),
     };
     let name = given.get(NAME).map_or("example", String::as_str);
-    match snapshot.catalog.decide(product, name, &request, without, &[]) {
+    let decided = if without.is_empty() {
+        snapshot.catalog.decide(product, name, &request, &[], &[])
+    } else {
+        snapshot.catalog.relocate(product, name, &request, without, &[])
+    };
+    match decided {
         Ok(decision) => {
             Answer::There(Box::new(decision.record(Provenance::first(DecidedBy::Admission))))
         }
