@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, Uri};
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use idp_core::compose::product::Product;
 use idp_core::schedule::Provenance;
 use idp_crds::contract::{ClaimRequest, FieldError};
@@ -41,7 +41,7 @@ pub async fn show(
     };
     let snapshot = match sources.catalog() {
         Ok(snapshot) => snapshot,
-        Err(instead) => return instead,
+        Err(unread) => return unread.into_response(),
     };
     let without: Vec<String> =
         given.iter().filter(|(name, _)| name == WITHOUT).map(|(_, value)| value.clone()).collect();
