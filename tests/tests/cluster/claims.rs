@@ -169,7 +169,7 @@ impl Life<'_> {
 }
 
 fn of_all(kind: &Kind) -> [(&'static str, &'static str); 4] {
-    [("cell", "cell-1"), ("environment", "dev"), ("tier", "medium"), ("product", kind.product)]
+    [("cell", "cell-1"), ("environment", "dev"), ("tier", kind.tier()), ("product", kind.product)]
 }
 
 fn annotation(object: &DynamicObject) -> &str {
