@@ -94,9 +94,9 @@ impl CatalogCache {
         }
         let objects = catalog::embedded().map_err(|errors| Failure::invalid(join(&errors)))?;
         let catalog = Catalog::strict(objects).map_err(|errors| Failure::invalid(join(&errors)))?;
-        Ok(Arc::clone(self.embedded.get_or_init(|| {
-            Arc::new(CatalogBuild::whole(Arc::new(catalog)))
-        })))
+        Ok(Arc::clone(
+            self.embedded.get_or_init(|| Arc::new(CatalogBuild::whole(Arc::new(catalog)))),
+        ))
     }
 
     /// A fixed catalog instead of the built-in one: what `idp render --catalog` uses.
@@ -161,9 +161,7 @@ impl CatalogCache {
         let (name, object) = object(PRODUCT, bytes)?;
         let mut read = Objects::default();
         let build = match read.add("required resource", object) {
-            Err(error) => {
-                Err(Rejected { kind: PRODUCT, name, errors: vec![error.to_string()] })
-            }
+            Err(error) => Err(Rejected { kind: PRODUCT, name, errors: vec![error.to_string()] }),
             Ok(()) => match read.products.pop() {
                 Some(product) => catalog::compile(&product).map(Arc::new),
                 // Something else that came under its name.

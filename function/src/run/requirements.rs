@@ -110,9 +110,10 @@ impl<'a> Needs<'a> {
         extent: Extent,
         meta: Option<&v1::RequestMeta>,
     ) -> v1::Requirements {
-        let own = self.own.iter().map(|own| {
-            (own.key.clone(), selector(own.kind, Match::MatchName(own.name.clone())))
-        });
+        let own = self
+            .own
+            .iter()
+            .map(|own| (own.key.clone(), selector(own.kind, Match::MatchName(own.name.clone()))));
         let all = extent.kinds().map(|kind| {
             let by = match self.product {
                 Some(product) if kind.name == "Product" => Match::MatchName(product.to_owned()),

@@ -72,7 +72,12 @@ pub(super) fn locate(
     };
     let candidate = catalog.candidate_name(place.parts()).filter(|name| *name != place.id());
     let candidate = candidate.map(str::to_owned);
-    Ok(Located { candidate, placement: site.placement(place.parts(), *sequence, id), tier, changed })
+    Ok(Located {
+        candidate,
+        placement: site.placement(place.parts(), *sequence, id),
+        tier,
+        changed,
+    })
 }
 
 impl Pinned<'_> {

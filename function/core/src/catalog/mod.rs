@@ -224,14 +224,17 @@ impl Catalog {
         }
         let of = |own: &Arc<Product>| self.places.incomplete(own);
         let work_out = || self.product(&product.name).map(of).unwrap_or_default();
-        let incomplete = self.incomplete.get(&product.name).map(|known| known.get_or_init(work_out));
+        let incomplete =
+            self.incomplete.get(&product.name).map(|known| known.get_or_init(work_out));
         let incomplete = incomplete.filter(|some| !some.is_empty());
         // Most catalogs say all there is to say, and a decision then costs nothing more.
         let (Some(incomplete), Some(tier)) = (incomplete, self.tier_facts(&request.tier)) else {
             return unfit;
         };
         for position in incomplete {
-            let Some(candidate) = self.places.scheduler.candidates().get(*position) else { continue };
+            let Some(candidate) = self.places.scheduler.candidates().get(*position) else {
+                continue;
+            };
             let place = (candidate.provider.as_str(), candidate.region.as_str());
             let Some(site) = self.site(place) else { continue };
             let placement = site.placement(place, 1, String::new());
@@ -370,8 +373,7 @@ impl Places {
     /// The candidates (by position) that lack something which `product` may need there.
     fn incomplete(&self, product: &Product) -> Vec<usize> {
         let lacks = |candidate: &Candidate| {
-            let described =
-                self.sites.get(&(candidate.provider.clone(), candidate.region.clone()));
+            let described = self.sites.get(&(candidate.provider.clone(), candidate.region.clone()));
             let plan = product.provider(&candidate.provider);
             described.zip(plan).is_some_and(|(Described { site, .. }, plan)| {
                 plan.may_lack(&site.network, &site.settings)
