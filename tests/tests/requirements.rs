@@ -246,7 +246,7 @@ fn a_decision_that_is_written_down_is_taken_over_without_the_rest_of_the_catalog
     assert_eq!(place(workload.placement()), here);
 
     // A move: the new place's Candidate and the old one's, until it is carried out.
-    let there = record["failover"].clone();
+    let there = record["top_3_candidates"][1].clone();
     record["selected"]["provider"] = there["provider"].clone();
     record["selected"]["region"] = there["region"].clone();
     record["sequence"] = json!(2);
