@@ -152,7 +152,7 @@ impl Catalog {
     /// What decides.
     #[must_use]
     pub fn scheduler(&self) -> &Scheduler {
-        &&self.places.scheduler
+        &self.places.scheduler
     }
 
     /// The products, in order of name.
