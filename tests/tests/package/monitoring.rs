@@ -20,8 +20,7 @@ fn metrics(expression: &str) -> BTreeSet<String> {
 }
 
 fn all_are_there(expressions: &BTreeSet<String>) {
-    let reference =
-        std::fs::read_to_string(root().join("docs/src/reference/metrics.md")).unwrap();
+    let reference = std::fs::read_to_string(root().join("docs/src/reference/metrics.md")).unwrap();
     assert!(expressions.len() >= 5, "{expressions:?}");
     for metric in expressions.iter().flat_map(|expression| metrics(expression)) {
         assert!(reference.contains(&format!("`{metric}`")), "{metric} is no metric of ours");
@@ -35,11 +34,12 @@ fn alerts_are_about_metrics_that_there_are_and_lead_to_runbooks() {
     let rule = objects.iter().find(|object| object["kind"] == "PrometheusRule").unwrap();
     let alerts = rule["spec"]["groups"][0]["rules"].as_array().unwrap();
     all_are_there(&alerts.iter().map(|alert| alert["expr"].as_str().unwrap().to_owned()).collect());
-    let runbooks =
-        std::fs::read_to_string(root().join("docs/src/operations/runbooks.md")).unwrap();
+    let runbooks = std::fs::read_to_string(root().join("docs/src/operations/runbooks.md")).unwrap();
     for alert in alerts {
-        let (name, url) =
-            (alert["alert"].as_str().unwrap(), alert["annotations"]["runbook_url"].as_str().unwrap());
+        let (name, url) = (
+            alert["alert"].as_str().unwrap(),
+            alert["annotations"]["runbook_url"].as_str().unwrap(),
+        );
         assert!(runbooks.contains(&format!("| `{name}` |")), "{name} is not in the table");
         let (_, anchor) = url.split_once('#').unwrap();
         let headings = runbooks.lines().filter_map(|line| line.strip_prefix("## "));
