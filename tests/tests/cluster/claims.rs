@@ -198,7 +198,7 @@ fn printer_columns(team: &Team, kind: &Kind) {
             .lines()
             .find(|line| line.split_whitespace().next().is_some_and(|name| name.ends_with(cloud)))
             .unwrap();
-        for cell in ["True", "medium", cloud, "Steady"] {
+        for cell in ["True", kind.tier(), cloud, "Steady"] {
             assert!(
                 row.split_whitespace().any(|one| one == cell),
                 "no {cell} in {row:?}:\n{table}"
