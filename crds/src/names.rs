@@ -108,3 +108,9 @@ pub fn connection_secret(workload: &str, product: &str) -> String {
 pub fn reference_name(object_name: &str) -> String {
     object_name.replace('-', "_")
 }
+
+/// The object behind such a name.
+#[must_use]
+pub fn object_name(reference_name: &str) -> String {
+    reference_name.replace('_', "-")
+}

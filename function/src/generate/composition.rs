@@ -1,7 +1,7 @@
 //! A product's one Composition.
 
 use idp_crds::kinds::{KINDS, Kind};
-use idp_crds::names::{API_VERSION, CATALOG, CATALOG_VALUE, PRODUCT};
+use idp_crds::names::{API_VERSION, PRODUCT};
 use serde_json::{Value, json};
 
 use super::{ApiKind, FUNCTION_NAME};
@@ -9,8 +9,9 @@ use idp_core::compose::product::Product;
 
 /// The Composition that has the function compose a product.
 ///
-/// `bootstrap` names what the function will ask for, so that its first call has it (Crossplane 2.x;
-/// 1.20 has no such field).
+/// `bootstrap` names what the function asks for whatever the workload, so that its first call has it
+/// (Crossplane 2.x; 1.20 has no such field): the product alone. Since Crossplane 2.4 a write to what
+/// is named here wakes every composite of the Composition.
 #[must_use]
 pub fn composition(product: &Product, style: ApiKind, bootstrap: bool) -> Value {
     let api = &product.spec.api;
@@ -28,8 +29,7 @@ pub fn composition(product: &Product, style: ApiKind, bootstrap: bool) -> Value 
         },
     });
     if let (true, Some(step)) = (bootstrap, step.as_object_mut()) {
-        let required: Vec<Value> = KINDS.iter().map(|kind| required(kind, &product.name)).collect();
-        step.insert("requirements".to_owned(), json!({"requiredResources": required}));
+        step.insert("requirements".to_owned(), json!({"requiredResources": required(product)}));
     }
     let mut spec = json!({
         "compositeTypeRef": {"apiVersion": api.api_version(), "kind": kind},
@@ -48,10 +48,11 @@ pub fn composition(product: &Product, style: ApiKind, bootstrap: bool) -> Value 
     })
 }
 
-fn required(kind: &Kind, product: &str) -> Value {
-    let Kind { name, requirement, .. } = kind;
-    if *name == "Product" {
-        return json!({"requirementName": requirement, "apiVersion": API_VERSION, "kind": name, "name": product});
-    }
-    json!({"requirementName": requirement, "apiVersion": API_VERSION, "kind": name, "matchLabels": {CATALOG: CATALOG_VALUE}})
+fn required(product: &Product) -> Vec<Value> {
+    let kinds = KINDS.iter().filter(|kind| kind.name == "Product");
+    kinds
+        .map(|Kind { name, requirement, .. }| {
+            json!({"requirementName": requirement, "apiVersion": API_VERSION, "kind": name, "name": product.name})
+        })
+        .collect()
 }

@@ -1,4 +1,5 @@
-//! CatalogCache made of required resources, made once for as long as their objects stay the same.
+//! Catalogs made of required resources: places and products, each made once for as long as its
+//! objects stay the same, in whatever order they come.
 //!
 //! An object's bytes are no key: Crossplane's encoder writes maps in random order. Its uid and
 //! resourceVersion are. On a laptop objects have none worth trusting, and catalogs are made anew
@@ -6,36 +7,49 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::Failure;
-use crate::wire::v1;
-use idp_core::catalog::{self, Catalog, Objects, Rejected};
+use super::kept::Kept;
+use super::requirements::{ByKind, Extent};
+use idp_core::catalog::{self, Catalog, Objects, Places, Rejected};
 use idp_core::compose::product::Product;
 use idp_core::structs::from_struct;
 
-/// How many catalogs are kept: products have catalogs of their own when Compositions name them, and
-/// a change must not evict what the previous state's requests still use.
-const KEPT: usize = 16;
+/// How much is kept of places: so many Candidates in all sets of them together, of about 5 KB each.
+/// Sets that workloads need by name are of one or two; whole ones are there for who decides.
+const MOST_CANDIDATES: usize = 10_000;
+/// How many compiled products are kept.
+const MOST_PRODUCTS: usize = 256;
 
-/// A catalog, and what was left out of it.
+/// A catalog, how much of the configuration it is, and what was left out of it.
 #[derive(Debug)]
 pub(super) struct CatalogBuild {
     pub(super) catalog: Arc<Catalog>,
+    pub(super) extent: Extent,
     pub(super) rejected: Vec<Rejected>,
 }
 
-/// Makes and keeps catalogs.
+/// Makes and keeps catalogs: places apart from products, since many products share them.
 #[derive(Debug, Default)]
 pub(super) struct CatalogCache {
     embedded: OnceLock<Arc<CatalogBuild>>,
-    /// Most recently used last.
-    kept: Mutex<Vec<(Key<'static>, Arc<CatalogBuild>)>>,
-    products: Mutex<Vec<(Version<'static>, Arc<Product>)>>,
+    places: Mutex<Kept<Vec<u8>, PlacesBuild>>,
+    products: Mutex<Kept<Vec<u8>, ProductBuild>>,
 }
+
+/// Places, and what was left out of them.
+#[derive(Debug, Clone)]
+struct PlacesBuild {
+    places: Arc<Places>,
+    rejected: Arc<[Rejected]>,
+}
+
+/// A product, or what is wrong with it.
+type ProductBuild = Result<Arc<Product>, Rejected>;
 
 /// Which version of which object.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -56,16 +70,19 @@ struct Versioned<'r> {
     metadata: Option<Version<'r>>,
 }
 
-type Key<'r> = Vec<Version<'r>>;
-
 impl Version<'_> {
-    fn into_owned(self) -> Version<'static> {
-        let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
-        Version {
-            uid: owned(self.uid),
-            resource_version: owned(self.resource_version),
-            creation_timestamp: owned(self.creation_timestamp),
+    /// Neither part has a NUL where an API server has made it.
+    fn write(&self, key: &mut Vec<u8>) {
+        for part in [&self.uid, &self.resource_version] {
+            key.extend_from_slice(part.as_bytes());
+            key.push(0);
         }
+    }
+
+    fn to_key(&self) -> Vec<u8> {
+        let mut key = Vec::new();
+        self.write(&mut key);
+        key
     }
 }
 
@@ -77,115 +94,125 @@ impl CatalogCache {
         }
         let objects = catalog::embedded().map_err(|errors| Failure::invalid(join(&errors)))?;
         let catalog = Catalog::strict(objects).map_err(|errors| Failure::invalid(join(&errors)))?;
-        Ok(Arc::clone(self.embedded.get_or_init(|| {
-            Arc::new(CatalogBuild { catalog: Arc::new(catalog), rejected: Vec::new() })
-        })))
+        Ok(Arc::clone(
+            self.embedded.get_or_init(|| Arc::new(CatalogBuild::whole(Arc::new(catalog)))),
+        ))
     }
 
     /// A fixed catalog instead of the built-in one: what `idp render --catalog` uses.
     pub(super) fn with_embedded(catalog: Arc<Catalog>) -> Self {
         let catalogs = CatalogCache::default();
-        let _ = catalogs.embedded.set(Arc::new(CatalogBuild { catalog, rejected: Vec::new() }));
+        let _ = catalogs.embedded.set(Arc::new(CatalogBuild::whole(catalog)));
         catalogs
     }
 
-    /// The catalog of these objects, by kind.
+    /// The catalog of these objects, which are so much of the configuration.
     pub(super) fn of(
         &self,
-        objects: &[(&'static str, &[v1::Resource])],
+        objects: &ByKind<'_>,
+        extent: Extent,
     ) -> Result<Arc<CatalogBuild>, Failure> {
-        let key = key(objects)?;
-        if let Some(key) = &key {
-            let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(at) = kept.iter().rposition(|(other, _)| other == key) {
-                let hit = kept.remove(at);
-                let build = Arc::clone(&hit.1);
-                kept.push(hit);
-                return Ok(build);
+        let PlacesBuild { places, rejected } = self.places(objects)?;
+        let mut rejected = rejected.to_vec();
+        let mut products = Vec::new();
+        for item in objects.iter().filter(|(kind, _)| *kind == PRODUCT).flat_map(|(_, all)| all) {
+            let Some(bytes) = &item.resource else { continue };
+            match self.product(bytes)? {
+                Ok(product) => products.push(product),
+                Err(wrong) => rejected.push(wrong),
             }
         }
-        let build = Arc::new(self.load(objects)?);
-        if let Some(key) = key {
-            let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-            if kept.len() >= KEPT {
-                kept.remove(0);
+        products.sort_by(|a, b| a.name.cmp(&b.name));
+        let (catalog, more) = Catalog::of(places, products);
+        rejected.extend(more);
+        Ok(Arc::new(CatalogBuild { catalog: Arc::new(catalog), extent, rejected }))
+    }
+
+    fn places(&self, objects: &ByKind<'_>) -> Result<PlacesBuild, Failure> {
+        let key = key(objects)?;
+        if let Some(found) = key.as_ref().and_then(|key| locked(&self.places).get(key)) {
+            return Ok(found);
+        }
+        let mut read = Objects::default();
+        let mut rejected = Vec::new();
+        for (kind, items) in objects.iter().filter(|(kind, _)| *kind != PRODUCT) {
+            for bytes in items.iter().filter_map(|item| item.resource.as_ref()) {
+                let (name, object) = object(kind, bytes)?;
+                if let Err(error) = read.add("required resource", object) {
+                    rejected.push(Rejected { kind, name, errors: vec![error.to_string()] });
+                }
             }
-            kept.push((key.into_iter().map(Version::into_owned).collect(), Arc::clone(&build)));
+        }
+        let (places, more) = Places::new(&read, &BTreeSet::new());
+        rejected.extend(more);
+        let build = PlacesBuild { places: Arc::new(places), rejected: rejected.into() };
+        if let Some(key) = key {
+            let weight = build.places.len().max(1);
+            locked(&self.places).put(key, build.clone(), weight, MOST_CANDIDATES);
         }
         Ok(build)
     }
 
-    fn load(&self, objects: &[(&'static str, &[v1::Resource])]) -> Result<CatalogBuild, Failure> {
+    fn product(&self, bytes: &[u8]) -> Result<ProductBuild, Failure> {
+        let key = version(bytes)?.map(|version| version.to_key());
+        if let Some(found) = key.as_ref().and_then(|key| locked(&self.products).get(key)) {
+            return Ok(found);
+        }
+        let (name, object) = object(PRODUCT, bytes)?;
         let mut read = Objects::default();
-        let mut rejected = Vec::new();
-        let mut products = Vec::new();
-        for (kind, items) in objects {
-            for item in *items {
-                let Some(bytes) = &item.resource else { continue };
-                let version = if *kind == "Product" { version(bytes)? } else { None };
-                if let Some(product) = version.as_ref().and_then(|version| self.compiled(version)) {
-                    products.push(product);
-                    continue;
+        let build = match read.add("required resource", object) {
+            Err(error) => Err(Rejected { kind: PRODUCT, name, errors: vec![error.to_string()] }),
+            Ok(()) => match read.products.pop() {
+                Some(product) => catalog::compile(&product).map(Arc::new),
+                // Something else that came under its name.
+                None => {
+                    let errors = vec!["is not a Product".to_owned()];
+                    Err(Rejected { kind: PRODUCT, name, errors })
                 }
-                let object: Value = from_struct(bytes).map_err(|error| {
-                    Failure::invalid(format!("a required {kind} cannot be read: {error}"))
-                })?;
-                let name = object
-                    .pointer("/metadata/name")
-                    .and_then(Value::as_str)
-                    .unwrap_or_default()
-                    .to_owned();
-                if let Err(error) = read.add("required resource", object) {
-                    rejected.push(Rejected { kind, name, errors: vec![error.to_string()] });
-                    continue;
-                }
-                if let Some(product) = read.products.pop() {
-                    match catalog::compile(&product) {
-                        Ok(product) => products.push(self.keep(version, Arc::new(product))),
-                        Err(error) => rejected.push(error),
-                    }
-                }
-            }
+            },
+        };
+        if let Some(key) = key {
+            locked(&self.products).put(key, build.clone(), 1, MOST_PRODUCTS);
         }
-        products.sort_by(|a, b| a.name.cmp(&b.name));
-        let (catalog, more) = Catalog::new(&read, products, &BTreeSet::new());
-        rejected.extend(more);
-        Ok(CatalogBuild { catalog: Arc::new(catalog), rejected })
-    }
-
-    fn compiled(&self, version: &Version<'_>) -> Option<Arc<Product>> {
-        let products = self.products.lock().unwrap_or_else(PoisonError::into_inner);
-        products.iter().find(|(other, _)| other == version).map(|(_, product)| Arc::clone(product))
-    }
-
-    fn keep(&self, version: Option<Version<'_>>, product: Arc<Product>) -> Arc<Product> {
-        if let Some(version) = version {
-            let mut products = self.products.lock().unwrap_or_else(PoisonError::into_inner);
-            products.retain(|(other, _)| other.uid != version.uid);
-            products.push((version.into_owned(), Arc::clone(&product)));
-        }
-        product
+        Ok(build)
     }
 }
 
-/// The key of these objects; none where one of them is not in a cluster.
-fn key<'r>(objects: &[(&'static str, &'r [v1::Resource])]) -> Result<Option<Key<'r>>, Failure> {
-    let mut key = Vec::new();
-    for (_, items) in objects {
-        for item in *items {
-            let Some(bytes) = &item.resource else { continue };
-            match version(bytes)? {
-                Some(version) => key.push(version),
-                None => return Ok(None),
-            }
-        }
-        // Between kinds: nothing that an object could have.
-        key.push(Version {
-            uid: "".into(),
-            resource_version: "".into(),
-            creation_timestamp: "".into(),
-        });
+impl CatalogBuild {
+    fn whole(catalog: Arc<Catalog>) -> Self {
+        CatalogBuild { catalog, extent: Extent::Everything, rejected: Vec::new() }
     }
+}
+
+const PRODUCT: &str = "Product";
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Entries are whole or not there.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A required object, and its name.
+fn object(kind: &str, bytes: &[u8]) -> Result<(String, Value), Failure> {
+    let object: Value = from_struct(bytes)
+        .map_err(|error| Failure::invalid(format!("a required {kind} cannot be read: {error}")))?;
+    let name = object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
+    Ok((name.to_owned(), object))
+}
+
+/// The key of all but the products, in whatever order they came; none where one of them is not in a
+/// cluster.
+fn key(objects: &ByKind<'_>) -> Result<Option<Vec<u8>>, Failure> {
+    let mut versions = Vec::new();
+    let others = objects.iter().filter(|(kind, _)| *kind != PRODUCT);
+    for bytes in others.flat_map(|(_, items)| items).filter_map(|item| item.resource.as_ref()) {
+        match version(bytes)? {
+            Some(version) => versions.push(version),
+            None => return Ok(None),
+        }
+    }
+    versions.sort_unstable_by(|a, b| a.uid.cmp(&b.uid));
+    let mut key = Vec::with_capacity(versions.len() * 64);
+    versions.iter().for_each(|version| version.write(&mut key));
     Ok(Some(key))
 }
 
@@ -194,7 +221,8 @@ fn version(bytes: &[u8]) -> Result<Option<Version<'_>>, Failure> {
         Failure::invalid(format!("a required resource cannot be read: {error}"))
     })?;
     let known = |v: &Version<'_>| {
-        !(v.creation_timestamp.is_empty() || v.uid.is_empty() || v.resource_version.is_empty())
+        let parts = [&v.creation_timestamp, &v.uid, &v.resource_version];
+        parts.iter().all(|part| !part.is_empty() && !part.contains('\0'))
     };
     Ok(metadata.filter(known))
 }

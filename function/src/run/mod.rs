@@ -11,12 +11,13 @@ mod catalogs;
 mod compose;
 mod composite;
 mod input;
+mod kept;
 mod observed;
 mod plan;
 mod preserve;
 mod reconcile;
 mod report;
-pub mod requirements;
+mod requirements;
 mod response;
 mod secrets;
 mod site;
@@ -33,7 +34,8 @@ use catalogs::CatalogCache;
 use composite::Composite;
 use input::{Annotations, CatalogSource, Input};
 use observed::Resources;
-use reconcile::Reconcile;
+use reconcile::{Outcome, Reconcile};
+use requirements::Extent;
 use response::ResponseBuilder;
 
 /// The composition function.
@@ -109,18 +111,34 @@ impl Function {
             self.offline || input.annotations == Annotations::Trusted || !composite.is_in_cluster();
         let reconcile =
             Reconcile { request, composite: &composite, seen: &seen, trusts_annotations };
+        if self.offline || input.catalog == CatalogSource::Embedded {
+            let build = self.catalogs.embedded()?;
+            return reconcile.run(&build, &input, response).map(|_| ());
+        }
+        self.run_with_what_is_needed(reconcile, &input, response)
+    }
 
-        let build = match (self.offline, input.catalog) {
-            (true, _) | (_, CatalogSource::Embedded) => self.catalogs.embedded()?,
-            (false, CatalogSource::Cluster) => {
-                response.require(requirements::requirements(&input, request.meta.as_ref()));
-                match requirements::arrived(request) {
-                    Some(objects) => self.catalogs.of(&objects)?,
-                    // Crossplane calls again with them. Until then nothing changes.
-                    None => return reconcile.preserve_observed(response, None),
-                }
+    /// Goes by the least that suffices; asks for it, and for more where that turns out to be needed.
+    fn run_with_what_is_needed(
+        &self,
+        reconcile: Reconcile<'_>,
+        input: &Input,
+        response: &mut ResponseBuilder,
+    ) -> Result<(), Failure> {
+        let request = reconcile.request;
+        let needs = reconcile.needs(input);
+        let mut extent = needs.extent(request);
+        loop {
+            response.require(needs.requirements(extent, request.meta.as_ref()));
+            let Some(objects) = needs.arrived(extent, request) else {
+                // Crossplane calls again with them. Until then nothing changes.
+                return reconcile.preserve_observed(response, None);
+            };
+            let build = self.catalogs.of(&objects, extent)?;
+            match reconcile.run(&build, input, response)? {
+                Outcome::Answered => return Ok(()),
+                Outcome::HasToDecide => extent = Extent::Everything,
             }
-        };
-        reconcile.run(&build, &input, response)
+        }
     }
 }

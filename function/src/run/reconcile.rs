@@ -13,7 +13,7 @@ use idp_crds::names::{ADOPT_CANDIDATE, PLACEMENT_REASON, RELEASE};
 use idp_crds::reason::Reason;
 use idp_crds::record::DecidedBy;
 use idp_crds::status::PlacementStatus;
-use serde_json::Map;
+use serde_json::{Map, Value};
 
 use super::catalogs::CatalogBuild;
 use super::composite::Composite;
@@ -21,6 +21,7 @@ use super::input::Input;
 use super::observed::Resources;
 use super::plan::{ComposeContext, Plan};
 use super::report::StatusReport;
+use super::requirements::{Extent, Needs};
 use super::response::ResponseBuilder;
 use super::site::{self, Located, Pinned};
 use super::{Failure, compose, preserve};
@@ -33,6 +34,15 @@ pub(super) struct Reconcile<'a> {
     pub(super) seen: &'a Resources<'a>,
     /// Whether the platform's annotations were written by who may.
     pub(super) trusts_annotations: bool,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    /// The response holds the answer.
+    Answered,
+    /// There is no decision, and not everything that decides is at hand. Nothing is said yet.
+    HasToDecide,
 }
 
 /// What is asked for, of which product.
@@ -49,7 +59,7 @@ impl Reconcile<'_> {
         build: &CatalogBuild,
         input: &Input,
         response: &mut ResponseBuilder,
-    ) -> Result<(), Failure> {
+    ) -> Result<Outcome, Failure> {
         let catalog = &build.catalog;
         let status = self.composite.placement(self.seen.places());
         let exists = status.is_some() || !self.seen.places().is_empty();
@@ -57,22 +67,28 @@ impl Reconcile<'_> {
             Ok(asked) => asked,
             // Something runs: it stays as it is, and the condition says why it does not follow the
             // request.
-            Err(failure) if exists => return self.preserve_observed(response, Some(failure)),
+            Err(failure) if exists => return self.preserved(response, failure),
             Err(failure) => return Err(failure),
         };
-        let (in_force, not_followed) = match self.resolve(catalog, &asked, status.as_ref()) {
-            Ok(resolved) => resolved,
-            Err(failure) => return self.report_unplaceable(response, &failure),
+        let Resolution { in_force, not_followed } = self.resolve(catalog, &asked, status.as_ref());
+        let in_force = match in_force {
+            Some(in_force) => in_force,
+            None if build.extent != Extent::Everything => return Ok(Outcome::HasToDecide),
+            None => match decide(catalog, &asked) {
+                Ok(decided) => decided,
+                Err(failure) => return self.report_unplaceable(response, &failure),
+            },
         };
         let located = self.locate(catalog, &asked, &in_force, status.as_ref());
-        let Located { placement, tier, changed } = match located {
+        let Located { placement, candidate, tier, changed } = match located {
             Ok(located) => located,
-            Err(failure) => return self.preserve_observed(response, Some(failure)),
+            Err(failure) => return self.preserved(response, failure),
         };
         let plan = self.compose(&asked, &placement, &tier);
         let report = StatusReport {
             in_force: &in_force,
             placement: &placement,
+            candidate: candidate.as_deref(),
             product: asked.product,
             plan: &plan,
             before: status.as_ref(),
@@ -81,7 +97,24 @@ impl Reconcile<'_> {
         let notices = [not_followed, changed, self.annotations_ignored()].into_iter().flatten();
         self.report(response, report, notices)?;
         self.desire(response, plan);
-        Ok(())
+        Ok(Outcome::Answered)
+    }
+
+    /// What this workload asks of the configuration.
+    pub(super) fn needs<'i>(&self, input: &'i Input) -> Needs<'i> {
+        let status = self.composite.placement(self.seen.places());
+        let places = self.evidence(status.as_ref()).places();
+        let parameters = self.composite.spec.get("parameters");
+        let tier = parameters.and_then(|all| all.get("tier")).and_then(Value::as_str);
+        Needs::new(input, tier, places, status.as_ref())
+    }
+
+    fn evidence<'e>(&'e self, status: Option<&'e PlacementStatus>) -> Evidence<'e> {
+        Evidence {
+            observed: Some(self.seen.places()),
+            status,
+            annotation: self.annotation(PLACEMENT_REASON),
+        }
     }
 
     /// An annotation of the platform's, where it counts.
@@ -145,7 +178,7 @@ impl Reconcile<'_> {
 
     fn request(&self, product: &Product, build: &CatalogBuild) -> Result<ClaimRequest, Failure> {
         let catalog = &build.catalog;
-        if catalog.is_empty() {
+        if catalog.is_empty() && build.extent != Extent::Own {
             let message = "the catalog is empty: no Candidate tells where workloads can run. Install the chart with `catalog.enabled=true`, or apply Candidates and Tiers of your own (`idp generate catalog` prints the default ones)";
             return Err(Failure { reason: Reason::EmptyCatalog, message: message.to_owned() });
         }
@@ -168,26 +201,15 @@ impl Reconcile<'_> {
         })
     }
 
-    /// The decision in force, made now where there is none.
+    /// The decision in force, if there is one.
     fn resolve(
         &self,
         catalog: &Catalog,
         asked: &Asked<'_>,
         status: Option<&PlacementStatus>,
-    ) -> Result<(PlacementInForce, Option<NotFollowed>), Failure> {
-        let Asked { product, request, identity } = asked;
-        let evidence = Evidence {
-            observed: Some(self.seen.places()),
-            status,
-            annotation: self.annotation(PLACEMENT_REASON),
-        };
-        let judge = Judge { catalog, product, request };
-        let Resolution { in_force, not_followed } = evidence.resolve(Some(judge));
-        let in_force = match in_force {
-            Some(in_force) => in_force,
-            None => decide(catalog, product, request, &identity.claim_name)?,
-        };
-        Ok((in_force, not_followed))
+    ) -> Resolution {
+        let Asked { product, request, .. } = asked;
+        self.evidence(status).resolve(Some(Judge { catalog, product, request }))
     }
 
     /// The place in force, as templates see it.
@@ -253,7 +275,7 @@ impl Reconcile<'_> {
         &self,
         response: &mut ResponseBuilder,
         failure: &Failure,
-    ) -> Result<(), Failure> {
+    ) -> Result<Outcome, Failure> {
         // The workload's Secret may be there already.
         response.desire(preserve::everything(self.seen, false).0);
         let Failure { reason, message } = failure;
@@ -261,7 +283,16 @@ impl Reconcile<'_> {
             response.result(v1::Severity::Warning, *reason, message.clone());
         }
         response.condition(PLACED, (v1::Status::ConditionFalse, *reason, message.clone()));
-        response.composite(self.composite, Map::new(), None, Some(false))
+        response.composite(self.composite, Map::new(), None, Some(false))?;
+        Ok(Outcome::Answered)
+    }
+
+    fn preserved(
+        &self,
+        response: &mut ResponseBuilder,
+        failure: Failure,
+    ) -> Result<Outcome, Failure> {
+        self.preserve_observed(response, Some(failure)).map(|()| Outcome::Answered)
     }
 
     /// Everything stays as it is: resources, status, connection.
@@ -286,12 +317,9 @@ impl Reconcile<'_> {
     }
 }
 
-fn decide(
-    catalog: &Catalog,
-    product: &Product,
-    request: &ClaimRequest,
-    name: &str,
-) -> Result<PlacementInForce, Failure> {
+fn decide(catalog: &Catalog, asked: &Asked<'_>) -> Result<PlacementInForce, Failure> {
+    let Asked { product, request, identity } = asked;
+    let name = &identity.claim_name;
     let decision = catalog.decide(product, name, request, &[], &[]).map_err(|error| {
         let reasons = error.reasons();
         let message = if reasons.is_empty() {

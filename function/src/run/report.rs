@@ -22,6 +22,8 @@ pub(super) type Finding = (v1::Status, Reason, String);
 pub(super) struct StatusReport<'a> {
     pub(super) in_force: &'a PlacementInForce,
     pub(super) placement: &'a Placement,
+    /// The Candidate's name, where it is not the usual one.
+    pub(super) candidate: Option<&'a str>,
     pub(super) product: &'a Product,
     pub(super) plan: &'a Plan,
     /// What the status said before.
@@ -39,6 +41,7 @@ impl StatusReport<'_> {
             network: placement.network.clone(),
             settings: placement.settings.clone(),
             provider_config_ref: Some(placement.provider_config.clone()),
+            candidate: self.candidate.map(str::to_owned),
             id: placement.provider_id.clone(),
             sequence: in_force.sequence,
             phase: if plan.is_moving() { Phase::Moving } else { Phase::Steady },

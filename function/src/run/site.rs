@@ -15,6 +15,8 @@ use super::Failure;
 /// Where a workload is, with everything that templates need to know.
 pub(super) struct Located {
     pub(super) placement: Placement,
+    /// The Candidate's name, where it is not the usual one.
+    pub(super) candidate: Option<String>,
     pub(super) tier: TierFacts,
     /// The notice of a Candidate that has changed since, and that is not followed.
     pub(super) changed: Option<(String, String)>,
@@ -68,7 +70,14 @@ pub(super) fn locate(
         }
         _ => (candidate.clone(), None),
     };
-    Ok(Located { placement: site.placement(place.parts(), *sequence, id), tier, changed })
+    let candidate = catalog.candidate_name(place.parts()).filter(|name| *name != place.id());
+    let candidate = candidate.map(str::to_owned);
+    Ok(Located {
+        candidate,
+        placement: site.placement(place.parts(), *sequence, id),
+        tier,
+        changed,
+    })
 }
 
 impl Pinned<'_> {

@@ -1,10 +1,13 @@
 //! A product of 30 managed resources, each 8 KB as a provider leaves it, and the default catalog as
 //! required resources.
 
+use std::collections::BTreeMap;
+
 use idp_core::catalog::embedded_files;
 use idp_core::structs::{from_struct, to_struct};
 use idp_function::run::Function;
 use idp_function::wire::v1;
+use idp_function::wire::v1::resource_selector::Match;
 use prost::Message as _;
 use serde_json::{Map, Value, json};
 
@@ -83,22 +86,57 @@ pub fn composite(status: Option<Value>) -> Value {
 
 /// The default catalog and the bench's product, as Crossplane hands them over: with the identities
 /// that a cache goes by.
-fn required() -> std::collections::BTreeMap<String, v1::Resources> {
-    let files = embedded_files()
-        .flat_map(|(_, text)| serde_saphyr::from_multiple::<Option<Value>>(text).unwrap());
-    let objects = files.flatten().chain([product()]).enumerate().map(|(at, mut object)| {
-        object["metadata"]["uid"] = json!(format!("00000000-0000-4000-8000-{at:012}"));
-        object["metadata"]["resourceVersion"] = json!(at.to_string());
-        object["metadata"]["creationTimestamp"] = json!("2026-01-01T00:00:00Z");
-        object
-    });
-    let objects: Vec<Value> = objects.collect();
+fn required() -> BTreeMap<String, v1::Resources> {
+    let objects = catalog(0);
     let of =
         |kind: &str| objects.iter().filter(|object| object["kind"] == kind).map(wrap).collect();
     idp_crds::kinds::KINDS
         .iter()
         .map(|kind| (kind.requirement.to_owned(), v1::Resources { items: of(kind.name) }))
         .collect()
+}
+
+/// The same as objects, with places beside the default ones so that there are so many Candidates.
+pub fn catalog(candidates: usize) -> Vec<Value> {
+    let files = embedded_files()
+        .flat_map(|(_, text)| serde_saphyr::from_multiple::<Option<Value>>(text).unwrap());
+    let mut objects: Vec<Value> = files.flatten().chain([product()]).collect();
+    let of_a_place: Vec<Value> =
+        objects.iter().filter(|object| object["kind"] == "Candidate").cloned().collect();
+    for at in of_a_place.len()..candidates {
+        let mut more = of_a_place[at % of_a_place.len()].clone();
+        let region = format!("region-{at}");
+        let provider = more["spec"]["provider"].as_str().unwrap();
+        more["metadata"]["name"] = json!(format!("{provider}-{region}"));
+        more["spec"]["region"] = json!(region);
+        objects.push(more);
+    }
+    for (at, object) in objects.iter_mut().enumerate() {
+        object["metadata"]["uid"] = json!(format!("00000000-0000-4000-8000-{at:012}"));
+        object["metadata"]["resourceVersion"] = json!(at.to_string());
+        object["metadata"]["creationTimestamp"] = json!("2026-01-01T00:00:00Z");
+    }
+    objects
+}
+
+/// What these selectors find among `objects`, as Crossplane looks it up.
+#[allow(dead_code)]
+pub fn selected(
+    objects: &[Value],
+    selectors: &BTreeMap<String, v1::ResourceSelector>,
+) -> BTreeMap<String, v1::Resources> {
+    let find = |selector: &v1::ResourceSelector| {
+        let is_it = |object: &&Value| {
+            let name = object["metadata"]["name"].as_str().unwrap();
+            object["kind"] == selector.kind.as_str()
+                && match &selector.r#match {
+                    Some(Match::MatchName(wanted)) => wanted == name,
+                    _ => true,
+                }
+        };
+        v1::Resources { items: objects.iter().filter(is_it).map(wrap).collect() }
+    };
+    selectors.iter().map(|(key, selector)| (key.clone(), find(selector))).collect()
 }
 
 /// 30 resources, each with a dozen expressions, some named by others, some read by others.

@@ -1,5 +1,7 @@
 //! The function package as Crossplane installs it, and our program as its pod.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 
 use k8s_openapi::api::apps::v1::Deployment;
@@ -21,15 +23,20 @@ use super::wait::eventually;
 /// The name of the Function, which is also that of its Service.
 pub(super) const FUNCTION: &str = "function-idp-multicloud";
 
+/// Where the address of its metrics is written down.
+const METRICS: &str = "function.metrics";
+
 /// Starts `idp serve` with the certificate Crossplane made for the package, and waits until
 /// Crossplane takes the function for healthy.
 pub(super) async fn start(dir: &Path, admin: &User, hosts: &Hosts) -> Process {
     let client = admin.client().await;
     let certificates = certificates(dir, &client).await;
+    let metrics = format!("127.0.0.1:{}", free_port());
+    std::fs::write(dir.join(METRICS), &metrics).expect("the cluster's directory is writable");
     let process = Program::new("function", &our_program("idp"))
         .args(["serve", "--debug"])
         .args([format!("--address={}:9443", hosts.function)])
-        .args([format!("--metrics-address=127.0.0.1:{}", free_port())])
+        .args([format!("--metrics-address={metrics}")])
         .env("TLS_SERVER_CERTS_DIR", certificates)
         .start(dir);
     play_the_kubelet(&client).await;
@@ -38,6 +45,19 @@ pub(super) async fn start(dir: &Path, admin: &User, hosts: &Hosts) -> Process {
 }
 
 impl Cluster {
+    /// How many calls the function has answered since it was started.
+    pub fn function_calls(&self) -> u64 {
+        let address = std::fs::read_to_string(self.dir.join(METRICS)).expect("the function runs");
+        let mut connection = TcpStream::connect(address).expect("its metrics are served");
+        let request = b"GET /metrics HTTP/1.1\r\nHost: function\r\nConnection: close\r\n\r\n";
+        connection.write_all(request).expect("the request is taken");
+        let mut page = String::new();
+        connection.read_to_string(&mut page).expect("an answer");
+        let counts = page.lines().filter(|line| line.starts_with("grpc_server_started_total{"));
+        let counts = counts.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok());
+        counts.sum()
+    }
+
     /// Gives the function the certificate of a package that was installed again, and waits until
     /// Crossplane takes it for healthy.
     pub async fn function_again(&self) {

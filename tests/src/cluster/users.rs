@@ -16,6 +16,8 @@ use super::tools::tool;
 pub struct User {
     /// The kubeconfig file.
     pub kubeconfig: PathBuf,
+    /// What they show the API server.
+    pub token: String,
 }
 
 /// What every kubeconfig says of the API server.
@@ -39,7 +41,7 @@ impl User {
             "current-context": "test",
         });
         std::fs::write(&kubeconfig, content.to_string()).expect("a kubeconfig file");
-        Self { kubeconfig }
+        Self { kubeconfig, token: token.to_owned() }
     }
 
     /// Runs kubectl with something on its standard input; an error is what it printed.

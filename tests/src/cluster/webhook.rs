@@ -125,7 +125,9 @@ impl Webhook {
     async fn ask(&self, path: &str) -> Result<Value, String> {
         let ask = async || {
             let mut stream = TcpStream::connect(self.read_api).await?;
-            stream.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).await?;
+            let bearer = format!("authorization: Bearer {}", self.admin.token);
+            let request = format!("GET {path} HTTP/1.0\r\n{bearer}\r\n\r\n");
+            stream.write_all(request.as_bytes()).await?;
             let mut answer = String::new();
             stream.read_to_string(&mut answer).await?;
             Ok(answer)

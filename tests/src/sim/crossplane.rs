@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use idp_core::structs::{from_struct, to_struct};
+use idp_crds::kinds::kind;
 use idp_function::run::Function;
 use idp_function::wire::v1;
 use prost::Message as _;
@@ -186,7 +187,7 @@ impl Crossplane {
         &self,
         composite: &Value,
         objects: &BTreeMap<String, Object>,
-        missing: Option<&str>,
+        missing: Option<&'static str>,
     ) -> v1::RunFunctionResponse {
         const MOST_CALLS: usize = 6;
         let mut request = self.request(composite, objects);
@@ -196,18 +197,18 @@ impl Crossplane {
             if answer.requirements == before {
                 return answer;
             }
-            let mut met = self.configuration.required();
-            met.retain(|name, _| Some(name.as_str()) != missing);
             let wanted = answer.requirements.clone().unwrap_or_default();
+            let meet = |wanted: &BTreeMap<String, v1::ResourceSelector>| {
+                let is_missing = |selector: &v1::ResourceSelector| {
+                    kind(&selector.kind).map(|kind| kind.requirement) == missing
+                };
+                let met = wanted.iter().filter(|(_, selector)| !is_missing(selector));
+                met.map(|(key, selector)| (key.clone(), self.configuration.selected(selector)))
+                    .collect()
+            };
             match self.generation {
-                Generation::One => {
-                    met.retain(|name, _| wanted.extra_resources.contains_key(name));
-                    request.extra_resources = met;
-                }
-                Generation::Two => {
-                    met.retain(|name, _| wanted.resources.contains_key(name));
-                    request.required_resources = met;
-                }
+                Generation::One => request.extra_resources = meet(&wanted.extra_resources),
+                Generation::Two => request.required_resources = meet(&wanted.resources),
             }
             before = answer.requirements;
         }

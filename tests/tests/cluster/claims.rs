@@ -169,7 +169,7 @@ impl Life<'_> {
 }
 
 fn of_all(kind: &Kind) -> [(&'static str, &'static str); 4] {
-    [("cell", "cell-1"), ("environment", "dev"), ("tier", "medium"), ("product", kind.product)]
+    [("cell", "cell-1"), ("environment", "dev"), ("tier", kind.tier()), ("product", kind.product)]
 }
 
 fn annotation(object: &DynamicObject) -> &str {
@@ -198,7 +198,7 @@ fn printer_columns(team: &Team, kind: &Kind) {
             .lines()
             .find(|line| line.split_whitespace().next().is_some_and(|name| name.ends_with(cloud)))
             .unwrap();
-        for cell in ["True", "medium", cloud, "Steady"] {
+        for cell in ["True", kind.tier(), cloud, "Steady"] {
             assert!(
                 row.split_whitespace().any(|one| one == cell),
                 "no {cell} in {row:?}:\n{table}"

@@ -8,6 +8,7 @@ mod chaos;
 mod claims;
 mod contract;
 mod fixture;
+mod fleet;
 mod moves;
 mod outage;
 mod processes;

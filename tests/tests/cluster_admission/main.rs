@@ -11,6 +11,7 @@
 mod breaker;
 mod certificates;
 mod conditions;
+mod console;
 mod guards;
 mod tenants;
 
@@ -77,6 +78,8 @@ fn free_port() -> u16 {
 /// A replica of the webhook, reached by URL.
 struct Replica {
     process: Process,
+    /// The port of the console.
+    read: u16,
 }
 
 async fn replica(cluster: &Cluster, name: &'static str, port: u16) -> Replica {
@@ -85,19 +88,19 @@ async fn replica(cluster: &Cluster, name: &'static str, port: u16) -> Replica {
 
 /// With this user's rights.
 async fn replica_of(cluster: &Cluster, user: &User, name: &'static str, port: u16) -> Replica {
-    let ops = free_port();
+    let (ops, read) = (free_port(), free_port());
     let process = Program::new(name, &program("idp-webhook"))
         .args([
             format!("--address=127.0.0.1:{port}"),
             format!("--metrics-address=127.0.0.1:{ops}"),
-            "--read-address=".to_owned(),
+            format!("--read-address=127.0.0.1:{read}"),
             format!("--url=https://localhost:{port}"),
             format!("--identity={name}"),
             "--namespace=webhook-home".to_owned(),
         ])
         .env("KUBECONFIG", &user.kubeconfig)
         .start(&cluster.dir);
-    Replica { process }
+    Replica { process, read }
 }
 
 fn placement(user: &User, name: &str) -> Result<Value, String> {
@@ -307,6 +310,9 @@ async fn kubectl_meets_the_webhook() {
     assert!(message.contains("is set by the platform and must not be given"), "{message}");
     admin.kubectl(&["create", "-f", "-"], &backup.to_string()).unwrap();
     assert_eq!(placement(developer, "orders-db").unwrap(), moved);
+
+    println!("--- the console");
+    console::shows_each_what_they_may_list(cluster, first.read).await;
 
     tenants::find_the_webhook(admin, developer).await;
 

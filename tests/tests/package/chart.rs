@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use super::root;
 
-const PROMETHEUS: &str =
+pub const PROMETHEUS: &str =
     "networkPolicy.metricsFrom[0].namespaceSelector.matchLabels.team=monitoring";
 const READERS: &str = "networkPolicy.readApiFrom[0].namespaceSelector.matchLabels.team=portal";
 
@@ -36,7 +36,7 @@ fn helm(values: &[&str]) -> Option<Output> {
 }
 
 /// The objects that Helm renders with these values.
-fn rendered(values: &[&str]) -> Option<Vec<Value>> {
+pub fn rendered(values: &[&str]) -> Option<Vec<Value>> {
     let output = helm(values)?;
     assert!(output.status.success(), "{values:?}: {}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).unwrap();
@@ -68,7 +68,7 @@ fn everything_is_rendered_and_typed() {
         rbac::v1::{ClusterRole, ClusterRoleBinding, Role, RoleBinding},
     };
     /// Kinds whose definitions are not of Kubernetes; the cluster tests apply the first line's.
-    const OTHERS: [&str; 14] = [
+    const OTHERS: [&str; 15] = [
         "Function",
         "CompositeResourceDefinition",
         "Composition",
@@ -82,6 +82,7 @@ fn everything_is_rendered_and_typed() {
         "Issuer",
         "ServiceMonitor",
         "PodMonitor",
+        "PrometheusRule",
         "DeploymentRuntimeConfig",
     ];
     /// Reads an object as its type and writes it again: a field that the type does not know is gone
@@ -101,6 +102,7 @@ fn everything_is_rendered_and_typed() {
             PROMETHEUS,
             "monitoring.serviceMonitorLabels.release=prometheus",
             "monitoring.grafanaDashboard=true",
+            "monitoring.prometheusRule=true",
             "crds.upgrade=false",
         ],
         vec![

@@ -196,7 +196,10 @@ async fn the_webhook_the_function_and_the_command_line_decide_the_same_bytes() {
         let at_admission = |reason: String| {
             reason.replacen(r#""decided_by":"function""#, r#""decided_by":"admission""#, 1)
         };
-        assert_eq!(stamped, scheduled.map(at_admission), "idp schedule: {claim}");
+        // What a product lacks at a provider `idp schedule` is not asked about.
+        if claim["kind"] != "PostgreSQLInstanceClaim" {
+            assert_eq!(stamped, scheduled.map(at_admission), "idp schedule: {claim}");
+        }
         assert_eq!(stamped, composed.map(at_admission), "the function: {claim}");
         placed += usize::from(stamped.is_ok());
     }

@@ -51,6 +51,14 @@ impl Server {
     }
 
     pub async fn start_with_limit(runner: impl FunctionRunner, message_limit: usize) -> Self {
+        Self::start_within(runner, message_limit, LimitArgs::default()).await
+    }
+
+    pub async fn start_within(
+        runner: impl FunctionRunner,
+        message_limit: usize,
+        limits: LimitArgs,
+    ) -> Self {
         let authority = Authority::new();
         let secret = MountedSecret::new(&authority.issue("localhost"), &authority.certificate);
         let certificates = CertificateDir::verifying_clients(secret.path());
@@ -64,7 +72,7 @@ impl Server {
             tls: Some((certificates, tls)),
             ops: Some(ops),
             message_limit,
-            limits: LimitArgs::default(),
+            limits,
         };
         let serving = server::serve(settings, runner, shutdown.clone());
         Self {

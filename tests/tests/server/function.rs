@@ -1,11 +1,14 @@
 //! The composition function: calls, limits, probes, metrics, draining.
 
+use function_sdk_rust::proto::v1::RunFunctionResponse;
 use function_sdk_rust::proto::v1::{
     CredentialData, Credentials, Resource, RunFunctionRequest, State, credentials::Source,
 };
 use idp_function::wire;
+use idp_serving::limits::LimitArgs;
 use prost::Message as _;
 use serde_json::json;
+use tokio_stream::StreamExt as _;
 use tonic::Code;
 use tonic::client::Grpc;
 use tonic_health::pb::HealthCheckRequest;
@@ -33,6 +36,39 @@ async fn a_call_is_answered_over_mutual_tls() {
 
     assert_eq!(response.meta.unwrap().tag, "smoke");
     assert_eq!(response.desired, Some(desired));
+    server.stop().await;
+}
+
+/// Who sends a message and holds back its end takes no room for ever, and is told.
+#[tokio::test]
+async fn requests_without_an_end_are_told_apart_and_counted() {
+    let limits = LimitArgs { max_bytes_in_flight: MIB, request_timeout: 3, ..LimitArgs::default() };
+    let server = Server::start_within(echo, MIB, limits).await;
+    let hold_back = async || {
+        let mut large = tagged("held");
+        large.context = Some(serde_json::from_value(json!({"a": "x".repeat(900 << 10)})).unwrap());
+        let mut call = Grpc::new(server.channel().await);
+        call.ready().await.unwrap();
+        let messages = tokio_stream::once(large).chain(tokio_stream::pending());
+        let codec = ProstCodec::<RunFunctionRequest, RunFunctionResponse>::default();
+        let path = format!("/{SERVICE}/RunFunction").parse().unwrap();
+        call.client_streaming(tonic::Request::new(messages), path, codec).await.unwrap_err()
+    };
+    let (first, second) = tokio::join!(hold_back(), hold_back());
+    let mut codes = [first.code(), second.code()];
+    codes.sort_by_key(|code| *code as i32);
+    assert_eq!(codes, [Code::DeadlineExceeded, Code::ResourceExhausted], "{first} {second}");
+    for status in [first, second] {
+        let message = status.message();
+        assert!(message.contains("--request-timeout") || message.contains("--max-bytes-in-flight"));
+    }
+    // Both have given back what they held.
+    server.client().await.run_function(tagged("yes")).await.unwrap();
+    let metrics = get(server.ops, "/metrics").await;
+    for limit in ["request_time", "bytes_in_flight"] {
+        let counted = format!("idp_limit_refusals_total{{port=\"grpc\",limit=\"{limit}\"}} 1\n");
+        assert!(metrics.contains(&counted), "{counted}{metrics}");
+    }
     server.stop().await;
 }
 

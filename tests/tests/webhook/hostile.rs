@@ -206,8 +206,8 @@ async fn an_answer_is_short_whatever_is_wrong() {
     assert!(message.contains("bytes, and at most 262144 are read"), "{message}");
     let many = with_unknown(20_000);
     let mut long = claim();
-    long["spec"]["parameters"]["x".repeat(180_000)] = 1.into();
-    long["spec"]["parameters"]["tier"] = "y".repeat(180_000).into();
+    long["spec"]["parameters"]["x".repeat(100_000)] = 1.into();
+    long["spec"]["parameters"]["tier"] = "y".repeat(100_000).into();
     for object in [many, long] {
         let review = Review::create(object);
         let reply = webhook.connect().await.post("/mutate?timeout=10s", &review.body()).await;

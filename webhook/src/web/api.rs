@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use idp_core::catalog::Objects;
@@ -41,12 +41,25 @@ pub fn refusal(error: &AccessError) -> Response {
     }
 }
 
+/// The catalog is not read yet.
+pub(super) struct Unread;
+
+impl IntoResponse for Unread {
+    fn into_response(self) -> Response {
+        (StatusCode::SERVICE_UNAVAILABLE, "the catalog is not read yet\n").into_response()
+    }
+}
+
+impl From<Unread> for Response {
+    fn from(unread: Unread) -> Self {
+        unread.into_response()
+    }
+}
+
 impl Sources {
     /// The catalog of this moment, if it has been read.
-    pub(super) fn catalog(&self) -> Result<Arc<Snapshot>, Response> {
-        self.snapshot.get().ok_or_else(|| {
-            (StatusCode::SERVICE_UNAVAILABLE, "the catalog is not read yet\n").into_response()
-        })
+    pub(super) fn catalog(&self) -> Result<Arc<Snapshot>, Unread> {
+        self.snapshot.get().ok_or(Unread)
     }
 
     /// Who asks, and what they see.

@@ -12,7 +12,7 @@ mod products;
 mod yaml;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use idp_crds::candidate::ProviderConfigRef;
 use idp_crds::contract::ClaimRequest;
@@ -42,11 +42,26 @@ pub use yaml::documents;
 /// Everything the platform is configured with, ready to be asked.
 #[derive(Debug)]
 pub struct Catalog {
-    scheduler: Scheduler,
-    sites: BTreeMap<(String, String), Site>,
+    places: Arc<Places>,
     products: Vec<Arc<Product>>,
-    /// By product, the candidates (by position) that lack something which it may need there.
-    incomplete: BTreeMap<String, Vec<usize>>,
+    /// By product, the candidates (by position) that lack something which it may need there; worked
+    /// out when it is asked for, since only decisions do.
+    incomplete: BTreeMap<String, OnceLock<Vec<usize>>>,
+}
+
+/// All but the products: the places, and what chooses among them. Catalogs of different products
+/// share them.
+#[derive(Debug)]
+pub struct Places {
+    scheduler: Scheduler,
+    sites: BTreeMap<(String, String), Described>,
+}
+
+/// A place, and the name of the Candidate that describes it.
+#[derive(Debug)]
+struct Described {
+    candidate: String,
+    site: Site,
 }
 
 /// What a Candidate says of its place beside what decides.
@@ -93,37 +108,21 @@ impl Catalog {
         products: Vec<Arc<Product>>,
         probes: &BTreeSet<String>,
     ) -> (Catalog, Vec<Rejected>) {
+        let (places, mut rejected) = Places::new(objects, probes);
+        let (catalog, more) = Catalog::of(Arc::new(places), products);
+        rejected.extend(more);
+        (catalog, rejected)
+    }
+
+    /// Makes a catalog of `products` at `places`. Products that are wrong are left out and returned
+    /// beside it.
+    #[must_use]
+    pub fn of(places: Arc<Places>, products: Vec<Arc<Product>>) -> (Catalog, Vec<Rejected>) {
         let mut rejected = Vec::new();
-        let mut sites = BTreeMap::new();
-        let mut candidates = Vec::new();
-        let mut by_order: Vec<&Named<CandidateSpec>> = objects.candidates.iter().collect();
-        by_order.sort_by(|a, b| (a.spec.order, &a.name).cmp(&(b.spec.order, &b.name)));
-        for candidate in by_order {
-            let spec = &candidate.spec;
-            let mut errors: Vec<String> = spec.errors().iter().map(ToString::to_string).collect();
-            let at = (spec.provider.clone(), spec.region.clone());
-            if errors.is_empty() && sites.contains_key(&at) {
-                errors.push(format!(
-                    "spec: {} is already described by another Candidate: a place has one",
-                    spec.place()
-                ));
-            }
-            if !errors.is_empty() {
-                rejected.push(Rejected { kind: "Candidate", name: candidate.name.clone(), errors });
-                continue;
-            }
-            candidates.push(convert::candidate(spec));
-            sites.insert(at, Site::new(spec));
-        }
-        let tiers =
-            objects.tiers.iter().filter_map(|tier| accept_valid("Tier", tier, &mut rejected));
-        let tiers =
-            tiers.map(|tier| (reference_name(&tier.name), convert::tier(&tier.spec))).collect();
-        let state = convert::state(objects, probes, &mut rejected);
         let products = products::one_per_kind(products, &mut rejected);
-        let incomplete = incomplete(&products, &candidates, &sites);
-        let scheduler = Scheduler::new(candidates, tiers, state);
-        (Catalog { scheduler, sites, products, incomplete }, rejected)
+        let incomplete =
+            products.iter().map(|product| (product.name.clone(), OnceLock::new())).collect();
+        (Catalog { places, products, incomplete }, rejected)
     }
 
     /// Makes a catalog of `objects`, products compiled here and now, refusing it if anything is
@@ -148,13 +147,13 @@ impl Catalog {
     /// Whether there is nothing to choose from.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.scheduler.candidates().is_empty()
+        self.places.scheduler.candidates().is_empty()
     }
 
     /// What decides.
     #[must_use]
     pub fn scheduler(&self) -> &Scheduler {
-        &self.scheduler
+        &self.places.scheduler
     }
 
     /// The products, in order of name.
@@ -221,7 +220,8 @@ impl Catalog {
     ) -> Result<Decision<'c>, ScheduleError> {
         let mut providers: Vec<String> = exclude_providers.to_vec();
         providers.extend(
-            self.scheduler
+            self.places
+                .scheduler
                 .providers()
                 .iter()
                 .filter(|provider| product.provider(provider).is_none())
@@ -231,30 +231,36 @@ impl Catalog {
         let unfit = self.unfit(product, request);
         let (tier, ha) = (request.tier.as_str(), request.ha);
         let query = PlacementQuery { name, tier, ha, exclude, unfit: &unfit };
-        select(&self.scheduler, &query)
+        select(&self.places.scheduler, &query)
     }
 
     /// The candidates that cannot serve `product` as `request` asks for it.
     fn unfit(&self, product: &Product, request: &ClaimRequest) -> Vec<Unfit> {
         let mut unfit = Vec::new();
         for (provider, plan) in product.providers().filter(|(_, plan)| !plan.lacks.is_empty()) {
-            let gates = self.scheduler.gates(&request.tier, request.ha).unwrap_or_default();
+            let gates = self.places.scheduler.gates(&request.tier, request.ha).unwrap_or_default();
             let lacks = || plan.lacks.iter().filter(|lack| gates.contains(lack)).cloned();
             if lacks().next().is_none() {
                 continue;
             }
-            let there = self.scheduler.candidates().iter().enumerate();
+            let there = self.places.scheduler.candidates().iter().enumerate();
             unfit.extend(there.filter(|(_, c)| c.provider == provider).map(|(position, _)| {
                 Unfit { position, lack: Lack::Capabilities(lacks().collect()) }
             }));
         }
-        let incomplete = self.incomplete.get(&product.name).filter(|some| !some.is_empty());
+        let of = |own: &Arc<Product>| self.places.incomplete(own);
+        let work_out = || self.product(&product.name).map(of).unwrap_or_default();
+        let incomplete =
+            self.incomplete.get(&product.name).map(|known| known.get_or_init(work_out));
+        let incomplete = incomplete.filter(|some| !some.is_empty());
         // Most catalogs say all there is to say, and a decision then costs nothing more.
         let (Some(incomplete), Some(tier)) = (incomplete, self.tier_facts(&request.tier)) else {
             return unfit;
         };
         for position in incomplete {
-            let Some(candidate) = self.scheduler.candidates().get(*position) else { continue };
+            let Some(candidate) = self.places.scheduler.candidates().get(*position) else {
+                continue;
+            };
             let place = (candidate.provider.as_str(), candidate.region.as_str());
             let Some(site) = self.site(place) else { continue };
             let placement = site.placement(place, 1, String::new());
@@ -270,7 +276,7 @@ impl Catalog {
     /// The places that cannot serve `product` as `request` asks for it, and what each lacks.
     #[must_use]
     pub fn lacking(&self, product: &Product, request: &ClaimRequest) -> Vec<(Place, Lack)> {
-        let candidates = self.scheduler.candidates();
+        let candidates = self.places.scheduler.candidates();
         let unfit = self.unfit(product, request).into_iter();
         unfit.filter_map(|u| Some((candidates.get(u.position)?.place(), u.lack))).collect()
     }
@@ -284,7 +290,7 @@ impl Catalog {
         request: &ClaimRequest,
         (provider, region): PlaceRef<'_>,
     ) -> Option<String> {
-        let candidates = self.scheduler.candidates();
+        let candidates = self.places.scheduler.candidates();
         let at = candidates.iter().position(|c| c.provider == provider && c.region == region)?;
         let unfit = self.unfit(product, request);
         let words: Vec<String> = unfit
@@ -304,8 +310,9 @@ impl Catalog {
         ha: bool,
         (provider, region): PlaceRef<'_>,
     ) -> Option<Vec<String>> {
-        let gates = self.scheduler.gates(tier, ha)?;
+        let gates = self.places.scheduler.gates(tier, ha)?;
         let candidate = self
+            .places
             .scheduler
             .candidates()
             .iter()
@@ -317,8 +324,10 @@ impl Catalog {
     /// for: `record` says that the workload goes without, and the place is a failover target.
     #[must_use]
     pub fn is_degraded(&self, request: &ClaimRequest, record: &Record, missing: &[String]) -> bool {
-        let rule = self.scheduler.tier(&request.tier).and_then(|tier| tier.failover.as_ref());
-        let candidate = self.scheduler.candidates().iter().find(|c| c.place() == record.place());
+        let rule =
+            self.places.scheduler.tier(&request.tier).and_then(|tier| tier.failover.as_ref());
+        let candidate =
+            self.places.scheduler.candidates().iter().find(|c| c.place() == record.place());
         let (Some(rule), Some(candidate)) = (rule, candidate) else { return false };
         let wanted = crate::schedule::gates::effective(&rule.gates, request.ha);
         record.tier == request.tier
@@ -329,18 +338,90 @@ impl Catalog {
     /// What templates need to know of a place; none when no candidate describes it (any more).
     #[must_use]
     pub fn site(&self, (provider, region): PlaceRef<'_>) -> Option<&Site> {
-        self.sites.get(&(provider.to_owned(), region.to_owned()))
+        Some(&self.described((provider, region))?.site)
+    }
+
+    /// The name of the Candidate that describes a place.
+    #[must_use]
+    pub fn candidate_name(&self, place: PlaceRef<'_>) -> Option<&str> {
+        Some(self.described(place)?.candidate.as_str())
+    }
+
+    fn described(&self, (provider, region): PlaceRef<'_>) -> Option<&Described> {
+        self.places.sites.get(&(provider.to_owned(), region.to_owned()))
     }
 
     /// What templates need to know of a tier.
     #[must_use]
     pub fn tier_facts(&self, tier: &str) -> Option<TierFacts> {
-        let tier = self.scheduler.tier(tier)?;
+        let tier = self.places.scheduler.tier(tier)?;
         Some(TierFacts {
             rto_minutes: tier.rto_minutes,
             rpo_minutes: tier.rpo_minutes,
             capabilities: tier.gates.clone(),
         })
+    }
+}
+
+impl Places {
+    /// Makes them of `objects`, with `probes` the providers whose half-open circuit lets this
+    /// caller's placement through. Objects that are wrong are left out and returned beside them.
+    #[must_use]
+    pub fn new(objects: &Objects, probes: &BTreeSet<String>) -> (Places, Vec<Rejected>) {
+        let mut rejected = Vec::new();
+        let mut sites = BTreeMap::new();
+        let mut candidates = Vec::new();
+        let mut by_order: Vec<&Named<CandidateSpec>> = objects.candidates.iter().collect();
+        by_order.sort_by(|a, b| (a.spec.order, &a.name).cmp(&(b.spec.order, &b.name)));
+        for candidate in by_order {
+            let spec = &candidate.spec;
+            let mut errors: Vec<String> = spec.errors().iter().map(ToString::to_string).collect();
+            let at = (spec.provider.clone(), spec.region.clone());
+            if errors.is_empty() && sites.contains_key(&at) {
+                errors.push(format!(
+                    "spec: {} is already described by another Candidate: a place has one",
+                    spec.place()
+                ));
+            }
+            if !errors.is_empty() {
+                rejected.push(Rejected { kind: "Candidate", name: candidate.name.clone(), errors });
+                continue;
+            }
+            candidates.push(convert::candidate(spec));
+            let described = Described { candidate: candidate.name.clone(), site: Site::new(spec) };
+            sites.insert(at, described);
+        }
+        let tiers =
+            objects.tiers.iter().filter_map(|tier| accept_valid("Tier", tier, &mut rejected));
+        let tiers =
+            tiers.map(|tier| (reference_name(&tier.name), convert::tier(&tier.spec))).collect();
+        let state = convert::state(objects, probes, &mut rejected);
+        (Places { scheduler: Scheduler::new(candidates, tiers, state), sites }, rejected)
+    }
+
+    /// How many places there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.sites.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.sites.is_empty()
+    }
+
+    /// The candidates (by position) that lack something which `product` may need there.
+    fn incomplete(&self, product: &Product) -> Vec<usize> {
+        let lacks = |candidate: &Candidate| {
+            let described = self.sites.get(&(candidate.provider.clone(), candidate.region.clone()));
+            let plan = product.provider(&candidate.provider);
+            described.zip(plan).is_some_and(|(Described { site, .. }, plan)| {
+                plan.may_lack(&site.network, &site.settings)
+            })
+        };
+        let all = self.scheduler.candidates().iter().enumerate();
+        all.filter(|(_, candidate)| lacks(candidate)).map(|(position, _)| position).collect()
     }
 }
 
@@ -384,25 +465,6 @@ impl Site {
             provider_config: spec.provider_config(),
         }
     }
-}
-
-/// By product, the candidates that lack something which it may need there.
-fn incomplete(
-    products: &[Arc<Product>],
-    candidates: &[Candidate],
-    sites: &BTreeMap<(String, String), Site>,
-) -> BTreeMap<String, Vec<usize>> {
-    let lacks = |product: &Product, candidate: &Candidate| {
-        let site = sites.get(&(candidate.provider.clone(), candidate.region.clone()));
-        let plan = product.provider(&candidate.provider);
-        site.zip(plan).is_some_and(|(site, plan)| plan.may_lack(&site.network, &site.settings))
-    };
-    let of = |product: &Arc<Product>| {
-        let all = candidates.iter().enumerate();
-        let positions = all.filter(|(_, c)| lacks(product, c)).map(|(position, _)| position);
-        (product.name.clone(), positions.collect())
-    };
-    products.iter().map(of).collect()
 }
 
 /// `object`, if nothing is wrong with it.

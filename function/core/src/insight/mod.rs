@@ -1,13 +1,13 @@
 //! Decisions that people can question. Pure, as the decision is: everything here is found by
 //! deciding again.
 //!
-//! - [`explain`]: why here, and for every other place what is missing;
-//! - [`counterfactual`]: the smallest single change that lets a place win, and what unseats the
+//! - [`mod@explain`]: why here, and for every other place what is missing;
+//! - [`mod@counterfactual`]: the smallest single change that lets a place win, and what unseats the
 //!   winner;
-//! - [`impact`]: who is hit when places are lost, and where each would go;
-//! - [`check`]: whether a catalog recovers from any single loss, and what in it decides nothing;
-//! - [`simulate`]: what an edit of the catalog would do to a fleet;
-//! - [`replay`]: whether a record is what this catalog gives.
+//! - [`mod@impact`]: who is hit when places are lost, and where each would go;
+//! - [`mod@check`]: whether a catalog recovers from any single loss, and what in it decides nothing;
+//! - [`mod@simulate`]: what an edit of the catalog would do to a fleet;
+//! - [`mod@replay`]: whether a record is what this catalog gives.
 
 pub mod change;
 pub mod check;

@@ -109,6 +109,30 @@ impl Evidence<'_> {
         }
     }
 
+    /// The places of which the decision in force is one, whatever a judge says: where the workload
+    /// is by what was carried out, and where a newer annotation has it.
+    #[must_use]
+    pub fn places(&self) -> Vec<Place> {
+        let carried_out = match (self.foremost(), self.status) {
+            (Some(seen), Some(status)) if status.sequence <= seen.sequence => {
+                Some((seen.place.clone(), seen.sequence))
+            }
+            (Some(seen), None) => Some((seen.place.clone(), seen.sequence)),
+            (_, Some(status)) => Some((status.place(), status.sequence)),
+            (None, None) => None,
+        };
+        // What the status repeats is no news.
+        let said = self.status.map(|status| status.reason.as_str());
+        let annotated = self.annotation.filter(|text| said != Some(*text));
+        let annotated = annotated.and_then(|text| Record::parse(text).ok()).filter(|record| {
+            carried_out.as_ref().is_none_or(|(_, sequence)| record.sequence > *sequence)
+        });
+        let mut places: Vec<Place> = carried_out.into_iter().map(|(place, _)| place).collect();
+        places.extend(annotated.map(|record| record.place()));
+        places.dedup();
+        places
+    }
+
     /// The decision that something exists of, or that the status tells of.
     fn carried_out(&self, record: Option<&Record>) -> Option<PlacementInForce> {
         let observed = self.foremost();

@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use idp_crds::names::reference_name;
 use maud::{Markup, html};
 
@@ -18,7 +18,7 @@ pub async fn show(State(sources): State<Sources>, headers: HeaderMap, uri: Uri) 
     };
     let snapshot = match sources.catalog() {
         Ok(snapshot) => snapshot,
-        Err(instead) => return instead,
+        Err(unread) => return unread.into_response(),
     };
     let content = if reader.visible.configuration {
         html! {

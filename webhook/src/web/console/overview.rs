@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use axum::extract::State;
 use axum::http::{HeaderMap, Uri};
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use idp_crds::cloud_provider::CircuitState;
 use maud::{Markup, html};
 
@@ -24,7 +24,7 @@ pub async fn show(State(sources): State<Sources>, headers: HeaderMap, uri: Uri) 
     };
     let snapshot = match sources.catalog() {
         Ok(snapshot) => snapshot,
-        Err(instead) => return instead,
+        Err(unread) => return unread.into_response(),
     };
     let placed = sources.placements.list(|placed| reader.visible.shows(placed));
     let content = html! {

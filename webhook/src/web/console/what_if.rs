@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, Uri};
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use idp_core::compose::product::Product;
 use idp_core::schedule::Provenance;
 use idp_crds::contract::{ClaimRequest, FieldError};
@@ -41,7 +41,7 @@ pub async fn show(
     };
     let snapshot = match sources.catalog() {
         Ok(snapshot) => snapshot,
-        Err(instead) => return instead,
+        Err(unread) => return unread.into_response(),
     };
     let without: Vec<String> =
         given.iter().filter(|(name, _)| name == WITHOUT).map(|(_, value)| value.clone()).collect();
@@ -116,11 +116,10 @@ fn ask(snapshot: &Snapshot, product: &Product, given: &Given, without: &[String]
                             ul { @for error in errors { li { (error) } } }
                         }
                     }
-                    Answer::Nowhere(reasons) => {
+                    Answer::Nowhere(why_not, reasons) => {
                         div.problem role="alert" {
-                            @for (at, reason) in reasons.iter().enumerate() {
-                                @if at == 0 { p { (reason) } } @else { li { (reason) } }
-                            }
+                            p { (why_not) }
+                            ul { @for reason in reasons { li { (reason) } } }
                         }
                     }
                     Answer::There(record) => {
@@ -137,7 +136,7 @@ fn ask(snapshot: &Snapshot, product: &Product, given: &Given, without: &[String]
 
 enum Answer {
     Wrong(Vec<FieldError>),
-    Nowhere(Vec<String>),
+    Nowhere(String, Vec<String>),
     There(Box<idp_crds::record::Record>),
 }
 
@@ -159,9 +158,7 @@ fn answer(snapshot: &Snapshot, product: &Product, given: &Given, without: &[Stri
         Ok(decision) => {
             Answer::There(Box::new(decision.record(Provenance::first(DecidedBy::Admission))))
         }
-        Err(error) => {
-            Answer::Nowhere(std::iter::once(error.to_string()).chain(error.reasons()).collect())
-        }
+        Err(error) => Answer::Nowhere(error.to_string(), error.reasons()),
     }
 }
 

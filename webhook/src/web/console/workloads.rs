@@ -42,6 +42,8 @@ const PHASES: [(&str, &str); 4] = [
 
 /// The columns that can be sorted by, and what they show.
 type Column = (&'static str, &'static str, fn(&Placed) -> &str);
+/// A filter: its name, its title, what is chosen, and what a workload has.
+type Filter<'q> = (&'static str, &'static str, &'q str, fn(&Placed) -> &str);
 const COLUMNS: [Column; 8] = [
     ("name", "Name", |placed| &placed.name),
     ("namespace", "Namespace", |placed| &placed.namespace),
@@ -176,7 +178,7 @@ fn row(placed: &Placed) -> Markup {
 }
 
 fn filters(question: &Question, all: &[Placed]) -> Markup {
-    let choices: [(&str, &str, &str, fn(&Placed) -> &str); 5] = [
+    let choices: [Filter<'_>; 5] = [
         ("provider", "Provider", &question.provider, |placed| &placed.provider),
         ("region", "Region", &question.region, |placed| &placed.region),
         ("product", "Product", &question.product, |placed| &placed.product),
