@@ -37,38 +37,3 @@ fn provider_configs_fit() {
         assert!(places.contains(name), "{name} is no place of the catalog: {places:?}");
     }
 }
-
-/// Every metric that the dashboard asks for is one that the webhook registers.
-#[test]
-fn the_dashboard_asks_for_what_there_is() {
-    let registered = include_str!("../../../webhook/src/metrics.rs");
-    let dashboard: Value = serde_json::from_str(
-        &std::fs::read_to_string(root().join("package/chart/dashboard.json")).unwrap(),
-    )
-    .unwrap();
-    let mut asked = BTreeSet::new();
-    for target in dashboard["panels"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .flat_map(|panel| panel["targets"].as_array().unwrap())
-    {
-        let expression = target["expr"].as_str().unwrap();
-        for word in expression
-            .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
-            .filter(|word| word.starts_with("idp_"))
-        {
-            // What the text format appends to counters and histograms.
-            let name = ["_total", "_bucket"]
-                .iter()
-                .find_map(|suffix| word.strip_suffix(suffix))
-                .unwrap_or(word);
-            assert!(
-                registered.contains(&format!("\"{name}\"")),
-                "the webhook has no metric {name}"
-            );
-            asked.insert(name);
-        }
-    }
-    assert_eq!(asked.len(), 4, "{asked:?}");
-}
