@@ -76,16 +76,10 @@ impl Kind {
         manifest
     }
 
-    /// A tier that every cloud can give it: PostgreSQL cannot be restored to a point in time on OCI.
-    #[must_use]
-    pub fn tier(&self) -> &'static str {
-        if self.product == "postgresql" { "critical" } else { "medium" }
-    }
-
     /// What developers write: the webhook fills in the rest.
     #[must_use]
     pub fn request(&self, name: &str) -> Value {
-        let mut parameters = json!({"cell": "cell-1", "environment": "dev", "tier": self.tier()});
+        let mut parameters = json!({"cell": "cell-1", "environment": "dev", "tier": "medium"});
         let own = match self.product {
             "webapp" => {
                 json!({"image": "registry.example.com/app:v1", "port": 8080, "cpu": "500m", "memory": "1Gi"})

@@ -136,7 +136,7 @@ async fn what_if_answers_and_names_what_is_wrong() {
     let page = console.page(&format!("{ask}&storageGB=50&without=aws")).await;
     assert!(page.contains("It would go to <strong>gcp/us-central1</strong>"), "{page}");
     let page = console.page(&format!("{ask}&storageGB=50&without=aws&without=gcp")).await;
-    assert!(page.contains("oci/us-ashburn-1: missing required capability: multi_az"), "{page}");
+    assert!(page.contains("<li>oci/us-ashburn-1: missing required capability: "), "{page}");
     let page = console.page(&format!("{ask}&storageGB=none")).await;
     assert!(page.contains("spec.parameters.storageGB: must be"), "{page}");
     assert!(page.contains("aria-invalid=\"true\""), "{page}");
