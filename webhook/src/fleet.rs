@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use idp_core::catalog::read_objects;
 use kube::api::DynamicObject;
-use serde_json::Value;
 
 use crate::cluster::workloads::{kinds, placed};
 use crate::placements::{GroupKind, Placements};
@@ -31,26 +31,17 @@ pub enum FleetError {
     },
 }
 
-/// The objects of a file: documents, and the items of lists in it.
+/// The objects of a file.
 ///
 /// # Errors
 /// When it cannot be read, or is no YAML or JSON.
 pub fn read(path: &Path) -> Result<Vec<DynamicObject>, FleetError> {
     let text = std::fs::read_to_string(path)
         .map_err(|source| FleetError::Read { path: path.to_owned(), source })?;
-    let documents: Vec<Option<Value>> = serde_saphyr::from_multiple(&text)
-        .map_err(|error| FleetError::Yaml { path: path.to_owned(), message: error.to_string() })?;
-    let items = documents.into_iter().flatten().flat_map(|document| match document {
-        Value::Object(mut list) if list.get("items").is_some_and(Value::is_array) => {
-            match list.remove("items") {
-                Some(Value::Array(items)) => items,
-                _ => Vec::new(),
-            }
-        }
-        document => vec![document],
-    });
+    let objects = read_objects(&text)
+        .map_err(|message| FleetError::Yaml { path: path.to_owned(), message })?;
     // What is no Kubernetes object is nobody's workload.
-    Ok(items.filter_map(|item| serde_json::from_value(item).ok()).collect())
+    Ok(objects.into_iter().filter_map(|object| serde_json::from_value(object).ok()).collect())
 }
 
 /// Puts those into `placements` that are workloads by the catalog's products.

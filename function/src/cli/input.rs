@@ -3,13 +3,13 @@
 use std::io::Read;
 use std::path::Path;
 
-use idp_core::catalog::documents;
+use idp_core::catalog::read_objects;
 use serde_json::Value;
 
 use super::CliError;
 
-/// The most that is read of one file, bytes.
-const LARGEST: u64 = 64 << 20;
+/// The most that is read of one file, bytes: some hundred thousand workloads.
+const LARGEST: u64 = 1 << 30;
 
 /// A document, and where it comes from.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,11 +49,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<Document>, CliError> {
     if path.is_dir() {
         return read_folder(path);
     }
-    let origin = if path == Path::new("-") {
-        "standard input".to_owned()
-    } else {
-        path.display().to_string()
-    };
+    let origin = origin(path);
     let mut text = String::new();
     let read = if path == Path::new("-") {
         std::io::stdin().lock().take(LARGEST + 1).read_to_string(&mut text)
@@ -64,17 +60,17 @@ pub(super) fn read(path: &Path) -> Result<Vec<Document>, CliError> {
     if length as u64 > LARGEST {
         return Err(CliError::Input(format!("{origin} is larger than {LARGEST} bytes")));
     }
-    let documents =
-        documents(&text).map_err(|error| CliError::Input(format!("{origin}: {error}")))?;
-    let documents: Vec<Document> = documents
-        .into_iter()
-        .flat_map(items)
-        .map(|object| Document { origin: origin.clone(), object })
-        .collect();
-    if documents.is_empty() {
-        return Err(CliError::Input(format!("{origin} holds no document")));
+    let objects =
+        read_objects(&text).map_err(|error| CliError::Input(format!("{origin}: {error}")))?;
+    if objects.is_empty() {
+        return Err(CliError::Input(format!("{origin} holds no object")));
     }
-    Ok(documents)
+    Ok(objects.into_iter().map(|object| Document { origin: origin.clone(), object }).collect())
+}
+
+/// How messages name a file.
+pub(super) fn origin(path: &Path) -> String {
+    if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() }
 }
 
 /// Every document of the files in `folder` and in those below it, in order of path.
@@ -100,14 +96,4 @@ fn read_folder(folder: &Path) -> Result<Vec<Document>, CliError> {
         }
     }
     Ok(documents)
-}
-
-/// The items of a list, as `kubectl get -o yaml` writes several objects; anything else is itself.
-fn items(object: Value) -> Vec<Value> {
-    let is_list =
-        object.get("kind").and_then(Value::as_str).is_some_and(|kind| kind.ends_with("List"));
-    match object.get("items") {
-        Some(Value::Array(items)) if is_list => items.clone(),
-        _ => vec![object],
-    }
 }

@@ -13,7 +13,7 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::{CliError, catalog, workloads};
+use super::{CliError, catalog, input};
 
 /// Decide anew what records say was decided, and compare the bytes: the same, or which input differs.
 ///
@@ -103,7 +103,7 @@ fn stream(
             break;
         }
         if length as u64 == LONGEST_LINE && !line.ends_with(b"\n") {
-            let origin = workloads::origin(path);
+            let origin = input::origin(path);
             let message = format!("{origin}: line {number} is longer than {LONGEST_LINE} bytes");
             return Err(CliError::Input(message));
         }

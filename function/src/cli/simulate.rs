@@ -9,7 +9,7 @@ use idp_core::insight::edit;
 use idp_core::insight::simulate::{Simulation, simulate};
 
 use super::workloads::{self, FleetArgs};
-use super::{CliError, table};
+use super::{CliError, input, table};
 
 /// Show what an edit of the catalog would do to workloads if each were placed anew. None moves by an
 /// edit: it is about what comes next, and about what a failover would find. Nothing is contacted or
@@ -118,7 +118,7 @@ fn catalogs(
     let mut wrong = Vec::new();
     for path in change {
         for object in workloads::objects(path)? {
-            if let Err(error) = changed.add(&workloads::origin(path), object) {
+            if let Err(error) = changed.add(&input::origin(path), object) {
                 wrong.push(error.to_string());
             }
         }

@@ -1,6 +1,6 @@
 //! The workloads that a question is about: exported from a cluster, from files, or made up.
 
-use std::io::{self, Read, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -8,10 +8,9 @@ use idp_core::catalog::Catalog;
 use idp_core::insight::fleet::{Workload, generate, place_all};
 use serde_json::Value;
 
-use super::CliError;
+use super::input::origin;
+use super::{CliError, input};
 
-/// The most that is read of one file, bytes: some hundred thousand workloads.
-const LARGEST: u64 = 1 << 30;
 /// So many objects that are left out are told of, and the rest counted.
 const MOST_TOLD: usize = 10;
 
@@ -88,43 +87,7 @@ pub(super) fn title(path: &Path, object: &Value) -> String {
     format!("{}: {kind} {name}", origin(path))
 }
 
-pub(super) fn origin(path: &Path) -> String {
-    if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() }
-}
-
-/// The objects of a file, JSON or YAML, one or many; lists are taken apart.
+/// The objects of a file, of standard input, or of a folder.
 pub(super) fn objects(path: &Path) -> Result<Vec<Value>, CliError> {
-    let origin = origin(path);
-    let mut text = String::new();
-    let read = if path == Path::new("-") {
-        io::stdin().lock().take(LARGEST + 1).read_to_string(&mut text)
-    } else {
-        std::fs::File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_string(&mut text))
-    };
-    let length = read.map_err(|error| CliError::Input(format!("cannot read {origin}: {error}")))?;
-    if length as u64 > LARGEST {
-        return Err(CliError::Input(format!("{origin} is larger than {LARGEST} bytes")));
-    }
-    let wrong = |error: &dyn std::fmt::Display| CliError::Input(format!("{origin}: {error}"));
-    // What kubectl prints as JSON may be large, and is read without YAML's limits.
-    let documents: Vec<Value> = if text.trim_start().starts_with('{') {
-        let documents = serde_json::Deserializer::from_str(&text).into_iter::<Value>();
-        documents.collect::<Result<_, _>>().map_err(|error| wrong(&error))?
-    } else {
-        let documents = serde_saphyr::from_multiple::<Option<Value>>(&text);
-        documents.map_err(|error| wrong(&error))?.into_iter().flatten().collect()
-    };
-    let mut objects = Vec::new();
-    for mut document in documents {
-        let is_list =
-            document.get("kind").and_then(Value::as_str).is_some_and(|kind| kind.ends_with("List"));
-        match document.get_mut("items").map(Value::take) {
-            Some(Value::Array(items)) if is_list => objects.extend(items),
-            _ => objects.push(document),
-        }
-    }
-    if objects.is_empty() {
-        return Err(CliError::Input(format!("{origin} holds no object")));
-    }
-    Ok(objects)
+    Ok(input::read(path)?.into_iter().map(|document| document.object).collect())
 }

@@ -1,15 +1,13 @@
 //! Which Secrets there are, and whose: the API server is asked for the metadata of one by its name.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use kube::{Api, Client};
-use sha2::{Digest as _, Sha256};
 
 use super::verdict::{Denial, Reason};
+use crate::kept::{Kept, key};
 
 /// That a Secret is not there is remembered this long: a claim's mutating and validating reviews ask
 /// the same. That one is there is asked anew: somebody is going to delete it.
@@ -24,14 +22,11 @@ pub enum Secrets {
         /// To ask it.
         client: Client,
         /// What was not there a moment ago.
-        absent: Mutex<HashMap<Digest, Instant>>,
+        absent: Kept<()>,
     },
     /// There is no cluster, or it is not to be asked: nothing is in the way.
     NotLooked,
 }
-
-/// A Secret's namespace and name, as SHA-256: its size is not the caller's to choose.
-type Digest = [u8; 32];
 
 impl std::fmt::Debug for Secrets {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -43,7 +38,7 @@ impl Secrets {
     /// Asks the cluster.
     #[must_use]
     pub fn of_cluster(client: Client) -> Self {
-        Secrets::Cluster { client, absent: Mutex::default() }
+        Secrets::Cluster { client, absent: Kept::new(KEPT, MOST_KEPT) }
     }
 
     /// Who owns a Secret; none where there is no such Secret.
@@ -56,8 +51,8 @@ impl Secrets {
         name: &str,
     ) -> Result<Option<Vec<OwnerReference>>, Denial> {
         let Secrets::Cluster { client, absent } = self else { return Ok(None) };
-        let key = digest(namespace, name);
-        if was_absent(absent, &key) {
+        let key = key(&(namespace, name));
+        if absent.get(&key).is_some() {
             return Ok(None);
         }
         let secrets: Api<Secret> = Api::namespaced(client.clone(), namespace);
@@ -72,26 +67,8 @@ impl Secrets {
             Denial::new(Reason::Unavailable, format!("{what}: {error}{hint}"))
         })?;
         if found.is_none() {
-            remember(absent, key);
+            absent.put(key, ());
         }
         Ok(found.map(|found| found.metadata.owner_references.unwrap_or_default()))
-    }
-}
-
-fn digest(namespace: &str, name: &str) -> Digest {
-    // No name has a slash.
-    Sha256::digest(format!("{namespace}/{name}")).into()
-}
-
-fn was_absent(absent: &Mutex<HashMap<Digest, Instant>>, key: &Digest) -> bool {
-    let absent = absent.lock().unwrap_or_else(PoisonError::into_inner);
-    absent.get(key).is_some_and(|at| at.elapsed() < KEPT)
-}
-
-fn remember(absent: &Mutex<HashMap<Digest, Instant>>, key: Digest) {
-    let mut absent = absent.lock().unwrap_or_else(PoisonError::into_inner);
-    absent.retain(|_, at| at.elapsed() < KEPT);
-    if absent.len() < MOST_KEPT {
-        absent.insert(key, Instant::now());
     }
 }

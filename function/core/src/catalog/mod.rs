@@ -37,7 +37,7 @@ pub use convert::probe_holder;
 pub use embedded::{embedded, embedded_files};
 pub use objects::{Named, Objects, ReadError};
 pub use products::compile;
-pub use yaml::documents;
+pub use yaml::objects as read_objects;
 
 /// Everything the platform is configured with, ready to be asked.
 #[derive(Debug)]

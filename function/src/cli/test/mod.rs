@@ -14,7 +14,7 @@ use serde::Deserialize as _;
 use serde_json::{Map, Value, json};
 
 use self::spec::{API_VERSION, Claim, KIND, PlacementTest};
-use super::input::Document;
+use super::input::{self, Document};
 use super::{CliError, workloads};
 
 /// Run tests of a catalog (PlacementTest objects): a claim, and what is expected of it step by step.
@@ -151,7 +151,7 @@ fn test(path: &Path, object: &Value, catalog: Option<&Path>) -> Result<Vec<Outco
             other => format!("{name}={other}"),
         });
         Ok(Outcome {
-            test: format!("{}: {}", workloads::origin(path), test.metadata.name),
+            test: format!("{}: {}", input::origin(path), test.metadata.name),
             case: values.collect::<Vec<_>>().join(" "),
             failures: play::play(&test, &objects, &claim, parameters)?,
         })
@@ -166,7 +166,7 @@ fn record(files: &[PathBuf], catalog: Option<&Path>, out: &mut impl Write) -> Re
     let mut tests = Vec::new();
     for path in files {
         for object in workloads::objects(path)? {
-            let document = Document { origin: workloads::origin(path), object: object.clone() };
+            let document = Document { origin: input::origin(path), object: object.clone() };
             let expect = match renderer.render(&document, false, &[], &[]) {
                 Ok(rendered) => {
                     let record = rendered.record.as_ref();
