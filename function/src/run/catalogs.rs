@@ -7,23 +7,27 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use lru::LruCache;
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::Failure;
-use super::kept::Kept;
 use super::requirements::{ByKind, Extent};
 use idp_core::catalog::{self, Catalog, Objects, Places, Rejected};
 use idp_core::compose::product::Product;
 use idp_core::structs::from_struct;
 
-/// How much is kept of places: so many Candidates in all sets of them together, of about 5 KB each.
-/// Sets that workloads need by name are of one or two; whole ones are there for who decides.
-const MOST_CANDIDATES: usize = 10_000;
+/// How many sets of places are kept that workloads need by name: one or two Candidates and a Tier
+/// each, about 10 KB.
+const MOST_OWN: NonZeroUsize = NonZeroUsize::new(2_048).expect("not 0");
+/// How many whole ones, about 5 KB a Candidate: what decides, what describes, and one that is just
+/// replaced.
+const MOST_WHOLE: NonZeroUsize = NonZeroUsize::new(3).expect("not 0");
 /// How many compiled products are kept.
-const MOST_PRODUCTS: usize = 256;
+const MOST_PRODUCTS: NonZeroUsize = NonZeroUsize::new(256).expect("not 0");
 
 /// A catalog, how much of the configuration it is, and what was left out of it.
 #[derive(Debug)]
@@ -34,11 +38,24 @@ pub(super) struct CatalogBuild {
 }
 
 /// Makes and keeps catalogs: places apart from products, since many products share them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct CatalogCache {
     embedded: OnceLock<Arc<CatalogBuild>>,
-    places: Mutex<Kept<Vec<u8>, PlacesBuild>>,
-    products: Mutex<Kept<Vec<u8>, ProductBuild>>,
+    /// Apart, so that a fleet's many small sets never push out the few large ones.
+    own: Mutex<LruCache<Vec<u8>, PlacesBuild>>,
+    whole: Mutex<LruCache<Vec<u8>, PlacesBuild>>,
+    products: Mutex<LruCache<Vec<u8>, ProductBuild>>,
+}
+
+impl Default for CatalogCache {
+    fn default() -> Self {
+        CatalogCache {
+            embedded: OnceLock::new(),
+            own: Mutex::new(LruCache::new(MOST_OWN)),
+            whole: Mutex::new(LruCache::new(MOST_WHOLE)),
+            products: Mutex::new(LruCache::new(MOST_PRODUCTS)),
+        }
+    }
 }
 
 /// Places, and what was left out of them.
@@ -112,7 +129,7 @@ impl CatalogCache {
         objects: &ByKind<'_>,
         extent: Extent,
     ) -> Result<Arc<CatalogBuild>, Failure> {
-        let PlacesBuild { places, rejected } = self.places(objects)?;
+        let PlacesBuild { places, rejected } = self.places(objects, extent)?;
         let mut rejected = rejected.to_vec();
         let mut products = Vec::new();
         for item in objects.iter().filter(|(kind, _)| *kind == PRODUCT).flat_map(|(_, all)| all) {
@@ -128,9 +145,10 @@ impl CatalogCache {
         Ok(Arc::new(CatalogBuild { catalog: Arc::new(catalog), extent, rejected }))
     }
 
-    fn places(&self, objects: &ByKind<'_>) -> Result<PlacesBuild, Failure> {
+    fn places(&self, objects: &ByKind<'_>, extent: Extent) -> Result<PlacesBuild, Failure> {
+        let kept = if extent == Extent::Own { &self.own } else { &self.whole };
         let key = key(objects)?;
-        if let Some(found) = key.as_ref().and_then(|key| locked(&self.places).get(key)) {
+        if let Some(found) = key.as_ref().and_then(|key| locked(kept).get(key).cloned()) {
             return Ok(found);
         }
         let mut read = Objects::default();
@@ -147,15 +165,14 @@ impl CatalogCache {
         rejected.extend(more);
         let build = PlacesBuild { places: Arc::new(places), rejected: rejected.into() };
         if let Some(key) = key {
-            let weight = build.places.len().max(1);
-            locked(&self.places).put(key, build.clone(), weight, MOST_CANDIDATES);
+            locked(kept).put(key, build.clone());
         }
         Ok(build)
     }
 
     fn product(&self, bytes: &[u8]) -> Result<ProductBuild, Failure> {
         let key = version(bytes)?.map(|version| version.to_key());
-        if let Some(found) = key.as_ref().and_then(|key| locked(&self.products).get(key)) {
+        if let Some(found) = key.as_ref().and_then(|key| locked(&self.products).get(key).cloned()) {
             return Ok(found);
         }
         let (name, object) = object(PRODUCT, bytes)?;
@@ -172,7 +189,7 @@ impl CatalogCache {
             },
         };
         if let Some(key) = key {
-            locked(&self.products).put(key, build.clone(), 1, MOST_PRODUCTS);
+            locked(&self.products).put(key, build.clone());
         }
         Ok(build)
     }
@@ -229,4 +246,51 @@ fn version(bytes: &[u8]) -> Result<Option<Version<'_>>, Failure> {
 
 fn join<T: ToString>(errors: &[T]) -> String {
     errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+#[cfg(test)]
+mod tests {
+    use idp_core::structs::to_struct;
+    use serde_json::json;
+
+    use super::*;
+    use crate::wire::v1;
+
+    fn candidates(names: std::ops::Range<usize>) -> Vec<v1::Resource> {
+        let candidate = |at: usize| {
+            let object = json!({
+                "apiVersion": "platform.example.org/v1alpha1", "kind": "Candidate",
+                "metadata": {
+                    "name": format!("aws-r{at}"), "uid": format!("u{at}"), "resourceVersion": "1",
+                    "creationTimestamp": "2026-01-01T00:00:00Z",
+                },
+                "spec": {
+                    "provider": "aws", "region": format!("r{at}"), "runtimeCluster": "c",
+                    "network": {}, "capabilities": [], "scores": {"latency": 0.5},
+                },
+            });
+            v1::Resource { resource: Some(to_struct(&object).unwrap()), ..v1::Resource::default() }
+        };
+        names.map(candidate).collect()
+    }
+
+    #[test]
+    fn a_fleets_own_places_never_push_out_what_decides() {
+        let cache = CatalogCache::default();
+        let whole = candidates(0..50);
+        let places = |items: &[v1::Resource], extent| {
+            let objects = vec![("Candidate", items.iter().collect())];
+            cache.places(&objects, extent).unwrap().places
+        };
+        let first = places(&whole, Extent::Everything);
+        assert_eq!(first.len(), 50);
+        for at in 0..MOST_OWN.get() + 10 {
+            places(&candidates(at..at + 1), Extent::Own);
+        }
+        assert!(Arc::ptr_eq(&first, &places(&whole, Extent::Everything)));
+        assert_eq!(locked(&cache.own).len(), MOST_OWN.get(), "bounded");
+        // A changed catalog: the one before is there for those who still use it.
+        places(&candidates(0..49), Extent::Everything);
+        assert!(Arc::ptr_eq(&first, &places(&whole, Extent::Everything)));
+    }
 }

@@ -11,7 +11,6 @@ mod catalogs;
 mod compose;
 mod composite;
 mod input;
-mod kept;
 mod observed;
 mod plan;
 mod preserve;

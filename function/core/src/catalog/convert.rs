@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use idp_crds::cloud_provider::{CircuitState, CloudProviderStatus};
 use idp_crds::names::reference_name;
+use idp_crds::validate::Validate;
 use idp_crds::{CandidateSpec, TierSpec};
 use indexmap::IndexMap;
 use serde_json::Value;
 
-use super::{Named, Objects, Rejected, accept_valid};
+use super::{Named, Objects, Rejected};
 use crate::schedule::{
     Candidate, Circuit, Experiment, FailoverRule, ProviderHealth, State, Tier, Weights,
 };
@@ -108,4 +109,18 @@ pub(super) fn state(
 pub fn probe_holder(status: &CloudProviderStatus) -> Option<&str> {
     let half_open = status.state == CircuitState::HalfOpen;
     status.probe.as_ref().filter(|_| half_open).map(|probe| probe.holder.as_str())
+}
+
+/// `object`, if nothing is wrong with it.
+pub(super) fn accept_valid<'o, T: Validate>(
+    kind: &'static str,
+    object: &'o Named<T>,
+    rejected: &mut Vec<Rejected>,
+) -> Option<&'o Named<T>> {
+    let errors: Vec<String> = object.spec.errors().iter().map(ToString::to_string).collect();
+    if errors.is_empty() {
+        return Some(object);
+    }
+    rejected.push(Rejected { kind, name: object.name.clone(), errors });
+    None
 }
