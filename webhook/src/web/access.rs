@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 use axum::http::HeaderMap;
-use axum::http::header::{AUTHORIZATION, COOKIE};
+use axum::http::header::AUTHORIZATION;
+use axum_extra::extract::CookieJar;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use idp_crds::names::GROUP;
 use idp_crds::product::ProductApi;
@@ -134,7 +135,7 @@ impl Access {
     pub async fn viewer(&self, headers: &HeaderMap) -> Result<Viewer, AccessError> {
         let Access::Cluster(reviews) = self else { return Ok(Viewer::Anyone) };
         let token = token(headers).ok_or(AccessError::Unauthenticated)?;
-        let user = reviews.user(token).await?.ok_or(AccessError::Unauthenticated)?;
+        let user = reviews.user(&token).await?.ok_or(AccessError::Unauthenticated)?;
         Ok(Viewer::Person(Box::new(user)))
     }
 
@@ -162,15 +163,13 @@ impl Access {
 }
 
 /// The token that a request brings: as tools do, or as a browser does.
-fn token(headers: &HeaderMap) -> Option<&str> {
-    let bearer = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-    let bearer = bearer.and_then(|value| value.strip_prefix("Bearer "));
-    let cookies = headers.get_all(COOKIE).iter().filter_map(|value| value.to_str().ok());
-    let mut pairs =
-        cookies.flat_map(|value| value.split(';')).filter_map(|pair| pair.split_once('='));
-    let cookie =
-        || pairs.find(|(name, _)| name.trim() == COOKIE_NAME).map(|(_, value)| value.trim());
-    bearer.or_else(cookie).filter(|token| !token.is_empty() && token.len() <= LONGEST_TOKEN)
+fn token(headers: &HeaderMap) -> Option<String> {
+    let authorization = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let bearer = authorization.and_then(|value| value.split_once(' '));
+    let bearer = bearer.filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
+    let cookie = || Some(CookieJar::from_headers(headers).get(COOKIE_NAME)?.value().to_owned());
+    let token = bearer.map(|(_, token)| token.trim().to_owned()).or_else(cookie);
+    token.filter(|token| !token.is_empty() && token.len() <= LONGEST_TOKEN)
 }
 
 impl Reviews {
@@ -249,6 +248,7 @@ impl Reviews {
 #[cfg(test)]
 mod tests {
     use axum::http::HeaderValue;
+    use axum::http::header::COOKIE;
 
     use super::*;
 
@@ -260,8 +260,11 @@ mod tests {
 
     #[test]
     fn a_token_is_brought_as_tools_do_or_as_browsers_do() {
-        assert_eq!(token(&headers(&[(AUTHORIZATION, "Bearer abc")])), Some("abc"));
-        assert_eq!(token(&headers(&[(COOKIE, "a=b; idp-token=abc")])), Some("abc"));
+        for scheme in ["Bearer", "bearer"] {
+            let header = format!("{scheme} abc");
+            assert_eq!(token(&headers(&[(AUTHORIZATION, &header)])).as_deref(), Some("abc"));
+        }
+        assert_eq!(token(&headers(&[(COOKIE, "a=b; idp-token=abc")])).as_deref(), Some("abc"));
         assert_eq!(token(&headers(&[(AUTHORIZATION, "Basic abc"), (COOKIE, "a=b")])), None);
         assert_eq!(token(&headers(&[(COOKIE, "idp-token=")])), None);
         let long = format!("Bearer {}", "a".repeat(LONGEST_TOKEN + 1));

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Query, State};
+use axum::extract::{FromRequestParts, Query, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use idp_core::catalog::Objects;
@@ -41,27 +42,31 @@ pub fn refusal(error: &AccessError) -> Response {
     }
 }
 
-/// The catalog is not read yet.
-pub(super) struct Unread;
+/// The catalog of this moment; before it has been read there is no answer.
+pub struct Current(pub Arc<Snapshot>);
 
-impl IntoResponse for Unread {
-    fn into_response(self) -> Response {
-        (StatusCode::SERVICE_UNAVAILABLE, "the catalog is not read yet\n").into_response()
+impl FromRequestParts<Sources> for Current {
+    type Rejection = (StatusCode, &'static str);
+
+    async fn from_request_parts(_: &mut Parts, sources: &Sources) -> Result<Self, Self::Rejection> {
+        let unread = (StatusCode::SERVICE_UNAVAILABLE, "the catalog is not read yet\n");
+        sources.snapshot.get().map(Current).ok_or(unread)
     }
 }
 
-impl From<Unread> for Response {
-    fn from(unread: Unread) -> Self {
-        unread.into_response()
+/// Whoever may ask at all, and what they see.
+pub struct Asker(pub Visible);
+
+impl FromRequestParts<Sources> for Asker {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, sources: &Sources) -> Result<Self, Response> {
+        let known = sources.visible(&parts.headers).await;
+        known.map(|(_, visible)| Asker(visible)).map_err(|error| refusal(&error))
     }
 }
 
 impl Sources {
-    /// The catalog of this moment, if it has been read.
-    pub(super) fn catalog(&self) -> Result<Arc<Snapshot>, Unread> {
-        self.snapshot.get().ok_or(Unread)
-    }
-
     /// Who asks, and what they see.
     pub(super) async fn visible(
         &self,
@@ -73,12 +78,8 @@ impl Sources {
     }
 }
 
-type Answer = Result<Json<Value>, Response>;
-
 /// Every product, with the parameters that it takes.
-async fn products(State(sources): State<Sources>, headers: HeaderMap) -> Answer {
-    sources.access.viewer(&headers).await.map_err(|error| refusal(&error))?;
-    let snapshot = sources.catalog()?;
+async fn products(_: Asker, Current(snapshot): Current) -> Json<Value> {
     let products = snapshot.catalog.products().iter().map(|product| {
         let spec = &product.spec;
         let providers: Vec<&str> = product.providers().map(|(name, _)| name).collect();
@@ -91,13 +92,11 @@ async fn products(State(sources): State<Sources>, headers: HeaderMap) -> Answer 
             "parameters": spec.parameters,
         })
     });
-    Ok(Json(json!({ "products": products.collect::<Vec<_>>() })))
+    Json(json!({ "products": products.collect::<Vec<_>>() }))
 }
 
 /// Every provider that a CloudProvider or a Candidate names.
-async fn health(State(sources): State<Sources>, headers: HeaderMap) -> Answer {
-    sources.access.viewer(&headers).await.map_err(|error| refusal(&error))?;
-    let snapshot = sources.catalog()?;
+async fn health(_: Asker, Current(snapshot): Current) -> Json<Value> {
     let objects = &snapshot.objects;
     let mut names: Vec<&str> =
         objects.providers.iter().map(|provider| provider.name.as_str()).collect();
@@ -106,7 +105,7 @@ async fn health(State(sources): State<Sources>, headers: HeaderMap) -> Answer {
     names.dedup();
     let all: Map<String, Value> =
         names.into_iter().map(|name| (name.to_owned(), provider_health(objects, name))).collect();
-    Ok(Json(json!({ "providers": all })))
+    Json(json!({ "providers": all }))
 }
 
 fn provider_health(objects: &Objects, name: &str) -> Value {
@@ -152,11 +151,10 @@ impl Filter {
 /// What runs where; `?provider=aws&tier=low` and the like narrow it down.
 async fn list(
     State(sources): State<Sources>,
+    Asker(visible): Asker,
     Query(filter): Query<Filter>,
-    headers: HeaderMap,
-) -> Answer {
-    let (_, visible) = sources.visible(&headers).await.map_err(|error| refusal(&error))?;
+) -> Json<Value> {
     let placements =
         sources.placements.list(|placed| filter.wants(placed) && visible.shows(placed));
-    Ok(Json(json!({ "placements": placements })))
+    Json(json!({ "placements": placements }))
 }

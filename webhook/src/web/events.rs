@@ -6,14 +6,13 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::HeaderMap;
+use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
-use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use futures::stream::unfold;
 
 use super::Sources;
-use super::api::refusal;
+use super::api::Asker;
 
 /// How soon a change is told; those that come sooner are told together.
 const LOOKS: Duration = Duration::from_secs(1);
@@ -31,10 +30,7 @@ fn seen(sources: &Sources) -> Seen {
     (sources.placements.version(), catalog)
 }
 
-async fn events(State(sources): State<Sources>, headers: HeaderMap) -> Response {
-    if let Err(error) = sources.access.viewer(&headers).await {
-        return refusal(&error);
-    }
+async fn events(_: Asker, State(sources): State<Sources>) -> impl IntoResponse {
     let changes = unfold((seen(&sources), sources), |(before, sources)| async move {
         loop {
             let look = tokio::time::sleep(LOOKS);
@@ -48,5 +44,5 @@ async fn events(State(sources): State<Sources>, headers: HeaderMap) -> Response 
             }
         }
     });
-    Sse::new(changes).keep_alive(KeepAlive::default()).into_response()
+    Sse::new(changes).keep_alive(KeepAlive::default())
 }

@@ -1,25 +1,15 @@
 //! What is decided by: places, tiers, products, experiments, flags.
 
-use axum::extract::State;
-use axum::http::{HeaderMap, Uri};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use idp_crds::names::reference_name;
 use maud::{Markup, html};
 
 use super::page::{Reader, Tab, command, page};
 use crate::snapshot::Snapshot;
-use crate::web::Sources;
+use crate::web::api::Current;
 
 /// The page.
-pub async fn show(State(sources): State<Sources>, headers: HeaderMap, uri: Uri) -> Response {
-    let reader = match Reader::of(&sources, &headers, &uri).await {
-        Ok(reader) => reader,
-        Err(instead) => return instead,
-    };
-    let snapshot = match sources.catalog() {
-        Ok(snapshot) => snapshot,
-        Err(unread) => return unread.into_response(),
-    };
+pub async fn show(reader: Reader, Current(snapshot): Current) -> Response {
     let content = if reader.visible.configuration {
         html! {
             p { "The catalog as decisions carry it: " code { (snapshot.catalog.scheduler().digest()) } }

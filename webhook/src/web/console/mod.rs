@@ -10,6 +10,7 @@
 
 mod bars;
 pub mod catalog;
+mod form;
 pub mod overview;
 pub mod page;
 pub mod session;

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::extract::State;
-use axum::http::{HeaderMap, Uri};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::Response;
 use idp_crds::cloud_provider::CircuitState;
 use maud::{Markup, html};
 
@@ -12,20 +11,17 @@ use super::page::{Reader, Tab, escaped, page};
 use crate::placements::Placed;
 use crate::snapshot::Snapshot;
 use crate::web::Sources;
+use crate::web::api::Current;
 
 /// How many of a kind of trouble are named.
 const NAMED: usize = 5;
 
 /// The first page.
-pub async fn show(State(sources): State<Sources>, headers: HeaderMap, uri: Uri) -> Response {
-    let reader = match Reader::of(&sources, &headers, &uri).await {
-        Ok(reader) => reader,
-        Err(instead) => return instead,
-    };
-    let snapshot = match sources.catalog() {
-        Ok(snapshot) => snapshot,
-        Err(unread) => return unread.into_response(),
-    };
+pub async fn show(
+    State(sources): State<Sources>,
+    reader: Reader,
+    Current(snapshot): Current,
+) -> Response {
     let placed = sources.placements.list(|placed| reader.visible.shows(placed));
     let content = html! {
         (attention(&snapshot, &placed, reader.visible.configuration))
@@ -56,9 +52,9 @@ fn attention(snapshot: &Snapshot, placed: &[Placed], configuration: bool) -> Mar
                 @for object in rejected {
                     li { strong { (object.kind) " " (object.name) } " is left out: " (object.errors.join("; ")) }
                 }
-                (some("have no place", "/workloads?phase=unplaced", &unplaced))
-                (some("are moving", "/workloads?phase=Moving", &moving))
-                (some("have left something behind that is kept until it is released", "/workloads?phase=retained", &retaining))
+                (some("without a place", "/workloads?phase=unplaced", &unplaced))
+                (some("moving", "/workloads?phase=Moving", &moving))
+                (some("with something left behind, kept until it is released", "/workloads?phase=retained", &retaining))
             }
         }
     }

@@ -1,9 +1,12 @@
 //! What all pages share: the frame, the style, what is shown instead of a page.
 
+use axum::extract::FromRequestParts;
+use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION};
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::request::Parts;
 use axum::response::{IntoResponse as _, Response};
 use maud::{DOCTYPE, Markup, html};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::web::Sources;
 use crate::web::access::{AccessError, Viewer, Visible};
@@ -30,7 +33,7 @@ const TABS: [(Tab, &str, &str); 4] = [
     (Tab::Catalog, "/catalog", "Catalog"),
 ];
 
-/// Somebody who looks at a page, and what they see.
+/// Somebody who looks at a page, and what they see. Who is not known is led to say who they are.
 pub struct Reader {
     /// Who.
     pub viewer: Viewer,
@@ -38,16 +41,14 @@ pub struct Reader {
     pub visible: Visible,
 }
 
-impl Reader {
-    /// Who asks for a page.
-    ///
-    /// # Errors
-    /// What they are shown instead of it.
-    pub async fn of(sources: &Sources, headers: &HeaderMap, uri: &Uri) -> Result<Self, Response> {
-        let known = sources.visible(headers).await;
+impl FromRequestParts<Sources> for Reader {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, sources: &Sources) -> Result<Self, Response> {
+        let known = sources.visible(&parts.headers).await;
         known.map(|(viewer, visible)| Reader { viewer, visible }).map_err(|error| match error {
             AccessError::Unauthenticated => {
-                let back = uri.path_and_query().map_or("/", |path| path.as_str());
+                let back = parts.uri.path_and_query().map_or("/", |path| path.as_str());
                 let to = format!("/sign-in?back={}", escaped(back));
                 (StatusCode::SEE_OTHER, [(LOCATION, to)]).into_response()
             }
@@ -58,19 +59,14 @@ impl Reader {
     }
 }
 
+/// What stands for itself in an address; everything else is escaped.
+const PLAIN: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+
 /// A text as it stands in an address.
 #[must_use]
 pub fn escaped(text: &str) -> String {
-    use std::fmt::Write as _;
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte) {
-            out.push(char::from(byte));
-        } else {
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
-    out
+    utf8_percent_encode(text, PLAIN).to_string()
 }
 
 /// A whole page.

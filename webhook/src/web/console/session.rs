@@ -3,9 +3,11 @@
 
 use axum::Form;
 use axum::extract::{Query, State};
-use axum::http::header::{AUTHORIZATION, LOCATION, SET_COOKIE};
+use axum::http::header::{AUTHORIZATION, LOCATION};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
-use axum::response::{IntoResponse as _, Response};
+use axum::response::{IntoResponse, Response};
+use axum_extra::extract::CookieJar;
+use axum_extra::extract::cookie::{Cookie, SameSite};
 use maud::html;
 use serde::Deserialize;
 
@@ -42,7 +44,7 @@ pub async fn ask(State(sources): State<Sources>, Query(back): Query<Back>) -> Re
 
 fn form(sources: &Sources, back: &str, trouble: Option<&str>) -> Response {
     if !sources.access.asks() {
-        return go("/", None);
+        return go("/");
     }
     let content = html! {
         @if let Some(trouble) = trouble { p.problem role="alert" { (trouble) } }
@@ -60,36 +62,41 @@ fn form(sources: &Sources, back: &str, trouble: Option<&str>) -> Response {
     page(Tab::Other, "Sign in", None, &content)
 }
 
-fn go(to: &str, cookie: Option<HeaderValue>) -> Response {
-    let mut response = (StatusCode::SEE_OTHER, [(LOCATION, to.to_owned())]).into_response();
-    if let Some(cookie) = cookie {
-        response.headers_mut().insert(SET_COOKIE, cookie);
-    }
-    response
+fn go(to: &str) -> Response {
+    (StatusCode::SEE_OTHER, [(LOCATION, to.to_owned())]).into_response()
+}
+
+/// For this browser's session, for no script and no other site. Not only for TLS: most people reach this
+/// by `kubectl port-forward`.
+fn cookie(token: String) -> Cookie<'static> {
+    Cookie::build((COOKIE_NAME, token))
+        .path("/")
+        .http_only(true)
+        .same_site(SameSite::Strict)
+        .build()
 }
 
 /// Keeps a token that the cluster knows.
 pub async fn sign_in(State(sources): State<Sources>, Form(given): Form<Token>) -> Response {
     let token = given.token.trim();
     let unknown = "The cluster does not know this token. It may have expired.";
-    let bearer = HeaderValue::from_str(&format!("Bearer {token}"));
-    let cookie =
-        HeaderValue::from_str(&format!("{COOKIE_NAME}={token}; Path=/; HttpOnly; SameSite=Strict"));
-    let (Ok(bearer), Ok(cookie), false) = (bearer, cookie, token.contains([';', ',', ' '])) else {
+    let Ok(bearer) = HeaderValue::from_str(&format!("Bearer {token}")) else {
         return form(&sources, &given.back, Some(unknown));
     };
     let headers = HeaderMap::from_iter([(AUTHORIZATION, bearer)]);
     match sources.access.viewer(&headers).await {
-        Ok(_) => go(within(&given.back), Some(cookie)),
+        Ok(_) => {
+            let jar = CookieJar::new().add(cookie(token.to_owned()));
+            (jar, go(within(&given.back))).into_response()
+        }
         Err(AccessError::Unauthenticated) => form(&sources, &given.back, Some(unknown)),
         Err(error) => sorry(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()),
     }
 }
 
 /// Forgets it.
-pub async fn sign_out() -> Response {
-    let cookie = format!("{COOKIE_NAME}=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0");
-    go("/sign-in", HeaderValue::from_str(&cookie).ok())
+pub async fn sign_out(jar: CookieJar) -> impl IntoResponse {
+    (jar.remove(cookie(String::new())), go("/sign-in"))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::StatusCode;
 use axum::response::Response;
 use idp_crds::names::{FAILOVER, PLACEMENT_REASON, RELEASE};
 use idp_crds::record::Record;
@@ -20,14 +20,9 @@ use crate::web::Sources;
 /// The page.
 pub async fn show(
     State(sources): State<Sources>,
+    reader: Reader,
     Path((group, kind, namespace, name)): Path<(String, String, String, String)>,
-    headers: HeaderMap,
-    uri: Uri,
 ) -> Response {
-    let reader = match Reader::of(&sources, &headers, &uri).await {
-        Ok(reader) => reader,
-        Err(instead) => return instead,
-    };
     let namespace = if namespace == "-" { "" } else { &namespace };
     let is_it = |placed: &Placed| {
         placed.name == name

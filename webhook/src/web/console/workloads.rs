@@ -4,13 +4,12 @@ use std::cmp::Ordering;
 use std::collections::BTreeSet;
 
 use axum::extract::{Query, State};
-use axum::http::{HeaderMap, Uri};
 use axum::response::Response;
 use maud::{Markup, html};
 use serde::Deserialize;
 
 use super::overview::link;
-use super::page::{Reader, Tab, escaped, page};
+use super::page::{Reader, Tab, page};
 use crate::placements::Placed;
 use crate::web::Sources;
 
@@ -107,24 +106,19 @@ impl Question {
             ("sort", sort),
             ("page", &page),
         ];
-        let given = fields.iter().filter(|(_, value)| !value.is_empty());
-        let given: Vec<String> =
-            given.map(|(name, value)| format!("{name}={}", escaped(value))).collect();
-        format!("/workloads?{}", given.join("&"))
+        let given = fields.into_iter().filter(|(_, value)| !value.is_empty());
+        let query = serde_urlencoded::to_string(given.collect::<Vec<_>>());
+        // Texts can always be written.
+        format!("/workloads?{}", query.unwrap_or_default())
     }
 }
 
 /// The page.
 pub async fn show(
     State(sources): State<Sources>,
+    reader: Reader,
     Query(question): Query<Question>,
-    headers: HeaderMap,
-    uri: Uri,
 ) -> Response {
-    let reader = match Reader::of(&sources, &headers, &uri).await {
-        Ok(reader) => reader,
-        Err(instead) => return instead,
-    };
     let all = sources.placements.list(|placed| reader.visible.shows(placed));
     let mut found: Vec<&Placed> = all.iter().filter(|placed| question.wants(placed)).collect();
     found.sort_by(|a, b| question.compare(a, b));
@@ -221,10 +215,7 @@ mod tests {
     fn an_address_asks_the_same_question_again() {
         let question =
             Question { q: "a b&c".to_owned(), tier: "low".to_owned(), ..Question::default() };
-        assert_eq!(
-            question.address("-name", 2),
-            "/workloads?q=a%20b%26c&tier=low&sort=-name&page=2"
-        );
+        assert_eq!(question.address("-name", 2), "/workloads?q=a+b%26c&tier=low&sort=-name&page=2");
         assert_eq!(Question::default().address("", 0), "/workloads?");
     }
 }
