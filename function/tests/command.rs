@@ -76,3 +76,22 @@ fn a_namespace_that_no_cluster_has_is_refused() {
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("metadata.namespace: must be"), "{said}");
 }
+
+/// What is built in has the digest that its decisions carry.
+#[test]
+fn the_version_names_the_catalog_that_decides() {
+    let run = |arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_idp")).args(arguments).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let version: serde_json::Value =
+        serde_json::from_str(&run(&["version", "--output", "json"])).unwrap();
+    assert_eq!(run(&["--version"]).trim(), format!("idp {}", version["version"].as_str().unwrap()));
+    let file = std::env::temp_dir().join(format!("idp-version-{}.yaml", std::process::id()));
+    std::fs::write(&file, claim("name: orders", "small")).unwrap();
+    let rendered = run(&["render", file.to_str().unwrap()]);
+    std::fs::remove_file(&file).unwrap();
+    let digest = version["catalog"].as_str().unwrap();
+    assert!(digest.len() == 64 && rendered.contains(digest), "{digest} is in no decision");
+}

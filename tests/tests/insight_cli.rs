@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use idp_core::catalog::{Catalog, embedded, embedded_files};
+use idp_core::catalog::{Catalog, embedded, embedded_files, read_objects};
 use idp_core::insight::fleet::generate;
 use idp_core::insight::simulate::simulate;
 use idp_core::insight::{Loss, impact::impact};
@@ -306,6 +306,17 @@ fn what_schedule_printed_is_replayed_byte_for_byte() {
         (&json!("unreadable"), &json!("unreadable"))
     );
     assert_eq!(told[3], json!({"same": 0, "others": 3, "withoutDecision": 0}));
+}
+
+/// The example that the console shows is what the platform makes of those claims.
+#[test]
+fn the_example_fleet_is_what_the_shipped_catalog_decides() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../package/examples/fleet.yaml");
+    let objects = read_objects(&std::fs::read_to_string(file).unwrap()).unwrap();
+    let lines: Vec<String> = objects.iter().map(ToString::to_string).collect();
+    let ran = idp(&["replay"], &lines.join("\n"));
+    assert_eq!(ran.code, 0, "{}", ran.out);
+    assert!(ran.out.contains(r#""same":10"#), "{}", ran.out);
 }
 
 #[test]

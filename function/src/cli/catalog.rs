@@ -1,9 +1,31 @@
 //! The catalog that a command works with.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
 
 use super::CliError;
 use idp_core::catalog::{Catalog, Objects, embedded};
+
+/// Which catalog.
+#[derive(Debug, Args)]
+pub struct CatalogArgs {
+    /// A folder with the catalog, instead of the built-in one.
+    #[arg(long, value_name = "DIR", env = "IDP_CATALOG")]
+    catalog: Option<PathBuf>,
+}
+
+impl CatalogArgs {
+    /// The folder; none for the built-in one.
+    pub(super) fn folder(&self) -> Option<&Path> {
+        self.catalog.as_deref()
+    }
+
+    /// Reads it.
+    pub(super) fn load(&self) -> Result<Catalog, CliError> {
+        load(self.folder())
+    }
+}
 
 /// Reads a catalog from a folder, or the built-in one; anything that is wrong with it is an error.
 pub(super) fn load(folder: Option<&Path>) -> Result<Catalog, CliError> {

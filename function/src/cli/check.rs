@@ -1,22 +1,21 @@
 //! `idp check`: whether a catalog recovers from any single loss, and what in it decides nothing.
 
 use std::io::Write;
-use std::path::PathBuf;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueEnum};
 use idp_core::insight::check::{Finding, RULES, Severity, check};
 use serde_json::json;
 
-use super::{CliError, catalog, sarif};
+use super::catalog::CatalogArgs;
+use super::{CliError, sarif};
 
 /// Check that a catalog keeps its promises after the loss of any one provider or place: every tier,
 /// product and `ha` keeps a place and a failover target. And tell what in it decides nothing.
 #[derive(Debug, Args)]
 pub struct CheckArgs {
-    /// A folder with the catalog, instead of the built-in one.
-    #[arg(long, value_name = "DIR", env = "IDP_CATALOG")]
-    catalog: Option<PathBuf>,
+    #[command(flatten)]
+    catalog: CatalogArgs,
     /// The least severity that makes the catalog fail (exit code 1).
     #[arg(long, value_enum, default_value_t = Least::Error)]
     fail_on: Least,
@@ -51,7 +50,7 @@ pub enum Output {
 }
 
 pub(super) fn run(args: &CheckArgs, out: &mut impl Write) -> Result<(), CliError> {
-    let catalog = catalog::load(args.catalog.as_deref())?;
+    let catalog = args.catalog.load()?;
     let mut findings = check(&catalog);
     findings.retain(|finding| !args.allow.iter().any(|allowed| allowed == finding.token));
     match args.output {
@@ -61,7 +60,7 @@ pub(super) fn run(args: &CheckArgs, out: &mut impl Write) -> Result<(), CliError
             writeln!(out)?;
         }
         Output::Sarif => {
-            let log = sarif::log(&findings, args.catalog.as_deref());
+            let log = sarif::log(&findings, args.catalog.folder());
             serde_json::to_writer_pretty(&mut *out, &log)?;
             writeln!(out)?;
         }

@@ -14,7 +14,8 @@ use idp_crds::status::Place;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::{CliError, catalog, workloads};
+use super::catalog::CatalogArgs;
+use super::{CliError, workloads};
 
 /// Explain a placement: why here, and for every other place what is missing and the smallest change
 /// that would let it win. Nothing is contacted or changed.
@@ -28,9 +29,8 @@ pub struct ExplainArgs {
     /// `kubectl get … -o yaml` prints will do.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// A folder with the catalog, instead of the built-in one.
-    #[arg(long, value_name = "DIR", env = "IDP_CATALOG")]
-    catalog: Option<PathBuf>,
+    #[command(flatten)]
+    catalog: CatalogArgs,
     /// Tell of this place only: why not there?
     #[arg(long, value_name = "PROVIDER/REGION")]
     place: Option<String>,
@@ -74,7 +74,7 @@ struct Recorded {
 }
 
 pub(super) fn run(args: &ExplainArgs, out: &mut impl Write) -> Result<(), CliError> {
-    let catalog = catalog::load(args.catalog.as_deref())?;
+    let catalog = args.catalog.load()?;
     let only = args.place.as_deref().map(|place| known_place(&catalog, place)).transpose()?;
     let mut subjects = Vec::new();
     for path in &args.files {

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use idp_core::insight::Loss;
 use idp_core::insight::impact::{Impact, Pair, Tally, impact};
 
+use super::catalog::CatalogArgs;
 use super::workloads::FleetArgs;
-use super::{CliError, catalog, table};
+use super::{CliError, table};
 
 /// Show who is hit when places or providers are lost, and where each workload would go. Nothing is
 /// contacted or changed.
@@ -20,9 +20,8 @@ pub struct ImpactArgs {
     lost: Vec<String>,
     #[command(flatten)]
     fleet: FleetArgs,
-    /// A folder with the catalog, instead of the built-in one.
-    #[arg(long, value_name = "DIR", env = "IDP_CATALOG")]
-    catalog: Option<PathBuf>,
+    #[command(flatten)]
+    catalog: CatalogArgs,
     /// How it is written to standard output.
     #[arg(long, short, value_enum, default_value_t = Output::Text)]
     output: Output,
@@ -45,7 +44,7 @@ pub(super) fn run(
     out: &mut impl Write,
     err: &mut impl Write,
 ) -> Result<(), CliError> {
-    let catalog = catalog::load(args.catalog.as_deref())?;
+    let catalog = args.catalog.load()?;
     let loss = Loss::named(&args.lost, catalog.scheduler())
         .map_err(|wrong| CliError::Input(wrong.join("\n  ")))?;
     let fleet = args.fleet.read(&catalog, err)?;

@@ -13,7 +13,8 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::{CliError, catalog, input};
+use super::catalog::CatalogArgs;
+use super::{CliError, input};
 
 /// Decide anew what records say was decided, and compare the bytes: the same, or which input differs.
 ///
@@ -26,9 +27,8 @@ pub struct ReplayArgs {
     /// Files of JSON lines, `-` for standard input.
     #[arg(value_name = "FILE", default_value = "-")]
     files: Vec<PathBuf>,
-    /// A folder with the catalog, instead of the built-in one.
-    #[arg(long, value_name = "DIR", env = "IDP_CATALOG")]
-    catalog: Option<PathBuf>,
+    #[command(flatten)]
+    catalog: CatalogArgs,
 }
 
 /// The longest line that is read, bytes.
@@ -60,7 +60,7 @@ struct Line<'l> {
 }
 
 pub(super) fn run(args: &ReplayArgs, out: &mut impl Write) -> Result<(), CliError> {
-    let catalog = catalog::load(args.catalog.as_deref())?;
+    let catalog = args.catalog.load()?;
     let mut tally = Tally::default();
     for path in &args.files {
         if path == Path::new("-") {

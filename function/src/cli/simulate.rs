@@ -8,6 +8,7 @@ use idp_core::catalog::{Catalog, Objects, embedded};
 use idp_core::insight::edit;
 use idp_core::insight::simulate::{Simulation, simulate};
 
+use super::catalog::CatalogArgs;
 use super::workloads::{self, FleetArgs};
 use super::{CliError, input, table};
 
@@ -25,9 +26,8 @@ pub struct SimulateArgs {
     remove: Vec<String>,
     #[command(flatten)]
     fleet: FleetArgs,
-    /// A folder with the catalog as it is now, instead of the built-in one.
-    #[arg(long, value_name = "DIR", env = "IDP_CATALOG")]
-    catalog: Option<PathBuf>,
+    #[command(flatten)]
+    catalog: CatalogArgs,
     /// Refuse (exit code 1) an edit after which more workloads than this would be placed elsewhere
     /// or nowhere: a number, or a share such as `5%`.
     #[arg(long, value_name = "LIMIT", value_parser = limit)]
@@ -75,7 +75,7 @@ pub(super) fn run(
     out: &mut impl Write,
     err: &mut impl Write,
 ) -> Result<(), CliError> {
-    let (now, then) = catalogs(args.catalog.as_deref(), &args.change, &args.remove)?;
+    let (now, then) = catalogs(args.catalog.folder(), &args.change, &args.remove)?;
     let fleet = args.fleet.read(&now, err)?;
     let simulation = simulate(&now, &then, &fleet);
     match args.output {

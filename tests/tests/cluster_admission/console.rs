@@ -19,6 +19,19 @@ async fn get(address: SocketAddr, path: &str, header: &str) -> (u16, String) {
     (status, answer)
 }
 
+/// The head of what a form's sender is answered.
+async fn post(address: SocketAddr, path: &str, form: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\ncookie: idp-token=old\r\n\r\n{form}",
+        form.len()
+    );
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
 fn bearer(user: &User) -> String {
     format!("authorization: Bearer {}\r\n", user.token)
 }
@@ -42,6 +55,18 @@ pub async fn shows_each_what_they_may_list(cluster: &Cluster, port: u16) {
         let (status, text) = get(address, "/api/placements", &bearer(user)).await;
         assert!(status == 200 && text.contains("orders-db"), "{text}");
     }
+    println!("--- in a browser");
+    let answer = post(address, "/sign-in", "token=nobody&back=/workloads").await;
+    assert!(answer.contains("The cluster does not know this token"), "{answer}");
+    assert!(!answer.contains("set-cookie"), "{answer}");
+    let form = format!("token={}&back=/workloads", developer.token);
+    let answer = post(address, "/sign-in", &form).await;
+    assert!(answer.contains("location: /workloads"), "{answer}");
+    let kept =
+        format!("set-cookie: idp-token={}; HttpOnly; SameSite=Strict; Path=/", developer.token);
+    assert!(answer.contains(&kept), "{answer}");
+    let answer = post(address, "/sign-out", "").await;
+    assert!(answer.contains("set-cookie: idp-token=; Path=/; Max-Age=0"), "{answer}");
     let cookie = format!("cookie: idp-token={}\r\n", developer.token);
     let path =
         format!("/workloads/db.platform.example.org/MySQLInstanceClaim/{NAMESPACE}/orders-db");

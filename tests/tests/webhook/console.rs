@@ -5,61 +5,30 @@ use std::path::Path;
 use std::sync::Arc;
 
 use idp_core::catalog::embedded;
-use idp_serving::http::{self, Options};
 use idp_webhook::fleet;
 use idp_webhook::placements::{GroupKind, Placed, Placements};
 use idp_webhook::snapshot::Snapshot;
-use idp_webhook::web::access::Access;
-use idp_webhook::web::{self, Sources, WorkloadObjects};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
-use tokio_util::sync::CancellationToken;
+use tokio::net::TcpStream;
 
 use super::fixture::placed;
+use super::web_port::{Answer, WebPort};
 
-struct Console {
-    address: std::net::SocketAddr,
-    placements: Arc<Placements>,
-    stopping: CancellationToken,
+/// With the example's ten workloads.
+async fn console() -> WebPort {
+    let snapshot = Snapshot::strict(embedded().unwrap()).unwrap();
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../package/examples/fleet.yaml");
+    let objects: Vec<_> = fleet::read(&file).unwrap().into_iter().map(Arc::new).collect();
+    let placements = Placements::offline();
+    fleet::place(&objects, &snapshot, &placements);
+    WebPort::open(snapshot.shared(), placements, objects).await
 }
 
-impl Console {
-    async fn start() -> Self {
-        let snapshot = Snapshot::strict(embedded().unwrap()).unwrap();
-        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../package/examples/fleet.yaml");
-        let objects: Vec<_> = fleet::read(&file).unwrap().into_iter().map(Arc::new).collect();
-        let placements = Arc::new(Placements::offline());
-        fleet::place(&objects, &snapshot, &placements);
-        let stopping = CancellationToken::new();
-        let router = web::router(Sources {
-            snapshot: snapshot.shared(),
-            placements: Arc::clone(&placements),
-            access: Arc::new(Access::Open),
-            objects: WorkloadObjects::Files(objects),
-            stopping: stopping.clone(),
-        });
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        tokio::spawn(http::serve(listener, Options::default(), router, stopping.clone()));
-        Console { address, placements, stopping }
-    }
-
-    /// Head and body.
-    async fn answer(&self, path: &str) -> (String, String) {
-        let mut stream = TcpStream::connect(self.address).await.unwrap();
-        let request =
-            format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        (head.to_owned(), body.to_owned())
-    }
-
+impl WebPort {
     async fn page(&self, path: &str) -> String {
-        let (head, body) = self.answer(path).await;
-        assert!(head.starts_with("HTTP/1.1 200 "), "{path}: {head}");
-        body
+        let answer = self.get(path).await;
+        assert_eq!(answer.status, 200, "{path}: {}", answer.head);
+        answer.body
     }
 }
 
@@ -72,7 +41,7 @@ fn attributes(page: &str, name: &str) -> Vec<String> {
 
 #[tokio::test]
 async fn every_link_leads_to_a_page() {
-    let console = Console::start().await;
+    let console = console().await;
     let mut todo = vec!["/".to_owned()];
     let mut seen = BTreeSet::new();
     while let Some(path) = todo.pop() {
@@ -92,7 +61,7 @@ async fn every_link_leads_to_a_page() {
 
 #[tokio::test]
 async fn the_first_page_says_what_needs_attention() {
-    let console = Console::start().await;
+    let console = console().await;
     let page = console.page("/").await;
     for expected in
         ["1 moving", "recommender", "1 with something left behind", "us-central1", "2 workloads"]
@@ -103,7 +72,7 @@ async fn the_first_page_says_what_needs_attention() {
 
 #[tokio::test]
 async fn a_workloads_page_says_why_and_how_to_act() {
-    let console = Console::start().await;
+    let console = console().await;
     let path = "/workloads/db.platform.example.org/MySQLInstanceClaim/team-finance/invoices";
     let page = console.page(path).await;
     for expected in [
@@ -117,13 +86,12 @@ async fn a_workloads_page_says_why_and_how_to_act() {
     ] {
         assert!(page.contains(expected), "{expected}: {page}");
     }
-    let (head, _) = console.answer(&path.replace("invoices", "nothing")).await;
-    assert!(head.starts_with("HTTP/1.1 404 "), "{head}");
+    assert_eq!(console.get(&path.replace("invoices", "nothing")).await.status, 404);
 }
 
 #[tokio::test]
 async fn what_if_answers_and_names_what_is_wrong() {
-    let console = Console::start().await;
+    let console = console().await;
     let ask =
         "/what-if?product=mysql&cell=c1&tier=business_critical&environment=production&size=small";
     let page = console.page(&format!("{ask}&storageGB=50")).await;
@@ -141,14 +109,14 @@ async fn what_if_answers_and_names_what_is_wrong() {
 /// What people write is shown as text.
 #[tokio::test]
 async fn nothing_that_is_written_becomes_a_script() {
-    let console = Console::start().await;
+    let console = console().await;
     let script = "%3Cscript%3Ealert(1)%3C/script%3E";
     for path in [
         format!("/workloads?q={script}&provider={script}&sort={script}"),
         format!("/what-if?product=mysql&name={script}&cell={script}"),
         format!("/sign-in?back={script}"),
     ] {
-        let (head, body) = console.answer(&path).await;
+        let Answer { head, body, .. } = console.get(&path).await;
         assert!(!body.to_lowercase().contains("<script>"), "{path}: {body}");
         assert!(head.contains("content-security-policy: default-src 'none';"), "{head}");
     }
@@ -156,7 +124,7 @@ async fn nothing_that_is_written_becomes_a_script() {
 
 #[tokio::test]
 async fn ten_thousand_workloads_make_a_page_of_a_hundred() {
-    let console = Console::start().await;
+    let console = console().await;
     let kind = GroupKind::new("db.platform.example.org", "MySQLInstanceClaim");
     let many = (0..10_000)
         .map(|number| Placed { name: format!("orders-{number:05}"), ..placed("aws", "us-east-1") });
@@ -170,7 +138,7 @@ async fn ten_thousand_workloads_make_a_page_of_a_hundred() {
 
 #[tokio::test]
 async fn a_change_is_told_and_the_end_ends_it() {
-    let console = Console::start().await;
+    let console = console().await;
     let mut stream = TcpStream::connect(console.address).await.unwrap();
     stream.write_all(b"GET /api/events HTTP/1.1\r\nhost: localhost\r\n\r\n").await.unwrap();
     let mut text = String::new();

@@ -1,68 +1,34 @@
 //! The read API on a port of its own: `/api/products`, `/api/providers/health`,
 //! `/api/placements`.
 
-use std::sync::Arc;
-
 use idp_core::catalog::{Objects, embedded};
 use idp_crds::cloud_provider::{CircuitState, CloudProviderStatus};
-use idp_serving::http::{self, Options};
 use idp_webhook::placements::{GroupKind, Placed, Placements};
 use idp_webhook::snapshot::{SharedSnapshot, Snapshot};
-use idp_webhook::web::access::Access;
-use idp_webhook::web::{self, Sources, WorkloadObjects};
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
-use tokio_util::sync::CancellationToken;
 
 use super::fixture::placed;
+use super::web_port::WebPort;
 
-struct Api {
-    address: std::net::SocketAddr,
-    placements: Arc<Placements>,
+async fn of(snapshot: SharedSnapshot) -> WebPort {
+    WebPort::open(snapshot, Placements::offline(), Vec::new()).await
 }
 
-impl Api {
-    async fn of(snapshot: SharedSnapshot) -> Self {
-        let placements = Arc::new(Placements::offline());
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let router = web::router(Sources {
-            snapshot,
-            placements: Arc::clone(&placements),
-            access: Arc::new(Access::Open),
-            objects: WorkloadObjects::Files(Vec::new()),
-            stopping: CancellationToken::new(),
-        });
-        tokio::spawn(http::serve(listener, Options::default(), router, CancellationToken::new()));
-        Api { address, placements }
-    }
+async fn with(objects: Objects) -> WebPort {
+    of(Snapshot::strict(objects).unwrap().shared()).await
+}
 
-    async fn with(objects: Objects) -> Self {
-        Self::of(Snapshot::strict(objects).unwrap().shared()).await
-    }
-
-    async fn get(&self, path: &str) -> (u16, String) {
-        let mut stream = TcpStream::connect(self.address).await.unwrap();
-        let request =
-            format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.unwrap();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
-    }
-
+impl WebPort {
     async fn json(&self, path: &str) -> Value {
-        let (status, body) = self.get(path).await;
-        assert_eq!(status, 200, "{body}");
-        serde_json::from_str(&body).unwrap()
+        let answer = self.get(path).await;
+        assert_eq!(answer.status, 200, "{}", answer.body);
+        serde_json::from_str(&answer.body).unwrap()
     }
 }
 
 #[tokio::test]
 async fn products_say_what_can_be_asked_for() {
-    let answer = Api::with(embedded().unwrap()).await.json("/api/products").await;
+    let answer = with(embedded().unwrap()).await.json("/api/products").await;
     let products = answer["products"].as_array().unwrap();
     let names: Vec<&str> =
         products.iter().map(|product| product["name"].as_str().unwrap()).collect();
@@ -98,7 +64,7 @@ async fn providers_health_is_the_operators_switch_and_the_circuit_breaker() {
         ..Default::default()
     };
     objects.statuses.insert("aws".to_owned(), open);
-    let answer = Api::with(objects).await.json("/api/providers/health").await;
+    let answer = with(objects).await.json("/api/providers/health").await;
     let expected = json!({"providers": {
         "aws": {"healthy": true, "circuit": "half_open", "failures": 5},
         "gcp": {"healthy": false, "circuit": "closed", "failures": 0},
@@ -114,7 +80,7 @@ fn named(name: &str, tier: &str, place: Placed) -> Placed {
 
 #[tokio::test]
 async fn placements_say_what_runs_where_and_can_be_narrowed_down() {
-    let api = Api::with(embedded().unwrap()).await;
+    let api = with(embedded().unwrap()).await;
     assert_eq!(api.json("/api/placements").await, json!({"placements": []}));
 
     let moved = Placed {
@@ -149,8 +115,8 @@ async fn placements_say_what_runs_where_and_can_be_narrowed_down() {
     ] {
         assert_eq!(of(&api.json(&format!("/api/placements?{query}")).await), names, "{query}");
     }
-    let (status, why) = api.get("/api/placements?cloud=aws").await;
-    assert!(status == 400 && why.contains("cloud"), "{status} {why}");
+    let answer = api.get("/api/placements?cloud=aws").await;
+    assert!(answer.status == 400 && answer.body.contains("cloud"), "{}", answer.body);
 
     api.placements.remove(&claims, "team-alpha", "stock");
     assert_eq!(of(&api.json("/api/placements").await), ["orders"]);
@@ -158,12 +124,10 @@ async fn placements_say_what_runs_where_and_can_be_narrowed_down() {
 
 #[tokio::test]
 async fn before_the_catalog_is_read_there_is_no_answer() {
-    let api = Api::of(SharedSnapshot::default()).await;
+    let api = of(SharedSnapshot::default()).await;
     for path in ["/api/products", "/api/providers/health"] {
-        assert_eq!(
-            api.get(path).await,
-            (503, "the catalog is not read yet\n".to_owned()),
-            "{path}"
-        );
+        let answer = api.get(path).await;
+        let unread = (503, "the catalog is not read yet\n");
+        assert_eq!((answer.status, answer.body.as_str()), unread, "{path}");
     }
 }
