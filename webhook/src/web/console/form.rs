@@ -1,5 +1,7 @@
 //! A form made from a product's parameters, with what is wrong beside each field.
 
+use std::collections::BTreeMap;
+
 use idp_core::compose::product::Product;
 use idp_crds::contract::FieldError;
 use idp_crds::names::ENVIRONMENTS;
@@ -7,8 +9,15 @@ use idp_crds::product::{ParameterSpec, ParameterType};
 use maud::{Markup, html};
 use serde_json::Value;
 
-use super::what_if::{Given, NAME, PRODUCT, WITHOUT};
 use crate::snapshot::Snapshot;
+
+/// Every field by its name, as text.
+pub(super) type Given = BTreeMap<String, String>;
+
+/// What is not a parameter.
+pub(super) const NAME: &str = "name";
+pub(super) const PRODUCT: &str = "product";
+pub(super) const WITHOUT: &str = "without";
 
 /// The form, filled in as it was `given`.
 pub(super) fn form(

@@ -1,8 +1,6 @@
 //! Where something would go: a form made from a product's parameters, and the decision. Nothing is made, and
 //! the address can be sent to somebody.
 
-use std::collections::BTreeMap;
-
 use axum::extract::Query;
 use axum::response::Response;
 use idp_core::compose::product::Product;
@@ -13,19 +11,11 @@ use idp_crds::record::DecidedBy;
 use maud::{Markup, html};
 use serde_json::{Map, Value, json};
 
-use super::form::{form, shown};
+use super::form::{Given, NAME, PRODUCT, WITHOUT, form, shown};
 use super::page::{Reader, Tab, command, page};
 use super::workload::why;
 use crate::snapshot::Snapshot;
 use crate::web::api::Current;
-
-/// Every field by its name, as text.
-pub(super) type Given = BTreeMap<String, String>;
-
-/// What is not a parameter.
-pub(super) const NAME: &str = "name";
-pub(super) const PRODUCT: &str = "product";
-pub(super) const WITHOUT: &str = "without";
 
 /// The page.
 pub async fn show(
