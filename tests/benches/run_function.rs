@@ -9,6 +9,7 @@ use divan::{Bencher, black_box};
 use idp_core::structs::from_struct;
 use idp_function::run::Function;
 use idp_function::wire::v1;
+use idp_tests::selectors::selected;
 use prost::Message as _;
 use serde_json::{Value, json};
 
@@ -36,7 +37,9 @@ fn placed_by_what_it_asks_for(bencher: Bencher, candidates: usize) {
     let mut request = settled();
     let catalog = fleet::catalog(candidates);
     let wanted = Function::new().answer(&request).requirements.unwrap().resources;
-    request.required_resources = fleet::selected(&catalog, &wanted);
+    let find = |selector| selected(&catalog, selector);
+    request.required_resources =
+        wanted.iter().map(|(key, selector)| (key.clone(), find(selector))).collect();
     assert_eq!(Function::new().answer(&request).requirements.unwrap().resources, wanted);
     bench(bencher, &request);
 }

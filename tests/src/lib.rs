@@ -9,6 +9,7 @@ pub mod pki;
 pub mod provider_schema;
 pub mod review_law;
 pub mod rule_book;
+pub mod selectors;
 pub mod sim;
 pub mod simulated_cloud;
 pub mod tools;

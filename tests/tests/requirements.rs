@@ -9,6 +9,7 @@ use idp_core::structs::{from_struct, to_struct};
 use idp_function::run::Function;
 use idp_function::wire::v1;
 use idp_function::wire::v1::resource_selector::Match;
+use idp_tests::selectors::{resource, selected};
 use prost::Message as _;
 use serde_json::{Value, json};
 
@@ -106,15 +107,11 @@ impl Workload {
             }
             let met = requirements.resources.iter();
             request.required_resources =
-                met.map(|(key, selector)| (key.clone(), select(objects, selector))).collect();
+                met.map(|(key, selector)| (key.clone(), selected(objects, selector))).collect();
             before = Some(requirements);
         }
         panic!("the requirements are not stable");
     }
-}
-
-fn resource(object: &Value) -> v1::Resource {
-    v1::Resource { resource: Some(to_struct(object).unwrap()), ..v1::Resource::default() }
 }
 
 fn text(selector: &v1::ResourceSelector) -> String {
@@ -122,18 +119,6 @@ fn text(selector: &v1::ResourceSelector) -> String {
         Some(Match::MatchName(name)) => format!("{} {name}", selector.kind),
         _ => format!("{} *", selector.kind),
     }
-}
-
-fn select(objects: &[Value], selector: &v1::ResourceSelector) -> v1::Resources {
-    let is_it = |object: &&Value| {
-        let name = object["metadata"]["name"].as_str().unwrap();
-        object["kind"] == selector.kind.as_str()
-            && match &selector.r#match {
-                Some(Match::MatchName(wanted)) => wanted == name,
-                _ => true,
-            }
-    };
-    v1::Resources { items: objects.iter().filter(is_it).map(resource).collect() }
 }
 
 fn place(placement: &Value) -> String {

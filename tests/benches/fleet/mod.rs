@@ -7,7 +7,6 @@ use idp_core::catalog::embedded_files;
 use idp_core::structs::{from_struct, to_struct};
 use idp_function::run::Function;
 use idp_function::wire::v1;
-use idp_function::wire::v1::resource_selector::Match;
 use prost::Message as _;
 use serde_json::{Map, Value, json};
 
@@ -117,26 +116,6 @@ pub fn catalog(candidates: usize) -> Vec<Value> {
         object["metadata"]["creationTimestamp"] = json!("2026-01-01T00:00:00Z");
     }
     objects
-}
-
-/// What these selectors find among `objects`, as Crossplane looks it up.
-#[allow(dead_code)]
-pub fn selected(
-    objects: &[Value],
-    selectors: &BTreeMap<String, v1::ResourceSelector>,
-) -> BTreeMap<String, v1::Resources> {
-    let find = |selector: &v1::ResourceSelector| {
-        let is_it = |object: &&Value| {
-            let name = object["metadata"]["name"].as_str().unwrap();
-            object["kind"] == selector.kind.as_str()
-                && match &selector.r#match {
-                    Some(Match::MatchName(wanted)) => wanted == name,
-                    _ => true,
-                }
-        };
-        v1::Resources { items: objects.iter().filter(is_it).map(wrap).collect() }
-    };
-    selectors.iter().map(|(key, selector)| (key.clone(), find(selector))).collect()
 }
 
 /// 30 resources, each with a dozen expressions, some named by others, some read by others.

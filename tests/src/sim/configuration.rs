@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use crate::selectors::selected;
 use idp_core::catalog::{Catalog, Objects, compile};
 use idp_core::structs::to_struct;
 use idp_crds::kinds::KINDS;
 use idp_function::wire::v1;
-use idp_function::wire::v1::resource_selector::Match;
 use serde_json::{Value, json};
 
 /// Where workloads can run: two places of one cloud, one each of two others.
@@ -116,20 +116,9 @@ impl Configuration {
         KINDS.iter().map(|kind| (kind.requirement.to_owned(), of(kind.name))).collect()
     }
 
-    /// What a selector finds; the label is on all of them.
+    /// What a selector finds.
     pub fn selected(&self, selector: &v1::ResourceSelector) -> v1::Resources {
-        let name = match &selector.r#match {
-            Some(Match::MatchName(name)) => Some(name),
-            _ => None,
-        };
-        let found = self.objects.iter().filter(|((kind, own), _)| {
-            *kind == selector.kind && name.is_none_or(|wanted| wanted == own)
-        });
-        let items = found.map(|(_, object)| v1::Resource {
-            resource: Some(to_struct(object).unwrap()),
-            ..v1::Resource::default()
-        });
-        v1::Resources { items: items.collect() }
+        selected(self.objects.values(), selector)
     }
 
     /// As admission sees it.

@@ -4,11 +4,12 @@
 use std::collections::BTreeSet;
 
 use cel::Program;
-use cel::common::ast::{EntryExpr, Expr, IdedExpr, LiteralValue};
+use cel::common::ast::{EntryExpr, Expr, IdedExpr};
 
 use idp_crds::contract::did_you_mean;
 
 use super::functions::{KNOWN, NAMESPACES};
+use super::path::{member_of, path};
 
 /// How deep comprehensions (`map`, `filter`, `all`, `exists`) may be nested: each level multiplies
 /// the cost.
@@ -71,12 +72,11 @@ impl Walk<'_> {
     }
 
     fn node(&mut self, node: &IdedExpr) -> Result<(), String> {
-        let path = observed_path(node)
-            .filter(|_| !self.along && !self.bound.iter().any(|bound| bound == "observed"));
-        let Some(path) = path else {
+        let is_free = !self.along && !self.bound.iter().any(|bound| bound == "observed");
+        let Some(("observed", fields)) = path(node).filter(|_| is_free) else {
             return self.inner(node);
         };
-        self.found.observed_paths.insert(path);
+        self.found.observed_paths.insert(fields.into_iter().map(str::to_owned).collect());
         self.along = true;
         let result = self.inner(node);
         self.along = false;
@@ -194,45 +194,5 @@ impl Walk<'_> {
             did_you_mean(name, KNOWN),
             KNOWN.join(", ")
         ))
-    }
-}
-
-/// `root.member` or `root["member"]`.
-/// `observed.a.b` and `observed["a"]["b"]`: the fields, from the resource's name on.
-fn observed_path(node: &IdedExpr) -> Option<Vec<String>> {
-    let (operand, field) = match &node.expr {
-        Expr::Select(select) => (&*select.operand, select.field.as_str()),
-        Expr::Call(call) if call.func_name == "_[_]" => match call.args.as_slice() {
-            [operand, IdedExpr { expr: Expr::Literal(LiteralValue::String(field)), .. }] => {
-                (operand, field.inner())
-            }
-            _ => return None,
-        },
-        _ => return None,
-    };
-    let mut path = match &operand.expr {
-        Expr::Ident(root) if root == "observed" => Vec::new(),
-        _ => observed_path(operand)?,
-    };
-    path.push(field.to_owned());
-    Some(path)
-}
-
-pub(super) fn member_of(node: &IdedExpr) -> Option<(&str, &str)> {
-    match &node.expr {
-        Expr::Select(select) => match &select.operand.expr {
-            Expr::Ident(root) => Some((root, &select.field)),
-            _ => None,
-        },
-        Expr::Call(call) if call.func_name == "_[_]" => match call.args.as_slice() {
-            [root, index] => match (&root.expr, &index.expr) {
-                (Expr::Ident(root), Expr::Literal(LiteralValue::String(member))) => {
-                    Some((root, member.inner()))
-                }
-                _ => None,
-            },
-            _ => None,
-        },
-        _ => None,
     }
 }

@@ -4,6 +4,7 @@
 mod check;
 mod functions;
 mod intern;
+mod path;
 mod place;
 mod value;
 
@@ -97,7 +98,7 @@ impl Expression {
         let references = check::check(&program, known).map_err(CompileError)?;
         // has(a.b) is a look at the field, too.
         let tests = matches!(&program.expression().expr, Expr::Select(select) if select.test);
-        let member = check::member_of(program.expression()).filter(|_| !tests);
+        let member = path::member_of(program.expression()).filter(|_| !tests);
         let member = member.map(|(root, member)| (root.to_owned(), member.to_owned()));
         Ok(Expression { source: source.to_owned(), program, slot: None, member, references })
     }

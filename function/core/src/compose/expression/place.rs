@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
-use cel::common::ast::{EntryExpr, Expr, IdedExpr, LiteralValue};
+use cel::common::ast::{EntryExpr, Expr, IdedExpr};
 use cel::{Context, Value as CelValue};
 use serde_json::Value;
 
+use super::path::path;
 use super::{ENV, Expression, Resolver, value};
 
 /// A look at a field of the place.
@@ -50,8 +51,14 @@ impl Guard {
 /// What a comprehension does for each item is left out: it may have none. So is what `has()` asks
 /// for, which may be missing.
 pub(super) fn reads(node: &IdedExpr, guards: &[Guard], found: &mut Vec<PlaceRead>) {
-    if let Some(path) = path(node) {
-        if path.len() > 1 {
+    if matches!(&node.expr, Expr::Select(select) if select.test) {
+        return;
+    }
+    if let Some(("placement", path)) = path(node)
+        && let ["network" | "settings", rest @ ..] = path.as_slice()
+    {
+        if !rest.is_empty() {
+            let path = path.iter().map(|field| (*field).to_owned()).collect();
             found.push(PlaceRead { path, guards: guards.to_vec() });
         }
         return;
@@ -61,7 +68,6 @@ pub(super) fn reads(node: &IdedExpr, guards: &[Guard], found: &mut Vec<PlaceRead
         guards.iter().cloned().chain([guard]).collect::<Vec<_>>()
     };
     match &node.expr {
-        Expr::Select(select) if select.test => {}
         Expr::Select(select) => reads(&select.operand, guards, found),
         Expr::Call(call) => match (call.func_name.as_str(), call.args.as_slice()) {
             ("_?_:_", [condition, then, otherwise]) => {
@@ -89,26 +95,4 @@ pub(super) fn reads(node: &IdedExpr, guards: &[Guard], found: &mut Vec<PlaceRead
         Expr::Comprehension(comprehension) => reads(&comprehension.iter_range, guards, found),
         Expr::Ident(_) | Expr::Struct(_) | Expr::Literal(_) | Expr::Unspecified => {}
     }
-}
-
-/// The fields from `placement` on, where `node` is a path into its network or settings.
-fn path(node: &IdedExpr) -> Option<Vec<String>> {
-    let (operand, field) = match &node.expr {
-        Expr::Select(select) if !select.test => (&*select.operand, select.field.as_str()),
-        Expr::Call(call) if call.func_name == "_[_]" => match call.args.as_slice() {
-            [operand, IdedExpr { expr: Expr::Literal(LiteralValue::String(field)), .. }] => {
-                (operand, field.inner())
-            }
-            _ => return None,
-        },
-        _ => return None,
-    };
-    let mut path = match &operand.expr {
-        Expr::Ident(root) if root == "placement" && ["network", "settings"].contains(&field) => {
-            Vec::new()
-        }
-        _ => path(operand)?,
-    };
-    path.push(field.to_owned());
-    Some(path)
 }
