@@ -34,7 +34,11 @@ impl Default for Configuration {
         }
         configuration.put(json!({
             "kind": "Tier", "metadata": {"name": "low"},
-            "spec": {"rtoMinutes": 60, "rpoMinutes": 60, "requiredCapabilities": [], "weights": {"latency": 1.0}, "failover": {"enabled": true}},
+            // Only one cloud has it: a move away from there goes without.
+            "spec": {
+                "rtoMinutes": 60, "rpoMinutes": 60, "requiredCapabilities": ["replication"], "weights": {"latency": 1.0},
+                "failover": {"enabled": true, "requiredCapabilities": ["pitr"]},
+            },
         }));
         for product in products() {
             configuration.put(product);
@@ -45,11 +49,13 @@ impl Default for Configuration {
 
 fn candidate(order: usize, provider: &str, region: &str) -> Value {
     let latency = [0.9, 0.8, 0.7, 0.6][order];
+    let capabilities: &[&str] =
+        if provider == "aws" { &["pitr", "replication"] } else { &["pitr"] };
     json!({
         "kind": "Candidate", "metadata": {"name": format!("{provider}-{region}")},
         "spec": {
             "provider": provider, "region": region, "runtimeCluster": format!("{provider}-{region}-1"), "order": order,
-            "capabilities": ["pitr"], "scores": {"latency": latency}, "network": {"vpc_id": "vpc-1"},
+            "capabilities": capabilities, "scores": {"latency": latency}, "network": {"vpc_id": "vpc-1"},
         },
     })
 }

@@ -191,9 +191,12 @@ impl World {
         let spec = self.crossplane.composite["spec"].as_object().unwrap();
         let request =
             ClaimRequest::read(&product.spec, spec, catalog.scheduler().tier_names()).unwrap();
-        let Ok(decision) = catalog.decide(product, "orders", &request, leave, occupied) else {
-            return false;
+        // As admission does.
+        let decided = match provenance.previous {
+            Some(_) => catalog.relocate(product, "orders", &request, leave, occupied),
+            None => catalog.decide(product, "orders", &request, leave, occupied),
         };
+        let Ok(decision) = decided else { return false };
         let text = decision.record(provenance).to_annotation();
         self.decided = Some(text.clone());
         self.crossplane.annotate(PLACEMENT_REASON, Some(text));
