@@ -53,6 +53,30 @@ async fn finding_5_what_the_webhook_settles_is_nobodys() {
     assert_eq!(managed(&stays), managed(&placed));
 }
 
+/// Crossplane may write a connection anywhere; whoever makes a cluster-scoped composite resource may not.
+#[tokio::test]
+async fn finding_25_a_connection_goes_where_its_user_may_write() {
+    let webhook = Webhook::start().await;
+    let elsewhere = json!({"name": "stolen", "namespace": "team-b"});
+    let mut composite = claim();
+    composite["kind"] = "XMySQLInstance".into();
+    composite["metadata"].as_object_mut().unwrap().shift_remove("namespace");
+    let plain = webhook.admit(&Review::create(composite.clone())).await.allowed();
+    composite["spec"]["writeConnectionSecretToRef"] = elsewhere.clone();
+    let message = webhook.admit(&Review::create(composite.clone())).await.refused();
+    let field = "spec.writeConnectionSecretToRef.namespace: is where you may not create Secrets";
+    assert!(message.contains(field) && message.contains("team-b"), "{message}");
+    let stored = webhook.admit(&Review::create(composite).by_admin()).await.allowed();
+
+    let placed = with_status(&plain, &[]);
+    let redirect =
+        Review::update(&placed, |o| o["spec"]["writeConnectionSecretToRef"] = elsewhere.clone());
+    assert!(webhook.admit(&redirect).await.refused().contains(field));
+    // What stands there stays.
+    let kept = Review::update(&with_status(&stored, &[]), |o| annotate(o, "note", "a"));
+    webhook.admit(&kept).await.allowed();
+}
+
 #[tokio::test]
 async fn finding_19_leaving_production_takes_a_verb_where_there_is_data() {
     let webhook = Webhook::start().await;

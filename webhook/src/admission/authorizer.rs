@@ -47,15 +47,51 @@ impl Authorizer {
         request: &AdmissionRequest<'_>,
         verb: &'static str,
     ) -> Result<bool, Denial> {
+        self.holds(request, Right::OnTheObject { verb }).await
+    }
+
+    /// Whether the user of `request` has this right.
+    ///
+    /// # Errors
+    /// When that cannot be found out now.
+    pub async fn holds(
+        &self,
+        request: &AdmissionRequest<'_>,
+        right: Right<'_>,
+    ) -> Result<bool, Denial> {
         match self {
             Authorizer::NoCluster => {
                 Ok(request.user_info.groups().iter().any(|group| group == MASTERS))
             }
-            Authorizer::Cluster(reviews) => reviews.allow(request, verb).await.map_err(|error| {
+            Authorizer::Cluster(reviews) => reviews.holds(request, right).await.map_err(|error| {
                 let user = &*request.user_info.username;
-                let what = format!("cannot find out whether {user:?} may {verb} this: {error}");
+                let what = format!("cannot find out whether {user:?} may {right}: {error}");
                 Denial::new(Reason::Unavailable, what + "; try again")
             }),
+        }
+    }
+}
+
+/// What somebody may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Right<'a> {
+    /// Something to the object of the request.
+    OnTheObject {
+        /// What.
+        verb: &'static str,
+    },
+    /// Create Secrets.
+    CreateSecrets {
+        /// Where.
+        namespace: &'a str,
+    },
+}
+
+impl std::fmt::Display for Right<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Right::OnTheObject { verb } => write!(f, "{verb} this"),
+            Right::CreateSecrets { namespace } => write!(f, "create Secrets in {namespace:?}"),
         }
     }
 }
@@ -73,12 +109,12 @@ impl std::fmt::Debug for AccessReviews {
 }
 
 impl AccessReviews {
-    async fn allow(
+    async fn holds(
         &self,
         request: &AdmissionRequest<'_>,
-        verb: &'static str,
+        right: Right<'_>,
     ) -> Result<bool, kube::Error> {
-        let question = question(request, verb);
+        let question = question(request, right);
         let key = key(&question);
         if let Some(answer) = self.kept.get(&key) {
             return Ok(answer);
@@ -91,15 +127,10 @@ impl AccessReviews {
     }
 }
 
-fn question(request: &AdmissionRequest<'_>, verb: &str) -> SubjectAccessReviewSpec {
+fn question(request: &AdmissionRequest<'_>, right: Right<'_>) -> SubjectAccessReviewSpec {
     let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-    let user = &request.user_info;
-    SubjectAccessReviewSpec {
-        user: some(&user.username),
-        uid: some(&user.uid),
-        groups: Some(user.groups()),
-        extra: user.extra.and_then(|raw| serde_json::from_str(raw.get()).ok()),
-        resource_attributes: Some(ResourceAttributes {
+    let attributes = match right {
+        Right::OnTheObject { verb } => ResourceAttributes {
             group: some(&request.resource.group),
             version: some(&request.resource.version),
             resource: some(&request.resource.resource),
@@ -107,7 +138,21 @@ fn question(request: &AdmissionRequest<'_>, verb: &str) -> SubjectAccessReviewSp
             name: some(&request.name),
             verb: Some(verb.to_owned()),
             ..ResourceAttributes::default()
-        }),
+        },
+        Right::CreateSecrets { namespace } => ResourceAttributes {
+            resource: Some("secrets".to_owned()),
+            namespace: some(namespace),
+            verb: Some("create".to_owned()),
+            ..ResourceAttributes::default()
+        },
+    };
+    let user = &request.user_info;
+    SubjectAccessReviewSpec {
+        user: some(&user.username),
+        uid: some(&user.uid),
+        groups: Some(user.groups()),
+        extra: user.extra.and_then(|raw| serde_json::from_str(raw.get()).ok()),
+        resource_attributes: Some(attributes),
         ..SubjectAccessReviewSpec::default()
     }
 }

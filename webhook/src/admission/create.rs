@@ -4,6 +4,7 @@ use idp_crds::contract::ClaimRequest;
 use idp_crds::names::PLACEMENT_REASON;
 use idp_crds::record::Record;
 
+use super::connection;
 use super::context::{Admission, DecisionMode, WebhookKind};
 use super::contract::{self, Contract};
 use super::decide::{PlacementQuestion, decide};
@@ -23,6 +24,7 @@ pub(super) async fn create(
 ) -> Result<DesiredClaim, Denial> {
     let mut contract = contract::of_new(workload);
     contract.errors.extend(occupied::error(admission, workload).await?);
+    contract.errors.extend(connection::error(admission, workload, None).await?);
     let Some(brought) = workload.new.metadata.annotation(PLACEMENT_REASON) else {
         contract.errors.extend(contract::not_theirs(workload));
         let asked = contract.fulfilled().map_err(Denial::fields)?;

@@ -14,6 +14,7 @@ mod adopt;
 pub mod authorizer;
 mod before;
 pub mod configuration;
+mod connection;
 pub mod context;
 mod contract;
 mod create;

@@ -10,7 +10,7 @@ use super::mutate::{Decision, DesiredClaim};
 use super::object::Object;
 use super::verdict::Denial;
 use super::workload::Workload;
-use super::{adopt, failover, protection, release, restore};
+use super::{adopt, connection, failover, protection, release, restore};
 
 /// Settles what a changed workload is to be like: resolve → failover, or keep.
 ///
@@ -42,6 +42,8 @@ pub(super) async fn update<'r>(
         },
     };
     contract.errors.extend(protection::error(admission, workload, &before).await?);
+    let connection = connection::error(admission, workload, Some(&before.object)).await?;
+    contract.errors.extend(connection);
     contract.errors.extend(release::error(admission, workload, &before).await?);
     contract.errors.extend(adopt::error(admission, workload, &before).await?);
     let mut desired = match failover {
