@@ -20,6 +20,7 @@ mod connections;
 pub mod exit;
 pub mod http;
 pub mod limits;
+mod lines;
 pub mod ops;
 pub mod runtime;
 pub mod shutdown;

@@ -5,7 +5,6 @@
 //! collector they are never made, and what is logged does not depend on them.
 
 use std::env;
-use std::io::{self, BufWriter};
 use std::time::Duration;
 
 use axum::http::HeaderMap;
@@ -19,21 +18,19 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use tracing::{Level, Span, warn};
-use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _, Registry};
 
+use super::lines::Lines;
+
 /// The target of spans for the collector.
 pub const TRACES: &str = "idp::trace";
 
 /// How long the last spans may take to reach the collector when the process ends.
 const FLUSH: Duration = Duration::from_secs(2);
-
-/// How many lines may wait to be written; then whoever has one more waits.
-const MOST_LINES: usize = 4_096;
 
 /// What to tell, and whom.
 #[derive(Args, Clone, Debug, Default)]
@@ -64,8 +61,7 @@ pub struct TelemetryError {
 #[must_use = "the last spans are sent when it ends"]
 pub struct Telemetry {
     traces: Option<SdkTracerProvider>,
-    /// Writes the last lines when it goes.
-    _lines: WorkerGuard,
+    lines: Lines,
 }
 
 impl Telemetry {
@@ -89,14 +85,8 @@ impl Telemetry {
         if let Ok(off) = format!("{TRACES}=off").parse() {
             wanted = wanted.add_directive(off);
         }
-        // A thread of its own writes them, several at a time where many wait. Whoever is killed has lost
-        // what that thread had not got to.
-        let (stderr, writer) = NonBlockingBuilder::default()
-            .lossy(false)
-            .buffered_lines_limit(MOST_LINES)
-            .thread_name("log")
-            .finish(BufWriter::new(io::stderr()));
-        let lines = tracing_subscriber::fmt::layer().with_writer(stderr);
+        let stderr = Lines::to_stderr();
+        let lines = tracing_subscriber::fmt::layer().with_writer(stderr.clone());
         let lines = if *debug {
             lines.boxed()
         } else {
@@ -114,11 +104,12 @@ impl Telemetry {
         });
         // An error means that whoever embeds us logs already.
         let _ = Registry::default().with(lines.with_filter(wanted)).with(spans).try_init();
-        Ok(Telemetry { traces, _lines: writer })
+        Ok(Telemetry { traces, lines: stderr })
     }
 
     /// Writes and sends what has not been yet.
     pub async fn end(self) {
+        self.lines.flush();
         let Some(traces) = self.traces else {
             return;
         };
