@@ -54,6 +54,8 @@ enum Source<'de> {
     Value(&'de [u8]),
     /// The key of a map entry.
     Key(&'de [u8]),
+    /// What a value has turned out to be: it is parsed once.
+    Known(Kind<'de>),
 }
 
 impl<'de> Node<'de> {
@@ -62,10 +64,20 @@ impl<'de> Node<'de> {
             Source::Struct(bytes) => Ok(Kind::Struct(bytes)),
             Source::Value(bytes) => Kind::parse(bytes),
             Source::Key(bytes) => Ok(Kind::String(bytes)),
+            Source::Known(kind) => Ok(kind),
         }
+    }
+
+    /// What this value is, or `instead` where it is null.
+    fn kind_or(&self, instead: Kind<'de>) -> Result<Kind<'de>, StructError> {
+        Ok(match self.kind()? {
+            Kind::Null => instead,
+            kind => kind,
+        })
     }
 }
 
+#[derive(Clone, Copy)]
 pub(super) enum Kind<'de> {
     Null,
     Bool(bool),
@@ -95,6 +107,17 @@ impl<'de> Kind<'de> {
         }
         Ok(kind)
     }
+
+    fn visit<V: Visitor<'de>>(self, depth: usize, visitor: V) -> Result<V::Value, StructError> {
+        match self {
+            Kind::Null => visitor.visit_unit(),
+            Kind::Bool(value) => visitor.visit_bool(value),
+            Kind::Number(value) => visit_number(value, visitor),
+            Kind::String(bytes) => visitor.visit_borrowed_str(utf8(bytes)?),
+            Kind::List(bytes) => visit_list(bytes, depth, visitor),
+            Kind::Struct(bytes) => visitor.visit_map(Entries::new(bytes, depth)?),
+        }
+    }
 }
 
 #[cold]
@@ -112,20 +135,13 @@ impl<'de> Deserializer<'de> for Node<'de> {
     type Error = StructError;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, StructError> {
-        match self.kind()? {
-            Kind::Null => visitor.visit_unit(),
-            Kind::Bool(value) => visitor.visit_bool(value),
-            Kind::Number(value) => visit_number(value, visitor),
-            Kind::String(bytes) => visitor.visit_borrowed_str(utf8(bytes)?),
-            Kind::List(bytes) => visit_list(bytes, self.depth, visitor),
-            Kind::Struct(bytes) => visitor.visit_map(Entries::new(bytes, self.depth)?),
-        }
+        self.kind()?.visit(self.depth, visitor)
     }
 
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, StructError> {
         match self.kind()? {
             Kind::Null => visitor.visit_none(),
-            _ => visitor.visit_some(self),
+            kind => visitor.visit_some(Node { source: Source::Known(kind), depth: self.depth }),
         }
     }
 
@@ -141,24 +157,15 @@ impl<'de> Deserializer<'de> for Node<'de> {
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, StructError> {
-        match self.kind()? {
-            Kind::Null => visitor.visit_map(Entries::new(&[], self.depth)?),
-            _ => self.deserialize_any(visitor),
-        }
+        self.kind_or(Kind::Struct(&[]))?.visit(self.depth, visitor)
     }
 
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, StructError> {
-        match self.kind()? {
-            Kind::Null => visit_list(&[], self.depth, visitor),
-            _ => self.deserialize_any(visitor),
-        }
+        self.kind_or(Kind::List(&[]))?.visit(self.depth, visitor)
     }
 
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, StructError> {
-        match self.kind()? {
-            Kind::Null => visitor.visit_borrowed_str(""),
-            _ => self.deserialize_any(visitor),
-        }
+        self.kind_or(Kind::String(&[]))?.visit(self.depth, visitor)
     }
 
     fn deserialize_string<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, StructError> {
