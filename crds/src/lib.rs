@@ -8,6 +8,8 @@
 //! - [`contract`]: the developer's side, a request read from a claim and every error in it;
 //! - [`record`]: the placement decision as it is stamped on a claim;
 //! - [`status`]: the placement as a composite resource reports it;
+//! - [`provider_error`]: which errors are a provider's;
+//! - [`pinned_id`]: what a workload is called at its provider, for backups;
 //! - [`place`]: where a workload can be;
 //! - [`reason`]: why its conditions are as they are;
 //! - [`names`]: labels and annotations, spelled once.
@@ -24,8 +26,10 @@ pub mod feature_flag;
 pub mod json;
 pub mod kinds;
 pub mod names;
+pub mod pinned_id;
 pub mod place;
 pub mod product;
+pub mod provider_error;
 pub mod reason;
 pub mod record;
 pub mod schema;

@@ -130,7 +130,7 @@ impl Reason {
             Reason::Reconciled => "The provider takes what it is asked.",
             Reason::ReconcileError => {
                 "The provider refuses what it is asked, or does not answer; the message repeats \
-                 its words. The circuit breaker counts by it."
+                 its words. The circuit breaker goes by it, where it is an error of the provider's."
             }
             Reason::NothingObserved => "No managed resource has reported yet.",
             Reason::Notice => "Something that people should know, told once.",

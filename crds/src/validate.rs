@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use crate::contract::metadata::is_dns_label;
 use crate::contract::{FieldError, Problem};
 use crate::names::{DIMENSIONS, EXPERIMENT_WEIGHTS_TOLERANCE, TIER_WEIGHTS_TOLERANCE};
+use crate::provider_error::ProviderErrors;
 use crate::{
     CandidateSpec, CloudProviderSpec, ExperimentSpec, FeatureFlagSpec, ProductSpec, TierSpec,
 };
@@ -64,10 +65,24 @@ impl Validate for TierSpec {
 
 impl Validate for CloudProviderSpec {
     fn errors(&self) -> Vec<FieldError> {
-        if self.circuit_breaker.failure_threshold == 0 {
-            return vec![invalid("spec.circuitBreaker.failureThreshold", "must be >= 1")];
+        let breaker = &self.circuit_breaker;
+        let mut errors = Vec::new();
+        if breaker.failure_threshold == 0 {
+            errors.push(invalid("spec.circuitBreaker.failureThreshold", "must be >= 1"));
         }
-        Vec::new()
+        for (position, pattern) in breaker.errors.iter().flatten().enumerate() {
+            if let Err(error) = ProviderErrors::new(Some(std::slice::from_ref(pattern))) {
+                let field = format!("spec.circuitBreaker.errors[{position}]");
+                let why = error.to_string();
+                let why = why.lines().next_back().unwrap_or_default();
+                errors.push(invalid(field, format!("is no regular expression: {why}")));
+            }
+        }
+        if errors.is_empty() && ProviderErrors::new(breaker.errors.as_deref()).is_err() {
+            errors
+                .push(invalid("spec.circuitBreaker.errors", "are too large together: give fewer"));
+        }
+        errors
     }
 }
 

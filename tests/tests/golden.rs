@@ -13,11 +13,13 @@ use std::collections::BTreeMap;
 use std::io::{BufReader, Read};
 
 use idp_core::catalog::{Catalog, embedded};
-use idp_core::schedule::breaker::{Breaker, BreakerState};
+use idp_core::circuit::breaker;
 use idp_core::schedule::tier_weights::{self as weights, TierWeights};
 use idp_core::schedule::{Experiment, State, Weights};
+use idp_crds::cloud_provider::{CircuitState, CircuitStatus};
 use idp_crds::record::Group;
 use idp_function::cli::schedule::Answerer;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 /// Vectors of `kind`: the line's text (byte for byte expectations need it) and its value.
@@ -171,31 +173,43 @@ fn bucket() {
 fn breaker() {
     let vectors = vectors("breaker");
     let name = |state| match state {
-        BreakerState::Closed => "closed",
-        BreakerState::Open => "open",
-        BreakerState::HalfOpen => "half_open",
+        CircuitState::Closed => "closed",
+        CircuitState::Open => "open",
+        CircuitState::HalfOpen => "half_open",
     };
     for (line, vector) in &vectors {
         let input = &vector["input"];
-        let threshold = u32::try_from(input["failure_threshold"].as_u64().unwrap()).unwrap();
-        let mut breaker = Breaker::new(threshold, input["cooldown_seconds"].as_f64().unwrap());
+        let threshold = input["failure_threshold"].as_u64().unwrap();
+        let cooldown = SignedDuration::from_secs_f64(input["cooldown_seconds"].as_f64().unwrap());
+        // What opens ours is how many fail at once; here each failure is one more.
+        let (mut circuit, mut failing) = (CircuitStatus::default(), 0);
         let operations = input["ops"].as_array().unwrap();
         for (operation, expected) in
             operations.iter().zip(vector["expected"]["results"].as_array().unwrap())
         {
-            let now = operation[1].as_f64().unwrap();
+            let since_start = SignedDuration::from_secs_f64(operation[1].as_f64().unwrap());
+            let now = Timestamp::UNIX_EPOCH + since_start;
             let result = match operation[0].as_str().unwrap() {
                 "failure" => {
-                    breaker.failure(now);
+                    failing += 1;
+                    if failing >= threshold {
+                        breaker::trip(&mut circuit, now);
+                    }
                     Value::Null
                 }
                 "success" => {
-                    breaker.success();
+                    failing = 0;
+                    breaker::close(&mut circuit, now);
                     Value::Null
                 }
-                "allow" => json!(breaker.allows(now)),
-                "state" => json!([name(breaker.state(now)), breaker.failures()]),
-                other => panic!("{other}"),
+                asked => {
+                    breaker::cool(&mut circuit, cooldown, now);
+                    match asked {
+                        "allow" => json!(circuit.state != CircuitState::Open),
+                        "state" => json!([name(circuit.state), failing]),
+                        other => panic!("{other}"),
+                    }
+                }
             };
             assert_eq!(result, *expected, "{operation} in {line}");
         }

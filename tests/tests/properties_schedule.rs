@@ -123,7 +123,8 @@ fn tier() -> impl Strategy<Value = Tier> {
 fn state() -> impl Strategy<Value = State> {
     let health =
         (prop::bool::weighted(0.85), prop::bool::weighted(0.15)).prop_map(|(healthy, open)| {
-            ProviderHealth { healthy, circuit: if open { Circuit::Open } else { Circuit::Closed } }
+            let circuit = if open { Circuit::Open } else { Circuit::Closed };
+            ProviderHealth { healthy, circuit, ..ProviderHealth::WELL }
         });
     let experiment = (weight_set(), 0..=10u32).prop_map(|(weights, tenths)| Experiment {
         id: "trial".to_owned(),

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use idp_crds::cloud_provider::CircuitState;
 use idp_crds::record::Scored;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -30,6 +31,7 @@ pub struct Metrics {
     gate_rejections: Family<Tier, Counter>,
     refusals: Family<Refusal, Counter>,
     circuits: Family<Provider, Gauge>,
+    place_circuits: Family<Place, Gauge>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -58,6 +60,12 @@ struct Refusal {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Provider {
     provider: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Place {
+    provider: String,
+    region: String,
 }
 
 impl Metrics {
@@ -96,6 +104,12 @@ impl Metrics {
             "A provider's circuit breaker: 0 closed, 1 half-open, 2 open",
             circuits.clone(),
         );
+        let place_circuits = Family::default();
+        registry.register(
+            "idp_place_circuit_breaker_state",
+            "A place's circuit breaker: 0 closed, 1 half-open, 2 open",
+            place_circuits.clone(),
+        );
         Metrics {
             mutating: admission.get_or_create_owned(&Webhook { webhook: "mutating" }),
             validating: admission.get_or_create_owned(&Webhook { webhook: "validating" }),
@@ -104,6 +118,7 @@ impl Metrics {
             gate_rejections,
             refusals,
             circuits,
+            place_circuits,
         }
     }
 
@@ -130,13 +145,23 @@ impl Metrics {
     }
 
     /// Says what state a provider's circuit breaker is in.
-    pub fn circuit(&self, provider: &str, state: idp_crds::cloud_provider::CircuitState) {
-        use idp_crds::cloud_provider::CircuitState::{Closed, HalfOpen, Open};
-        let value = match state {
-            Closed => 0,
-            HalfOpen => 1,
-            Open => 2,
-        };
-        self.circuits.get_or_create(&Provider { provider: provider.to_owned() }).set(value);
+    pub fn circuit(&self, provider: &str, state: CircuitState) {
+        self.circuits
+            .get_or_create(&Provider { provider: provider.to_owned() })
+            .set(circuit_value(state));
+    }
+
+    /// Says what state a place's circuit breaker is in.
+    pub fn place_circuit(&self, provider: &str, region: &str, state: CircuitState) {
+        let place = Place { provider: provider.to_owned(), region: region.to_owned() };
+        self.place_circuits.get_or_create(&place).set(circuit_value(state));
+    }
+}
+
+fn circuit_value(state: CircuitState) -> i64 {
+    match state {
+        CircuitState::Closed => 0,
+        CircuitState::HalfOpen => 1,
+        CircuitState::Open => 2,
     }
 }

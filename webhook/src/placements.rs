@@ -58,6 +58,9 @@ pub struct Placed {
     pub region: String,
     /// The decision's sequence.
     pub sequence: u64,
+    /// What it is called at the provider; empty where that is not known.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub id: String,
     /// Whether it stays or moves.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub phase: String,
@@ -244,6 +247,7 @@ mod tests {
             provider: "aws".to_owned(),
             region: "us-east-1".to_owned(),
             sequence: 1,
+            id: String::new(),
             phase: String::new(),
             retained: Vec::new(),
         }

@@ -33,13 +33,16 @@ impl Probes {
         Probes::Cluster(Box::new(Api::all(client)))
     }
 
-    /// Takes `provider`'s probe for `holder`. False where somebody else has it, or that cannot be
-    /// found out: then the circuit counts as open.
-    pub async fn take(&self, provider: &str, holder: &str) -> bool {
+    /// Takes `provider`'s probe for `holder`, which goes to `region`. False where somebody else has
+    /// it, or that cannot be found out: then the circuit counts as open.
+    ///
+    /// It is a reservation: the circuit breaker gives it back unless the holder is soon to be seen
+    /// there, as what is admitted need not be stored.
+    pub async fn take(&self, provider: &str, region: &str, holder: &str) -> bool {
         let Probes::Cluster(providers) = self else {
             return false;
         };
-        match take(providers, provider, holder).await {
+        match take(providers, provider, region, holder).await {
             Ok(taken) => taken,
             Err(error) => {
                 warn!(provider, holder, %error, "cannot take the probe of a half-open circuit; it counts as open");
@@ -52,17 +55,22 @@ impl Probes {
 async fn take(
     providers: &Api<CloudProvider>,
     provider: &str,
+    region: &str,
     holder: &str,
 ) -> Result<bool, kube::Error> {
     let mut object = providers.get(provider).await?;
     let status = object.status.get_or_insert_default();
-    if status.state != CircuitState::HalfOpen {
+    if status.state_at(region) != CircuitState::HalfOpen {
         return Ok(false);
     }
     if let Some(probe) = &status.probe {
-        return Ok(probe.holder == holder);
+        return Ok(probe.holder == holder && probe.region == region);
     }
-    status.probe = Some(Probe { holder: holder.to_owned(), since: MicroTime(Timestamp::now()) });
+    status.probe = Some(Probe {
+        holder: holder.to_owned(),
+        region: region.to_owned(),
+        since: MicroTime(Timestamp::now()),
+    });
     // With the resource version that was read: a conflict means that somebody else was faster.
     match providers.replace_status(provider, &PostParams::default(), &object).await {
         Ok(_) => {

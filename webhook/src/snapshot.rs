@@ -7,6 +7,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwapOption;
 use idp_core::catalog::{Catalog, Objects, Rejected};
 use idp_core::compose::product::Product;
+use idp_crds::CloudProviderStatus;
 use idp_crds::cloud_provider::CircuitState;
 
 /// The catalog of this moment, shared by everything that reads it; none before it has been read,
@@ -43,7 +44,7 @@ pub struct Snapshot {
 /// The catalog as it is for a probe.
 #[derive(Debug)]
 pub struct Probing {
-    /// With the half-open providers let through.
+    /// With the half-open circuits of these providers let through.
     pub catalog: Catalog,
     /// The providers whose probe nobody holds.
     pub providers: BTreeSet<String>,
@@ -61,6 +62,16 @@ impl Snapshot {
         let (catalog, wrong) = Catalog::new(&objects, products, &BTreeSet::new());
         rejected.extend(wrong);
         Snapshot { objects, catalog, probing, rejected }
+    }
+
+    /// Whether a placement there takes a probe that nobody holds.
+    #[must_use]
+    pub fn may_probe(&self, provider: &str, region: &str) -> bool {
+        let is_free = self.probing.as_ref().is_some_and(|p| p.providers.contains(provider));
+        let status = self.objects.statuses.get(provider);
+        let is_half_open =
+            |status: &CloudProviderStatus| status.state_at(region) == CircuitState::HalfOpen;
+        is_free && status.is_some_and(is_half_open)
     }
 
     /// Of `objects` that must all be good: for laptops.
@@ -81,10 +92,9 @@ impl Snapshot {
     }
 }
 
-/// The providers whose circuit is half-open and whose probe nobody holds.
+/// The providers that have a half-open circuit, and whose probe nobody holds.
 fn free_probes(objects: &Objects) -> BTreeSet<String> {
-    let half_open =
-        objects.statuses.iter().filter(|(_, status)| status.state == CircuitState::HalfOpen);
+    let half_open = objects.statuses.iter().filter(|(_, status)| status.is_half_open());
     half_open
         .filter(|(_, status)| status.probe.is_none())
         .map(|(provider, _)| provider.clone())

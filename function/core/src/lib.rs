@@ -4,6 +4,7 @@
 //! - [`insight`]: what would have to change for another answer, and what follows from one;
 //! - [`catalog`]: configuration objects, made into something that can be asked;
 //! - [`compose`]: what a workload is made of at a place;
+//! - [`circuit`]: whether new placements go to a provider, by what those that are there say;
 //! - [`placement`]: what is in force of it, what may replace it, what becomes of what it left;
 //! - [`structs`]: Kubernetes objects as Crossplane sends them.
 //!
@@ -25,6 +26,7 @@
 #![doc = include_str!("../../../docs/src/architecture/placement.md")]
 
 pub mod catalog;
+pub mod circuit;
 pub mod compose;
 pub mod insight;
 pub mod placement;

@@ -7,7 +7,6 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Number, Value};
 
-use idp_core::schedule::breaker::{Breaker, BreakerState};
 use idp_core::schedule::{Candidate, Circuit, Experiment, ProviderHealth, State, Weights};
 
 #[derive(Deserialize)]
@@ -159,15 +158,8 @@ impl CircuitInput {
     fn read(&self) -> Circuit {
         const THRESHOLD: u32 = 5;
         const COOLDOWN: f64 = 60.0;
-        let mut breaker = Breaker::new(THRESHOLD, COOLDOWN);
-        for _ in 0..self.failures.min(THRESHOLD) {
-            breaker.failure(0.0);
-        }
-        if breaker.state(self.age_seconds) == BreakerState::Open {
-            Circuit::Open
-        } else {
-            Circuit::Closed
-        }
+        let is_open = self.failures >= THRESHOLD && self.age_seconds < COOLDOWN;
+        if is_open { Circuit::Open } else { Circuit::Closed }
     }
 }
 

@@ -13,6 +13,7 @@ use super::process::{Process, Program};
 use super::tools::tool;
 use super::users::{Address, User};
 use super::wait::eventually;
+use crate::{pages, pki};
 
 /// What a Kubernetes control plane is without nodes: no scheduler, and of the controllers
 /// only those that deal with objects as such.
@@ -27,6 +28,9 @@ pub struct ControlPlane {
     pub admin: User,
     /// May do nothing until a role is bound to the group `developers`.
     pub developer: User,
+    /// The authority of the certificate that the API server shows to webhooks, which need not look
+    /// at it: a file.
+    pub webhook_clients: PathBuf,
     dir: PathBuf,
     address: Address,
 }
@@ -60,7 +64,9 @@ impl ControlPlane {
             ])
             .start(dir);
 
-        Self { etcd, api_server, controllers, admin, developer, dir: dir.to_owned(), address }
+        let webhook_clients = credentials.webhook_clients;
+        let dir = dir.to_owned();
+        Self { etcd, api_server, controllers, admin, developer, webhook_clients, dir, address }
     }
 
     /// The user a pod with this ServiceAccount would be. The account must exist.
@@ -114,6 +120,7 @@ fn start_api_server(dir: &Path, port: u16, etcd_url: &str, credentials: &Credent
             format!("--service-account-key-file={}", path(&credentials.accounts_public_key)),
             format!("--service-account-signing-key-file={}", path(&credentials.accounts_key)),
             format!("--token-auth-file={}", path(&credentials.tokens)),
+            format!("--admission-control-config-file={}", path(&credentials.admission)),
             // A webhook's Service is reached by the addresses in its EndpointSlices: no proxy
             // serves a cluster IP here.
             "--enable-aggregator-routing=true".into(),
@@ -137,6 +144,18 @@ async fn wait_until_ready(admin: &User, processes: &[&Process]) {
     .await;
 }
 
+/// The API server's configuration, and the kubeconfig that it names, by which it shows webhooks a
+/// certificate.
+fn client_certificate_setup() -> [String; 2] {
+    let page = fs::read_to_string(pages::top().join("docs/src/operations/limits.md"))
+        .expect("the page about limits");
+    ["kind: AdmissionConfiguration", "kind: Config\n"].map(|kind| {
+        let blocks = pages::blocks(&page).into_iter();
+        let block = blocks.filter(|block| block.info == "yaml").find(|b| b.text.contains(kind));
+        block.unwrap_or_else(|| panic!("no {kind} on the page")).text
+    })
+}
+
 const ADMIN_TOKEN: &str = "admin-token";
 const DEVELOPER_TOKEN: &str = "developer-token";
 
@@ -148,6 +167,8 @@ struct Credentials {
     accounts_key: PathBuf,
     accounts_public_key: PathBuf,
     tokens: PathBuf,
+    webhook_clients: PathBuf,
+    admission: PathBuf,
 }
 
 impl Credentials {
@@ -170,7 +191,22 @@ impl Credentials {
             .and_then(|params| params.signed_by(&server_key, &ca))
             .expect("a server certificate");
 
+        let clients = pki::Authority::new();
+        let client = clients.issue("kube-apiserver");
+        let certificate_file = write("webhooks.crt", client.certificate);
+        let key_file = write("webhooks.key", client.key);
+        // As the page says that it is to be set up, but for where the files are and which webhooks.
+        let [admission, kubeconfig] = client_certificate_setup();
+        let kubeconfig = kubeconfig
+            .replace("idp-webhook.idp-system.svc", "\"*\"")
+            .replace("/etc/kubernetes/webhooks.crt", &certificate_file.display().to_string())
+            .replace("/etc/kubernetes/webhooks.key", &key_file.display().to_string());
+        let kubeconfig = write("webhooks.kubeconfig", kubeconfig).display().to_string();
+        let admission = admission.replace("/etc/kubernetes/webhooks.kubeconfig", &kubeconfig);
+
         Self {
+            webhook_clients: write("webhook-clients.crt", clients.certificate),
+            admission: write("admission.yaml", admission),
             ca: write("ca.crt", ca.pem()),
             server_certificate: write("apiserver.crt", certificate.pem()),
             server_key: write("apiserver.key", server_key.serialize_pem()),

@@ -233,6 +233,16 @@ fn conditions_and_events() {
 }
 
 #[test]
+fn provider_errors() {
+    let mut out = "# Errors of providers\n\nWhat counts for the [circuits](../operations/outage.md#when-a-circuit-opens) where `spec.circuitBreaker.errors` of a CloudProvider does not say otherwise:\nregular expressions, searched for in what workloads report, whatever the case.\n\n```text\n".to_owned();
+    for pattern in idp_crds::provider_error::DEFAULT {
+        writeln!(out, "{pattern}").unwrap();
+    }
+    out.push_str("```\n");
+    page("provider-errors.md", &out);
+}
+
+#[test]
 fn metrics() {
     let table = |registry: &Registry, source: &str| {
         let mut all = registered(&top().join(source));

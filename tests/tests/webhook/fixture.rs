@@ -343,6 +343,7 @@ pub fn placed(provider: &str, region: &str) -> Placed {
         provider: provider.to_owned(),
         region: region.to_owned(),
         sequence: 1,
+        id: String::new(),
         phase: "Steady".to_owned(),
         retained: Vec::new(),
     }

@@ -2,7 +2,7 @@
 //! `/api/placements`.
 
 use idp_core::catalog::{Objects, embedded};
-use idp_crds::cloud_provider::{CircuitState, CloudProviderStatus};
+use idp_crds::cloud_provider::{CircuitState, CircuitStatus, CloudProviderStatus};
 use idp_webhook::placements::{GroupKind, Placed, Placements};
 use idp_webhook::snapshot::{SharedSnapshot, Snapshot};
 use serde_json::{Value, json};
@@ -59,9 +59,12 @@ async fn providers_health_is_the_operators_switch_and_the_circuit_breaker() {
     objects.providers.iter_mut().find(|provider| provider.name == "gcp").unwrap().spec.healthy =
         false;
     let open = CloudProviderStatus {
-        state: CircuitState::HalfOpen,
-        consecutive_failures: 5,
-        ..Default::default()
+        circuit: CircuitStatus {
+            state: CircuitState::HalfOpen,
+            failing: 5,
+            ..CircuitStatus::default()
+        },
+        ..CloudProviderStatus::default()
     };
     objects.statuses.insert("aws".to_owned(), open);
     let answer = with(objects).await.json("/api/providers/health").await;

@@ -11,6 +11,7 @@ use idp_crds::record::DecidedBy;
 
 use super::context::{Admission, WebhookKind};
 use super::workload::Workload;
+use crate::placements::Placed;
 
 /// What is to be decided.
 #[derive(Debug, Clone, Copy)]
@@ -50,7 +51,7 @@ impl<'q> PlacementQuestion<'q> {
     }
 }
 
-/// Decides, taking the probe of a half-open cloud where one is free, unless this is a dry run.
+/// Decides, taking the probe of a half-open circuit where one is free, unless this is a dry run.
 pub(super) async fn decide(
     admission: &Admission,
     workload: &Workload<'_>,
@@ -58,12 +59,15 @@ pub(super) async fn decide(
 ) -> Result<Arc<DecisionText>, ScheduleError> {
     if let Some(probing) = &workload.snapshot.probing
         && let Ok(stamp) = question.decide(workload, &probing.catalog)
-        && probing.providers.contains(&stamp.record.selected.provider)
     {
-        let provider = &stamp.record.selected.provider;
+        let (provider, region) = (&stamp.record.selected.provider, &stamp.record.selected.region);
         let nothing_is_kept =
             workload.request.is_dry_run() || workload.webhook == WebhookKind::Validating;
-        if nothing_is_kept || admission.probes.take(provider, &workload.holder()).await {
+        if workload.snapshot.may_probe(provider, region)
+            && !is_there_already(admission, workload, question)
+            && (nothing_is_kept
+                || admission.probes.take(provider, region, &workload.holder()).await)
+        {
             return Ok(stamp);
         }
     }
@@ -74,4 +78,15 @@ pub(super) async fn decide(
         admission.metrics.gates_rejected(&question.asked.tier);
     }
     decided
+}
+
+/// Whether a workload that is to be new is there already: the API server will not store it, so that
+/// it tries nothing.
+fn is_there_already(
+    admission: &Admission,
+    workload: &Workload<'_>,
+    question: &PlacementQuestion<'_>,
+) -> bool {
+    let same = |placed: &Placed| workload.is(placed);
+    question.relocation.is_none() && !admission.placements.list(same).is_empty()
 }

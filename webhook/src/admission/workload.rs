@@ -13,6 +13,7 @@ use super::context::WebhookKind;
 use super::object::Object;
 use super::review::AdmissionRequest;
 use super::verdict::{Denial, Reason, unreadable};
+use crate::placements::Placed;
 use crate::snapshot::Snapshot;
 
 /// A claim or composite resource under review.
@@ -150,6 +151,16 @@ impl<'r> Workload<'r> {
                 format!("is {wanted:?}, set by the platform: remove writeConnectionSecretToRef");
             FieldError::new("spec.writeConnectionSecretToRef.name", Problem::Forbidden, message)
         })
+    }
+
+    /// Whether the index means this one.
+    #[must_use]
+    pub fn is(&self, placed: &Placed) -> bool {
+        let kind = &self.request.kind;
+        placed.group == *kind.group
+            && placed.kind == *kind.kind
+            && placed.namespace == *self.request.namespace
+            && placed.name == self.name()
     }
 
     /// `<plural>.<group>/<namespace>/<name>`: how a probe names its holder.

@@ -119,13 +119,16 @@ impl CatalogController {
             warn!(object = %rejected, "left out of the catalog");
         }
         for provider in &next.objects.providers {
-            let state = next
-                .objects
-                .statuses
-                .get(&provider.name)
-                .map(|status| status.state)
-                .unwrap_or_default();
-            self.metrics.circuit(&provider.name, state);
+            let status = next.objects.statuses.get(&provider.name).cloned().unwrap_or_default();
+            self.metrics.circuit(&provider.name, status.circuit.state);
+        }
+        for candidate in next.catalog.scheduler().candidates() {
+            let status = next.objects.statuses.get(&candidate.provider);
+            let place = status.and_then(|status| {
+                status.places.iter().find(|place| place.region == candidate.region)
+            });
+            let state = place.map(|place| place.circuit.state).unwrap_or_default();
+            self.metrics.place_circuit(&candidate.provider, &candidate.region, state);
         }
         let digest = next.catalog.scheduler().digest();
         let products_of = |snapshot: &Snapshot| -> Vec<_> {

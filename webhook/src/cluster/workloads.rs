@@ -41,6 +41,8 @@ pub enum Event {
     Gone(Arc<Watched>, String),
     /// These uids, and no others, are there.
     Listed(Arc<Watched>, HashSet<String>),
+    /// Nothing more of this kind is to be seen for now: it may not be watched.
+    Lost(Arc<Watched>),
     /// Nothing of this kind is looked at any more.
     Unwatched(Arc<Watched>),
 }
@@ -80,6 +82,12 @@ impl Workloads {
     #[must_use]
     pub fn new(placements: Arc<Placements>) -> Self {
         Workloads { placements, subscribers: Vec::new() }
+    }
+
+    /// The index that it keeps current.
+    #[must_use]
+    pub fn placements(&self) -> Arc<Placements> {
+        Arc::clone(&self.placements)
     }
 
     /// Everything that is going to happen.
@@ -226,6 +234,7 @@ impl Watch {
                         warn!(%kind, %error, "may not be watched; trying again");
                         let why = "may not be watched by the webhook, which needs list and watch on it (products.apiGroups of the chart)";
                         placements.lost(kind, format!("{why}: {}", reason(&error)));
+                        self.workloads.tell(Event::Lost(Arc::clone(&self.watched))).await;
                         return;
                     }
                     // What was listed holds, and the watch goes on from there.
@@ -324,6 +333,7 @@ pub fn placed(watched: &Watched, object: &DynamicObject) -> Option<Placed> {
             .and_then(|status| status.get("sequence"))
             .and_then(Value::as_u64)
             .unwrap_or_default(),
+        id: field("id"),
         phase: field("phase"),
         retained: retained.collect(),
     };

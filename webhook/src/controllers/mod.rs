@@ -9,9 +9,8 @@
 
 pub mod breaker;
 pub mod certificates;
-mod circuit;
 pub mod conditions;
-mod observations;
+mod evidence;
 pub mod registration;
 mod singleton;
 mod triggers;
@@ -51,6 +50,7 @@ impl Context {
 pub fn start(context: &Arc<Context>, workloads: &mut Workloads, background: &mut Background) {
     let context = || Arc::clone(context);
     background.controller(conditions::run(context()));
-    background.controller(breaker::run(context(), workloads.subscribe()));
+    let placements = workloads.placements();
+    background.controller(breaker::run(context(), placements, workloads.subscribe()));
     background.controller(registration::run(context()));
 }

@@ -115,12 +115,12 @@ fn provider_health(objects: &Objects, name: &str) -> Value {
         .find(|provider| provider.name == name)
         .is_none_or(|provider| provider.spec.healthy);
     let status = objects.statuses.get(name).cloned().unwrap_or_default();
-    let circuit = match status.state {
+    let circuit = match status.circuit.state {
         CircuitState::Closed => "closed",
         CircuitState::Open => "open",
         CircuitState::HalfOpen => "half_open",
     };
-    json!({ "healthy": healthy, "circuit": circuit, "failures": status.consecutive_failures })
+    json!({ "healthy": healthy, "circuit": circuit, "failures": status.circuit.failing })
 }
 
 /// Which placements to list.

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use idp_crds::cloud_provider::{CircuitState, CloudProviderStatus};
+use idp_crds::cloud_provider::CircuitState;
 use idp_crds::names::reference_name;
 use idp_crds::validate::Validate;
 use idp_crds::{CandidateSpec, TierSpec};
@@ -62,20 +62,19 @@ pub(super) fn state(
 ) -> State {
     let mut providers = BTreeMap::new();
     for provider in &objects.providers {
-        let circuit = match objects
-            .statuses
-            .get(&provider.name)
-            .map(|status| status.state)
-            .unwrap_or_default()
-        {
-            CircuitState::Closed => Circuit::Closed,
-            CircuitState::HalfOpen if probes.contains(&provider.name) => Circuit::Closed,
-            CircuitState::HalfOpen | CircuitState::Open => Circuit::Open,
+        let status = objects.statuses.get(&provider.name).cloned().unwrap_or_default();
+        let may_probe = probes.contains(&provider.name);
+        let open_regions = status
+            .places
+            .iter()
+            .filter(|place| circuit(place.circuit.state, may_probe) == Circuit::Open)
+            .map(|place| place.region.clone());
+        let health = ProviderHealth {
+            healthy: provider.spec.healthy,
+            circuit: circuit(status.circuit.state, may_probe),
+            open_regions: open_regions.collect(),
         };
-        providers.insert(
-            provider.name.clone(),
-            ProviderHealth { healthy: provider.spec.healthy, circuit },
-        );
+        providers.insert(provider.name.clone(), health);
     }
     let mut experiments: Vec<&Named<_>> = objects
         .experiments
@@ -104,11 +103,12 @@ pub(super) fn state(
     }
 }
 
-/// Who holds a provider's one probe, while its circuit is half-open.
-#[must_use]
-pub fn probe_holder(status: &CloudProviderStatus) -> Option<&str> {
-    let half_open = status.state == CircuitState::HalfOpen;
-    status.probe.as_ref().filter(|_| half_open).map(|probe| probe.holder.as_str())
+fn circuit(state: CircuitState, may_probe: bool) -> Circuit {
+    match state {
+        CircuitState::Closed => Circuit::Closed,
+        CircuitState::HalfOpen if may_probe => Circuit::Closed,
+        CircuitState::HalfOpen | CircuitState::Open => Circuit::Open,
+    }
 }
 
 /// `object`, if nothing is wrong with it.

@@ -22,7 +22,6 @@ use crate::compose::facts::TierFacts;
 use crate::compose::product::Product;
 use crate::schedule::{Decision, Exclusion, PlacementQuery, ScheduleError, Scheduler};
 
-pub use convert::probe_holder;
 pub use embedded::{embedded, embedded_files};
 pub use objects::{Named, Objects, ReadError};
 use places::Described;

@@ -1,81 +1,33 @@
-//! The circuit breaker of a provider, as a state machine. Time comes in from outside.
+//! One circuit as a state machine. What happens, and when, comes in from outside.
 
-/// A circuit breaker: `threshold` consecutive failures open it; after the cooldown it is half-open;
-/// a success closes it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Breaker {
-    /// Consecutive failures that open it.
-    pub threshold: u32,
-    /// Seconds from the last failure until it is half-open.
-    pub cooldown: f64,
-    state: BreakerState,
-    failures: u32,
-    last_failure: f64,
+use idp_crds::cloud_provider::{CircuitState, CircuitStatus};
+use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
+
+/// Opens it, or begins its cooldown anew.
+pub fn trip(circuit: &mut CircuitStatus, now: Timestamp) {
+    circuit.state = CircuitState::Open;
+    circuit.opened_at = Some(MicroTime(now));
+    circuit.closed_at = None;
 }
 
-/// The states of a [`Breaker`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BreakerState {
-    /// Placements go through.
-    Closed,
-    /// None do.
-    Open,
-    /// A probe does.
-    HalfOpen,
+/// Closes it: what has failed since before counts no more.
+pub fn close(circuit: &mut CircuitStatus, now: Timestamp) {
+    circuit.state = CircuitState::Closed;
+    circuit.opened_at = None;
+    circuit.closed_at = Some(MicroTime(now));
 }
 
-impl Breaker {
-    /// A closed breaker without failures.
-    #[must_use]
-    pub fn new(threshold: u32, cooldown: f64) -> Self {
-        Breaker { threshold, cooldown, state: BreakerState::Closed, failures: 0, last_failure: 0.0 }
+/// An open one whose cooldown is over is half-open. In seconds of floating point, as the reference
+/// counts them.
+pub fn cool(circuit: &mut CircuitStatus, cooldown: SignedDuration, now: Timestamp) {
+    let since = circuit.opened_at.as_ref().map_or(Timestamp::UNIX_EPOCH, |MicroTime(time)| *time);
+    let waited = seconds(now) - seconds(since);
+    if circuit.state == CircuitState::Open && waited >= cooldown.as_secs_f64() {
+        circuit.state = CircuitState::HalfOpen;
     }
+}
 
-    /// A breaker as it was persisted.
-    #[must_use]
-    pub fn restore(
-        threshold: u32,
-        cooldown: f64,
-        state: BreakerState,
-        failures: u32,
-        last_failure: f64,
-    ) -> Self {
-        Breaker { threshold, cooldown, state, failures, last_failure }
-    }
-
-    /// A placement or its resources failed at `now`, seconds.
-    pub fn failure(&mut self, now: f64) {
-        self.failures = self.failures.saturating_add(1);
-        self.last_failure = now;
-        if self.failures >= self.threshold {
-            self.state = BreakerState::Open;
-        }
-    }
-
-    /// One succeeded.
-    pub fn success(&mut self) {
-        self.failures = 0;
-        self.state = BreakerState::Closed;
-    }
-
-    /// The state at `now`, seconds: an open one whose cooldown is over becomes half-open.
-    pub fn state(&mut self, now: f64) -> BreakerState {
-        if self.state == BreakerState::Open && now - self.last_failure >= self.cooldown {
-            self.state = BreakerState::HalfOpen;
-        }
-        self.state
-    }
-
-    /// Consecutive failures.
-    #[must_use]
-    pub fn failures(&self) -> u32 {
-        self.failures
-    }
-
-    /// Whether a placement is let through at `now`. That only one is while half-open is the
-    /// caller's to ensure, by compare-and-swap on the provider's status: a state machine in one
-    /// process cannot.
-    pub fn allows(&mut self, now: f64) -> bool {
-        self.state(now) != BreakerState::Open
-    }
+fn seconds(time: Timestamp) -> f64 {
+    time.as_microsecond() as f64 / 1e6
 }

@@ -74,6 +74,8 @@ pub enum Change {
     CircuitCloses {
         /// The provider.
         provider: String,
+        /// The region, where it is a place's.
+        region: Option<String>,
     },
 }
 
@@ -113,9 +115,12 @@ impl Change {
                     health.healthy = true;
                 }
             }
-            Change::CircuitCloses { provider } => {
+            Change::CircuitCloses { provider, region } => {
                 if let Some(health) = inputs.state.providers.get_mut(provider) {
-                    health.circuit = Circuit::Closed;
+                    match region {
+                        Some(region) => _ = health.open_regions.remove(region),
+                        None => health.circuit = Circuit::Closed,
+                    }
                 }
             }
         }
@@ -153,7 +158,12 @@ impl fmt::Display for Change {
                 Some(place) => write!(f, "{place} is switched on"),
                 None => write!(f, "provider {provider} is switched on"),
             },
-            Change::CircuitCloses { provider } => write!(f, "{provider}'s circuit closes"),
+            Change::CircuitCloses { provider, region: None } => {
+                write!(f, "{provider}'s circuit closes")
+            }
+            Change::CircuitCloses { provider, region: Some(region) } => {
+                write!(f, "the circuit of {provider}/{region} closes")
+            }
         }
     }
 }

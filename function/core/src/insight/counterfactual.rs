@@ -284,7 +284,11 @@ impl<'s> Variations<'s> {
             off.push(Change::Healthy { provider: provider.clone(), place });
         }
         if health.is_some_and(|health| health.circuit == Circuit::Open) {
-            off.push(Change::CircuitCloses { provider });
+            off.push(Change::CircuitCloses { provider: provider.clone(), region: None });
+        }
+        if health.is_some_and(|health| health.open_regions.contains(&candidate.region)) {
+            let region = Some(candidate.region.clone());
+            off.push(Change::CircuitCloses { provider, region });
         }
         if off.len() == 1 { off.pop() } else { None }
     }

@@ -81,7 +81,8 @@ fn tier() -> impl Strategy<Value = Tier> {
 fn state() -> impl Strategy<Value = State> {
     let health =
         (prop::bool::weighted(0.8), prop::bool::weighted(0.2)).prop_map(|(healthy, open)| {
-            ProviderHealth { healthy, circuit: if open { Circuit::Open } else { Circuit::Closed } }
+            let circuit = if open { Circuit::Open } else { Circuit::Closed };
+            ProviderHealth { healthy, circuit, ..ProviderHealth::WELL }
         });
     let experiment = (weights(), 2..=8_u32).prop_map(|(weights, tenths)| Experiment {
         id: "trial".to_owned(),

@@ -7,7 +7,7 @@ use super::{Candidate, Circuit, State};
 pub enum HealthReason {
     /// The operator's switch of the provider, or the candidate's own, says no.
     ProviderUnhealthy,
-    /// The provider's circuit breaker says no.
+    /// The circuit breaker of the provider, or of the place, says no.
     CircuitOpen,
 }
 
@@ -39,7 +39,8 @@ impl HealthReason {
 pub fn unhealthy_reasons(candidate: &Candidate, state: &State) -> Vec<HealthReason> {
     let provider = state.providers.get(&candidate.provider);
     let switched_off = !candidate.healthy || provider.is_some_and(|p| !p.healthy);
-    let open = provider.is_some_and(|p| p.circuit == Circuit::Open);
+    let open = provider
+        .is_some_and(|p| p.circuit == Circuit::Open || p.open_regions.contains(&candidate.region));
     let found = [switched_off, open];
     let reasons = HealthReason::ALL.into_iter().zip(found);
     reasons.filter(|(_, found)| *found).map(|(reason, _)| reason).collect()

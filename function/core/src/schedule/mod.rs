@@ -7,7 +7,6 @@
 //! [`gates`] → [`score`] → selection and failover ([`decide`]) → [`reason`]; the first four depend
 //! on little of the request, and are worked out once for all requests alike (`ranking`).
 
-pub mod breaker;
 pub mod decide;
 mod decision_text;
 mod digest;

@@ -59,17 +59,21 @@ pub struct FailoverRule {
 }
 
 /// A provider's health. A provider that is not mentioned is healthy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ProviderHealth {
     /// The operator's switch.
     pub healthy: bool,
     /// The circuit breaker.
     pub circuit: Circuit,
+    /// The regions whose own circuit lets nothing through.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub open_regions: BTreeSet<String>,
 }
 
 impl ProviderHealth {
     /// Nothing is wrong with it.
-    pub const WELL: Self = ProviderHealth { healthy: true, circuit: Circuit::Closed };
+    pub const WELL: Self =
+        ProviderHealth { healthy: true, circuit: Circuit::Closed, open_regions: BTreeSet::new() };
 }
 
 /// Decisions are the same whether a provider that is well is mentioned or not, and so is what is

@@ -28,22 +28,31 @@ impl Provider {
         if object.annotations().get("crossplane.io/paused").is_some_and(|value| value == "true") {
             return Ok(());
         }
-        match self.cloud.mood(&self.kind.resource.group) {
+        match self.cloud.mood(&self.kind.resource.group, object) {
             Mood::Stalled => Ok(()),
+            Mood::Refusing => {
+                let message = format!(
+                    "create failed: https response error StatusCode: 400, RequestID: {}, InvalidParameterValue: the stand-in is told to refuse",
+                    self.cloud.request_id()
+                );
+                self.unsynced(object, &message).await
+            }
             Mood::Failing => {
-                let message = "cannot reach the cloud: the stand-in is told to fail";
-                self.report(
-                    object,
-                    &[condition("Synced", "False", "ReconcileError", message)],
-                    None,
-                )
-                .await
+                let message = format!(
+                    "observe failed: https response error StatusCode: 503, RequestID: {}, ServiceUnavailable: the stand-in is told to fail",
+                    self.cloud.request_id()
+                );
+                self.unsynced(object, &message).await
             }
             Mood::Healthy if object.metadata.deletion_timestamp.is_some() => {
                 self.delete(object).await
             }
             Mood::Healthy => self.observe_or_create(object).await,
         }
+    }
+
+    async fn unsynced(&self, object: &DynamicObject, message: &str) -> kube::Result<()> {
+        self.report(object, &[condition("Synced", "False", "ReconcileError", message)], None).await
     }
 
     async fn observe_or_create(&self, object: &DynamicObject) -> kube::Result<()> {

@@ -10,26 +10,30 @@ mod ledger;
 mod managed;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures::{StreamExt, future};
-use kube::Client;
 use kube::api::{Api, DynamicObject};
 use kube::core::ApiResource;
 use kube::runtime::controller::{Action, Controller};
 use kube::runtime::watcher;
+use kube::{Client, ResourceExt as _};
 use serde_json::Value;
 
 pub use ledger::{External, Ledger};
 
 /// How a provider behaves.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Mood {
     /// Does what it is asked.
     #[default]
     Healthy,
-    /// Every call to the cloud ends in an error: `Synced=False`.
+    /// The cloud refuses what it is asked, as it does a wrong input: `Synced=False`.
+    Refusing,
+    /// Every call to the cloud ends in an error of the cloud's, in other words each time:
+    /// `Synced=False`, too.
     Failing,
     /// Nothing happens at all.
     Stalled,
@@ -47,6 +51,7 @@ pub(super) struct ManagedKind {
 #[derive(Clone, Default)]
 pub struct Cloud {
     moods: Arc<Mutex<BTreeMap<String, Mood>>>,
+    requests: Arc<AtomicU64>,
     ledger: Arc<Mutex<Ledger>>,
 }
 
@@ -54,10 +59,11 @@ pub struct Cloud {
 const POLL: Duration = Duration::from_millis(500);
 
 impl Cloud {
-    /// From now on this provider (`aws`, `gcp`, `oci`) behaves like this.
-    pub fn set_mood(&self, provider: &str, mood: Mood) {
+    /// From now on this provider (`aws`, `gcp`, `oci`) behaves like this; or only one of its
+    /// regions, by the name of its ProviderConfig (`aws-us-east-1`); or only towards one claim.
+    pub fn set_mood(&self, of: &str, mood: Mood) {
         let mut moods = self.moods.lock().expect("the moods");
-        moods.insert(provider.to_owned(), mood);
+        moods.insert(of.to_owned(), mood);
     }
 
     /// What exists in the clouds now, and what was destroyed.
@@ -65,11 +71,21 @@ impl Cloud {
         self.ledger.lock().expect("the ledger").clone()
     }
 
-    fn mood(&self, group: &str) -> Mood {
+    /// The worst of what was said of it.
+    fn mood(&self, group: &str, object: &DynamicObject) -> Mood {
         let moods = self.moods.lock().expect("the moods");
-        let of_group = |provider: &&str| group.split('.').any(|part| part == *provider);
-        let provider = moods.keys().map(String::as_str).find(of_group);
-        provider.map_or_else(Mood::default, |provider| moods[provider])
+        let config = object.data.pointer("/spec/providerConfigRef/name").and_then(Value::as_str);
+        let claim = object.labels().get("crossplane.io/claim-name").map(String::as_str);
+        let is_meant = |of: &str| {
+            group.split('.').any(|part| part == of) || config == Some(of) || claim == Some(of)
+        };
+        let meant = moods.iter().filter(|(of, _)| is_meant(of)).map(|(_, mood)| *mood);
+        meant.max().unwrap_or_default()
+    }
+
+    /// Another one each time.
+    fn request_id(&self) -> u64 {
+        self.requests.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Runs the providers of these kinds until the test program ends.

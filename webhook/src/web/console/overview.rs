@@ -89,11 +89,17 @@ fn troubled(snapshot: &Snapshot) -> Vec<(String, &'static str)> {
         .map(|provider| (provider.name.clone(), "is switched off by an operator"))
         .collect();
     for (name, status) in &snapshot.objects.statuses {
-        match status.state {
-            CircuitState::Closed => {}
-            CircuitState::Open => all.push((name.clone(), "has an open circuit")),
-            CircuitState::HalfOpen => {
-                all.push((name.clone(), "has a half-open circuit, which one workload may try"));
+        let circuits = status
+            .places
+            .iter()
+            .map(|place| (format!("{name}/{}", place.region), place.circuit.state));
+        for (at, state) in [(name.clone(), status.circuit.state)].into_iter().chain(circuits) {
+            match state {
+                CircuitState::Closed => {}
+                CircuitState::Open => all.push((at, "has an open circuit")),
+                CircuitState::HalfOpen => {
+                    all.push((at, "has a half-open circuit, which one workload may try"));
+                }
             }
         }
     }
