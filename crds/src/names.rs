@@ -48,7 +48,9 @@ pub const PROVIDER: &str = "platform.example.org/provider";
 pub const REGION: &str = "platform.example.org/region";
 /// Label on composed objects: the sequence of the decision they belong to.
 pub const SEQUENCE: &str = "platform.example.org/sequence";
-/// Label on composed objects: the name that the workload has at the provider.
+/// Label on composed objects: the name that the workload has at the provider. Annotation on claims and
+/// composite resources: the same, `<id>@<sequence>`, so that what is restored from a backup takes hold
+/// of what it had.
 pub const ID: &str = "platform.example.org/id";
 /// Label on composed objects: the resource's name in the Product.
 pub const RESOURCE: &str = "platform.example.org/resource";

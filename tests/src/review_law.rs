@@ -320,6 +320,7 @@ const PATHS: &[&str] = &[
     "metadata|annotations|platform.example.org/failover",
     "metadata|annotations|platform.example.org/release",
     "metadata|annotations|platform.example.org/adopt-candidate",
+    "metadata|annotations|platform.example.org/id",
     "metadata|annotations|platform.example.org/failovr",
     "metadata|annotations|crossplane.io/external-name",
     "metadata|annotations|crossplane.io/paused",

@@ -595,6 +595,39 @@ fn an_edited_candidate_reaches_a_placed_workload_only_when_it_is_told() {
     assert_eq!((config.as_str(), network.as_str()), ("another-account", "vpc-other"), "{said}");
 }
 
+/// What is restored from a backup takes hold of what the workload had at its provider; a later
+/// decision has another name.
+#[test]
+fn finding_1_a_restored_workload_keeps_its_id() {
+    let placed = composite_of(&Function::new().answer(&request(&composite(), &catalog())));
+    let placement = &placed["status"]["placement"];
+    let mut restored = composite();
+    restored["metadata"]["uid"] = json!("8d0fa3c0-0000-4000-8000-000000000007");
+    restored["metadata"]["annotations"] = json!({
+        "platform.example.org/placement-reason": placement["reason"],
+    });
+    let id = |composite: &Value| {
+        let answer = Function::new().answer(&request(composite, &catalog()));
+        let group = &answer.desired.as_ref().unwrap().resources["aws-us-east-1/security-group"];
+        let group: Value =
+            idp_core::structs::from_struct(group.resource.as_ref().unwrap()).unwrap();
+        let id = group["metadata"]["labels"]["platform.example.org/id"].clone();
+        assert_eq!(composite_of(&answer)["status"]["placement"]["id"], id);
+        id
+    };
+    let anew = id(&restored);
+    assert_ne!(anew, placement["id"], "another uid");
+    let mut brought = |text: &str| {
+        restored["metadata"]["annotations"]["platform.example.org/id"] = json!(text);
+        id(&restored)
+    };
+    let had = placement["id"].as_str().unwrap();
+    assert_eq!(brought(&format!("{had}@1")), placement["id"]);
+    for other in [&format!("{had}@2"), had, "Not An Id@1"] {
+        assert_eq!(brought(other), anew, "{other}");
+    }
+}
+
 /// Where nothing keeps users from writing annotations the function decides itself, and says so; on a
 /// laptop whoever asks has written them.
 #[test]

@@ -9,7 +9,7 @@ use idp_core::placement::{Evidence, Judge, NotFollowed, PlacementInForce, Resolu
 use idp_core::schedule::Provenance;
 use idp_crds::condition::{PLACED, PROVIDER_HEALTHY, RESOURCES_READY};
 use idp_crds::contract::ClaimRequest;
-use idp_crds::names::{ADOPT_CANDIDATE, PLACEMENT_REASON, RELEASE};
+use idp_crds::names::{ADOPT_CANDIDATE, ID, PLACEMENT_REASON, RELEASE};
 use idp_crds::reason::Reason;
 use idp_crds::record::DecidedBy;
 use idp_crds::status::PlacementStatus;
@@ -124,7 +124,7 @@ impl Reconcile<'_> {
 
     /// The notice of annotations that anybody may have written, and that are not gone by.
     fn annotations_ignored(&self) -> Option<(String, String)> {
-        let there: Vec<&str> = [PLACEMENT_REASON, RELEASE, ADOPT_CANDIDATE]
+        let there: Vec<&str> = [PLACEMENT_REASON, RELEASE, ADOPT_CANDIDATE, ID]
             .into_iter()
             .filter(|name| !self.trusts_annotations && self.composite.annotation(name).is_some())
             .collect();
@@ -223,7 +223,8 @@ impl Reconcile<'_> {
         let Asked { product, identity, request } = asked;
         let adopt = self.annotation(ADOPT_CANDIDATE);
         let seen = self.seen.places();
-        let pinned = Pinned { in_force, status, seen, adopt };
+        let restored = self.annotation(ID);
+        let pinned = Pinned { in_force, status, seen, adopt, restored };
         site::locate(catalog, product, identity, &request.tier, pinned)
     }
 

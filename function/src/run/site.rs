@@ -7,6 +7,7 @@ use idp_core::compose::names::{provider_id, unfingerprinted_id};
 use idp_core::compose::product::Product;
 use idp_core::placement::{ObservedPlace, PlacementInForce};
 use idp_crds::names::ADOPT_CANDIDATE;
+use idp_crds::pinned_id::PinnedId;
 use idp_crds::reason::Reason;
 use idp_crds::status::PlacementStatus;
 
@@ -30,6 +31,8 @@ pub(super) struct Pinned<'a> {
     pub(super) seen: &'a [ObservedPlace],
     /// What a Candidate has become that is to be taken over.
     pub(super) adopt: Option<&'a str>,
+    /// The id that a backup brought along.
+    pub(super) restored: Option<&'a str>,
 }
 
 /// Finds the place, as it was pinned.
@@ -98,7 +101,8 @@ impl Pinned<'_> {
         })
     }
 
-    /// The workload's name at the provider: what exists says it, or the status; else it is made.
+    /// The workload's name at the provider: what exists says it, or the status, or the backup that
+    /// it is restored from; else it is made.
     fn id(&self, identity: &Identity, product: &Product) -> String {
         let PlacementInForce { place, sequence, .. } = self.in_force;
         let there = self.seen.iter().find(|s| s.place == *place && s.sequence == *sequence);
@@ -110,6 +114,10 @@ impl Pinned<'_> {
         if there.is_some() {
             // Made before ids were written down.
             return unfingerprinted_id(identity, &product.name, place, *sequence);
+        }
+        let restored = self.restored.and_then(|text| text.parse::<PinnedId>().ok());
+        if let Some(restored) = restored.filter(|restored| restored.sequence == *sequence) {
+            return restored.id;
         }
         let plan = product.provider(&place.provider);
         let reserved = plan.map(|plan| plan.reserved_prefixes.as_slice()).unwrap_or_default();

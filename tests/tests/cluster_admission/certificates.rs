@@ -11,7 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 use tokio_util::sync::CancellationToken;
 
-use super::{apply, claim};
+use super::{apply, claim, free_port, placement, replica_with};
 
 /// What the Secret holds at `key`.
 pub fn kept(admin: &User, key: &str) -> Result<String, String> {
@@ -160,4 +160,26 @@ pub async fn are_renewed_while_reviews_come_in(cluster: &'static Cluster, addres
 /// With no webhook running: the Secret that the next one finds.
 pub fn leave_one_that_cannot_be_used(admin: &User) {
     put(admin, &[("tls.crt", "garbage"), ("authority.crt", "garbage")]);
+}
+
+/// With no webhook running, and an API server that shows webhooks a certificate.
+pub async fn tell_the_api_server_from_others(cluster: &Cluster) {
+    println!("--- nobody but the API server is answered");
+    let (admin, developer) = (&cluster.control_plane.admin, &cluster.control_plane.developer);
+    let clients = cluster.control_plane.webhook_clients.display();
+    let (port, only) = (free_port(), format!("--client-ca={clients}"));
+    let replica = replica_with(cluster, admin, "webhook-d", port, Some(only)).await;
+    eventually("the fourth replica's turn", async || {
+        replica.process.assert_running();
+        apply(developer, &claim("only-the-api-server"))
+    })
+    .await;
+    assert_eq!(placement(developer, "only-the-api-server").unwrap()["sequence"], 1);
+    let trust = Trust::new(&kept(admin, "authority.crt").unwrap()).unwrap();
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    // With TLS 1.3 a client hears of it with the first answer.
+    let answer = async { Connection::open(address, &trust).await?.post("/mutate", b"{}").await };
+    let error = answer.await.unwrap_err().to_string();
+    assert!(error.contains("CertificateRequired"), "{error}");
+    replica.process.kill();
 }

@@ -88,8 +88,20 @@ async fn replica(cluster: &Cluster, name: &'static str, port: u16) -> Replica {
 
 /// With this user's rights.
 async fn replica_of(cluster: &Cluster, user: &User, name: &'static str, port: u16) -> Replica {
+    replica_with(cluster, user, name, port, None).await
+}
+
+/// With this argument more.
+async fn replica_with(
+    cluster: &Cluster,
+    user: &User,
+    name: &'static str,
+    port: u16,
+    more: Option<String>,
+) -> Replica {
     let (ops, read) = (free_port(), free_port());
     let process = Program::new(name, &program("idp-webhook"))
+        .args(more)
         .args([
             format!("--address=127.0.0.1:{port}"),
             format!("--metrics-address=127.0.0.1:{ops}"),
@@ -292,6 +304,15 @@ async fn kubectl_meets_the_webhook() {
     assert_ne!(moved["selected"]["provider"], "aws");
 
     println!("--- restore from a backup");
+    let of_claim = |path: &str| {
+        let ask = ["-n", NAMESPACE, "get", "mysqlinstanceclaim", "orders-db", "-o"];
+        developer.kubectl(&[&ask[..], &[&format!("jsonpath={{{path}}}")]].concat(), "")
+    };
+    let id = eventually("the id at the provider, for a backup", async || {
+        let id = of_claim(r".metadata.annotations.platform\.example\.org/id")?;
+        id.strip_suffix("@2").map(str::to_owned).ok_or(id)
+    })
+    .await;
     let backup = developer
         .kubectl(&["-n", NAMESPACE, "get", "mysqlinstanceclaim", "orders-db", "-o", "json"], "")
         .unwrap();
@@ -310,6 +331,11 @@ async fn kubectl_meets_the_webhook() {
     assert!(message.contains("is set by the platform and must not be given"), "{message}");
     admin.kubectl(&["create", "-f", "-"], &backup.to_string()).unwrap();
     assert_eq!(placement(developer, "orders-db").unwrap(), moved);
+    eventually("what it was called at its provider", async || {
+        let now = of_claim(".status.placement.id")?;
+        if now == id { Ok(()) } else { Err(now) }
+    })
+    .await;
 
     println!("--- the console");
     console::shows_each_what_they_may_list(cluster, first.read).await;
@@ -435,6 +461,8 @@ async fn kubectl_meets_the_webhook() {
     .await;
     // Long before the lease would expire.
     assert_eq!(holder(), "");
+
+    certificates::tell_the_api_server_from_others(cluster).await;
 
     println!("--- two upgrades at once");
     let definitions = || {

@@ -2,12 +2,15 @@
 
 use idp_core::catalog::{Catalog, embedded};
 use idp_core::schedule::Provenance;
-use idp_crds::names::{PLACEMENT_REASON, RELEASE};
+use idp_crds::names::{ID, PLACEMENT_REASON, RELEASE};
 use idp_webhook::admission::DecisionMode;
+use idp_webhook::placements::Placed;
 use idp_webhook::snapshot::Snapshot;
 use serde_json::{Value, json};
 
-use super::fixture::{Review, Webhook, annotate, ask_failover, claim, place, reason, with_status};
+use super::fixture::{
+    self, Review, Webhook, annotate, ask_failover, claim, place, reason, with_status,
+};
 
 #[tokio::test]
 async fn a_good_claim_is_stamped_with_what_the_command_line_and_the_function_say() {
@@ -117,6 +120,44 @@ async fn only_holders_of_restore_bring_a_decision_along() {
     annotate(&mut chosen, PLACEMENT_REASON, "{}");
     let message = webhook.admit(&Review::create(chosen).by_admin()).await.refused();
     assert!(message.contains("is not a decision record"), "{message}");
+}
+
+/// The id at the provider goes along in a backup: Crossplane's writes bring it to the object, holders of
+/// `restore` bring it back, and nobody takes hold of what is another's.
+#[tokio::test]
+async fn finding_1_a_backup_carries_the_id_at_the_provider() {
+    let webhook = Webhook::start().await;
+    let stored = webhook.admit(&Review::create(claim())).await.allowed();
+    let mut placed = with_status(&stored, &[]);
+    placed["status"]["placement"]["id"] = json!("orders-0123456789abcdef");
+    let written = Review::update(&placed, |object| object["spec"]["resourceRef"] = json!({}));
+    let mut backup = webhook.admit(&written.by_crossplane()).await.allowed();
+    assert_eq!(backup["metadata"]["annotations"][ID], "orders-0123456789abcdef@1");
+    backup.as_object_mut().unwrap().remove("status");
+
+    let message = webhook.admit(&Review::create(backup.clone())).await.refused();
+    assert!(message.contains(ID), "{message}");
+    let restored = webhook.admit(&Review::create(backup.clone()).by_admin()).await.allowed();
+    assert_eq!(restored["metadata"]["annotations"][ID], "orders-0123456789abcdef@1");
+    let edited = Review::update(&placed, |object| annotate(object, ID, "other-0123@1"));
+    assert!(webhook.admit(&edited).await.refused().contains(ID));
+
+    for (text, says) in
+        [("orders", "<id>@<sequence>"), ("orders-0123456789abcdef@2", "is of decision 2")]
+    {
+        let mut wrong = backup.clone();
+        annotate(&mut wrong, ID, text);
+        let message = webhook.admit(&Review::create(wrong).by_admin()).await.refused();
+        assert!(message.contains(says), "{message}");
+    }
+    let other = Placed {
+        name: "another".to_owned(),
+        id: "orders-0123456789abcdef".to_owned(),
+        ..fixture::placed("aws", "us-east-1")
+    };
+    webhook.placements.put(other);
+    let message = webhook.admit(&Review::create(backup).by_admin()).await.refused();
+    assert!(message.contains("MySQLInstanceClaim team-alpha/another"), "{message}");
 }
 
 #[tokio::test]

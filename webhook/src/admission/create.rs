@@ -30,17 +30,19 @@ pub(super) async fn create(
         let asked = contract.fulfilled().map_err(Denial::fields)?;
         return place(admission, workload, asked).await;
     };
-    if is_ours(admission, workload, brought, &contract).await? {
-        contract.errors.extend(contract::not_theirs(workload));
-    } else {
-        // A restored claim also carries what Crossplane had set on it.
+    // A restored claim also carries what Crossplane and the platform had set on it.
+    let not_theirs = contract::not_theirs(workload);
+    let is_ours = is_ours(admission, workload, brought, &contract).await?;
+    if !is_ours || !not_theirs.is_empty() {
         let asked = contract.asked.as_ref();
         match restore::objection(admission, workload, brought, asked).await? {
-            Restore::Good => {}
+            Restore::Good => {
+                contract.errors.extend(restore::id_error(admission, workload, brought))
+            }
             Restore::NotAdoptable(error) => contract.errors.push(error),
             Restore::Forbidden(error) => {
-                contract.errors.extend(contract::not_theirs(workload));
-                contract.errors.push(error);
+                contract.errors.extend(not_theirs);
+                contract.errors.extend((!is_ours).then_some(error));
             }
         }
     }

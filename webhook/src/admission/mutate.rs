@@ -21,6 +21,8 @@ pub struct DesiredClaim {
     pub asked: Option<ClaimRequest>,
     /// The decision it is to carry; none where there is none to know.
     pub decision: Option<Decision>,
+    /// The id at the provider that it is to carry, for backups; none where there is none to know.
+    pub id: Option<String>,
     /// Annotations that have been acted on.
     pub consumed: Vec<&'static str>,
     /// Fields of `spec` that Crossplane had set and the change would take away.
@@ -62,9 +64,12 @@ pub fn patch(workload: &Workload<'_>, desired: &DesiredClaim) -> Patch {
             patch.set(["spec", "writeConnectionSecretToRef"], json!({"name": secret}));
         }
     }
+    let id = desired.id.as_deref().map(|id| (names::ID, id));
     match &desired.decision {
         Some(Decision::Kept(text)) => {
-            patch.annotations(metadata, &[(names::PLACEMENT_REASON, text)])
+            let annotations: Vec<_> =
+                [(names::PLACEMENT_REASON, text.as_str())].into_iter().chain(id).collect();
+            patch.annotations(metadata, &annotations);
         }
         Some(Decision::Made(stamp)) => patch.decision(metadata, names::PLACEMENT_REASON, stamp),
         None => {}

@@ -2,13 +2,15 @@
 
 use idp_core::placement::NotAdoptable;
 use idp_crds::contract::{ClaimRequest, FieldError, Problem};
-use idp_crds::names::{PLACEMENT_REASON, VERB_RESTORE};
+use idp_crds::names::{ID, PLACEMENT_REASON, VERB_RESTORE};
+use idp_crds::pinned_id::PinnedId;
 use idp_crds::record::Record;
 
 use super::authorizer;
 use super::context::Admission;
 use super::verdict::Denial;
 use super::workload::{Workload, annotation_error};
+use crate::placements::Placed;
 
 /// What is wrong with a decision that is brought along.
 pub(super) async fn objection(
@@ -44,6 +46,33 @@ impl Restore {
             Restore::Forbidden(error) | Restore::NotAdoptable(error) => Some(error),
         }
     }
+}
+
+/// What is wrong with the id at the provider that a backup brings along: it takes hold of what has
+/// that name there, which must be nobody else's.
+pub(super) fn id_error(
+    admission: &Admission,
+    workload: &Workload<'_>,
+    decision: &str,
+) -> Option<FieldError> {
+    let text = workload.new.metadata.annotation(ID)?;
+    let error = |message: String| Some(annotation_error(ID, Problem::Invalid, message));
+    let pinned: PinnedId = match text.parse() {
+        Ok(pinned) => pinned,
+        Err(why) => return error(why),
+    };
+    if Record::parse(decision).is_ok_and(|record| record.sequence != pinned.sequence) {
+        return error(format!(
+            "is of decision {}, and {PLACEMENT_REASON} is another: restore both from one backup",
+            pinned.sequence
+        ));
+    }
+    let is_held = |placed: &Placed| placed.id == pinned.id && !workload.is(placed);
+    let holder = admission.placements.list(is_held).into_iter().next()?;
+    error(format!(
+        "is what {} is called at its provider, and two cannot share it: delete that first, or remove the annotation",
+        holder.full_name()
+    ))
 }
 
 fn forbidden(workload: &Workload<'_>) -> FieldError {

@@ -1,7 +1,8 @@
-//! What Crossplane's own updates are used for: the decision in force is copied from the status into
-//! the annotation, a release that has been carried out is taken off.
+//! What Crossplane's own updates are used for: the decision in force and the id at the provider are
+//! copied from the status into annotations, a release that has been carried out is taken off.
 
 use idp_crds::names::{PLACEMENT_REASON, RELEASE};
+use idp_crds::pinned_id::PinnedId;
 use idp_crds::record::Record;
 
 use super::mutate::{Decision, DesiredClaim};
@@ -23,7 +24,11 @@ pub(super) fn sync_annotation(workload: &Workload<'_>, old: &Object<'_>) -> Desi
     let asked = workload.asked(&workload.new).ok();
     let in_force = workload.in_force(annotation, status.as_ref(), asked.as_ref());
     let decision = in_force.and_then(|in_force| in_force.reason).map(Decision::Kept);
+    let id = status
+        .as_ref()
+        .filter(|status| !status.id.is_empty())
+        .map(|status| PinnedId { id: status.id.clone(), sequence: status.sequence }.to_string());
     let released = release::is_done(&workload.new, old, status.as_ref());
     let consumed = released.then_some(RELEASE).into_iter().collect();
-    DesiredClaim { decision, consumed, ..DesiredClaim::default() }
+    DesiredClaim { decision, id, consumed, ..DesiredClaim::default() }
 }
