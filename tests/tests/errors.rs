@@ -559,7 +559,7 @@ fn an_odd_composite_is_served() {
 /// A placed workload keeps the network, the settings and the ProviderConfig that it was placed with,
 /// until it is told to take a changed Candidate over.
 #[test]
-fn an_edited_candidate_reaches_a_placed_workload_only_when_it_is_told() {
+fn finding_9_an_edited_candidate_reaches_a_placed_workload_only_when_it_is_told() {
     let mut objects = catalog();
     let placed = existing(|_| {}, |_| {});
     let status = idp_core::structs::from_struct::<Value>(

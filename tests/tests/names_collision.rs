@@ -163,7 +163,7 @@ fn the_search_finds_a_collision_of_32_bits() {
 }
 
 #[test]
-fn a_short_search_finds_no_collision_of_80_bits() {
+fn finding_1_a_short_search_finds_no_collision_of_80_bits() {
     search_all(Duration::from_secs(3));
 }
 

@@ -259,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn kinds_of_one_name_in_two_groups_are_two() {
+    fn finding_13_kinds_of_one_name_in_two_groups_are_two() {
         let placements = Placements::of_cluster();
         let (a, b) = (GroupKind::new("a.org", "Database"), GroupKind::new("b.org", "Database"));
         placements.replace(&a, [placed("a.org", "orders"), placed("a.org", "stock")]);
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kind_is_complete_once_it_is_listed_and_until_it_is_lost() {
+    fn finding_14_a_kind_is_complete_once_it_is_listed_and_until_it_is_lost() {
         let placements = Placements::of_cluster();
         let kind = GroupKind::new("a.org", "Database");
         let why = || {

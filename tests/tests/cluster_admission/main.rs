@@ -12,6 +12,7 @@ mod breaker;
 mod certificates;
 mod conditions;
 mod console;
+mod findings;
 mod guards;
 mod tenants;
 
@@ -341,6 +342,7 @@ async fn kubectl_meets_the_webhook() {
     console::shows_each_what_they_may_list(cluster, first.read).await;
 
     tenants::find_the_webhook(admin, developer).await;
+    findings::do_not_come_back(cluster).await;
 
     println!("--- the catalog");
     let message = admin.kubectl(&["delete", "product", "mysql"], "");

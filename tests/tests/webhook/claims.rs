@@ -522,7 +522,7 @@ async fn composite_resources_are_held_to_the_same_contract() {
 /// Crossplane's definition has a default for one field of its machinery, which every composite
 /// resource has when it is reviewed.
 #[tokio::test]
-async fn cluster_scoped_composite_resources_can_be_created() {
+async fn finding_22_cluster_scoped_composite_resources_can_be_created() {
     let webhook = Webhook::start().await;
     let mut xr = claim();
     xr["kind"] = "XMySQLInstance".into();

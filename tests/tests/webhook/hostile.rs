@@ -13,7 +13,7 @@ const TERMINATING: &str = "2026-01-01T00:00:00Z";
 
 /// Server-side apply can create an object that is being deleted already.
 #[tokio::test]
-async fn what_is_created_with_a_deletion_timestamp_is_reviewed() {
+async fn finding_2_what_is_created_with_a_deletion_timestamp_is_reviewed() {
     let webhook = Webhook::start().await;
     let mut created = claim();
     created["metadata"]["deletionTimestamp"] = TERMINATING.into();
@@ -23,7 +23,7 @@ async fn what_is_created_with_a_deletion_timestamp_is_reviewed() {
 }
 
 #[tokio::test]
-async fn what_is_being_deleted_does_not_change() {
+async fn finding_2_what_is_being_deleted_does_not_change() {
     let webhook = Webhook::start().await;
     let mut stored = webhook.admit(&Review::create(claim())).await.allowed();
     stored["metadata"]["deletionTimestamp"] = TERMINATING.into();
@@ -50,7 +50,7 @@ async fn what_is_being_deleted_does_not_change() {
 /// A replace from a file knows nothing of what Crossplane has set: without its `resourceRef` a
 /// claim would get a second, empty database.
 #[tokio::test]
-async fn a_replace_keeps_what_crossplane_had_set() {
+async fn finding_3_a_replace_keeps_what_crossplane_had_set() {
     let webhook = Webhook::start().await;
     let mut stored = webhook.admit(&Review::create(claim())).await.allowed();
     stored["spec"]["resourceRef"] = json!({"apiVersion": "db.platform.example.org/v1alpha1", "kind": "XMySQLInstance", "name": "orders-db-x7k2p"});
@@ -68,7 +68,7 @@ async fn a_replace_keeps_what_crossplane_had_set() {
 }
 
 #[tokio::test]
-async fn where_a_workload_is_only_crossplane_writes() {
+async fn finding_4_where_a_workload_is_only_crossplane_writes() {
     let webhook = Webhook::start().await;
     let stored = webhook.admit(&Review::create(claim())).await.allowed();
     let forge = |review: Review| Review { sub_resource: "status", ..review };
@@ -98,7 +98,7 @@ async fn where_a_workload_is_only_crossplane_writes() {
 }
 
 #[tokio::test]
-async fn what_crossplane_and_the_platform_trust_is_not_a_users_to_set() {
+async fn finding_10_what_crossplane_and_the_platform_trust_is_not_a_users_to_set() {
     let webhook = Webhook::start().await;
     let mut bad = claim();
     bad["metadata"]["labels"] = json!({
@@ -124,7 +124,7 @@ async fn what_crossplane_and_the_platform_trust_is_not_a_users_to_set() {
 
 /// Who may ask for a move may not write what is recorded of it.
 #[tokio::test]
-async fn a_moves_record_is_the_platforms() {
+async fn finding_16_a_moves_record_is_the_platforms() {
     let webhook = Webhook::start().await;
     let stored = with_status(&webhook.admit(&Review::create(claim())).await.allowed(), &[]);
     let moved = webhook
@@ -144,7 +144,7 @@ async fn a_moves_record_is_the_platforms() {
 
 /// Kept in Git, a request that names no decision would move the workload at every sync.
 #[tokio::test]
-async fn a_failover_that_is_applied_again_moves_nothing() {
+async fn finding_17_a_failover_that_is_applied_again_moves_nothing() {
     let webhook = Webhook::start().await;
     let stored = with_status(&webhook.admit(&Review::create(claim())).await.allowed(), &[]);
     let ask = |object: &Value, value: &'static str| {
@@ -180,7 +180,7 @@ async fn a_failover_that_is_applied_again_moves_nothing() {
 }
 
 #[tokio::test]
-async fn a_restored_decision_leaves_room_for_moves() {
+async fn finding_23_a_restored_decision_leaves_room_for_moves() {
     let webhook = Webhook::start().await;
     let stored = webhook.admit(&Review::create(claim())).await.allowed();
     let mut restored = claim();
@@ -193,7 +193,7 @@ async fn a_restored_decision_leaves_room_for_moves() {
 
 /// A caller does not choose how large an answer is.
 #[tokio::test]
-async fn an_answer_is_short_whatever_is_wrong() {
+async fn finding_6_an_answer_is_short_whatever_is_wrong() {
     let webhook = Webhook::start().await;
     let with_unknown = |count: usize| {
         let mut many = claim();
@@ -220,7 +220,7 @@ async fn an_answer_is_short_whatever_is_wrong() {
 
 /// `<provider>-<region>` is one place only: `a-b` and `c` would be `a` and `b-c`.
 #[tokio::test]
-async fn a_provider_has_no_hyphen_and_the_function_sees_what_admission_sees() {
+async fn findings_18_and_25_a_provider_has_no_hyphen_and_the_function_sees_what_admission_sees() {
     let webhook = Webhook::start().await;
     let candidate = |provider: &str, labels: Value| {
         json!({
@@ -240,7 +240,7 @@ async fn a_provider_has_no_hyphen_and_the_function_sees_what_admission_sees() {
 
 /// What runs is pinned to what its place was like; the edit says so, and how each takes it over.
 #[tokio::test]
-async fn an_edited_candidate_re_homes_nothing() {
+async fn finding_9_an_edited_candidate_re_homes_nothing() {
     let webhook = Webhook::start().await;
     let kind = GroupKind::new("db.platform.example.org", "MySQLInstanceClaim");
     webhook.placements.replace(&kind, [placed("aws", "us-east-1")]);

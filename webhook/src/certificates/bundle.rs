@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_that_nobody_trusts_is_replaced_at_once() {
+    fn finding_15_a_certificate_that_nobody_trusts_is_replaced_at_once() {
         let good = bundle(0);
         let authority = || good.authority.clone();
         let other = bundle(0);

@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn another_message_is_not_another_failure() {
+    fn finding_7_another_message_is_not_another_failure() {
         let mut evidence = Evidence::default();
         evidence.record(&kind(), said("a", Some("aws: dial tcp, request 1"), 1), at(2));
         evidence.listed(&kind(), &["a".to_owned()].into());

@@ -82,7 +82,7 @@ fn the_threshold_opens_and_so_do_two_that_are_half_of_all() {
 }
 
 #[test]
-fn one_tenant_alone_opens_nothing_unless_nobody_else_is_there() {
+fn finding_7_one_tenant_alone_opens_nothing_unless_nobody_else_is_there() {
     let noisy: Vec<Report> =
         (0..20).map(|number| report("noisy", &number.to_string(), "a", failing(0))).collect();
     assert_eq!(states(&at_once(&noisy)), (Closed, Open, Closed), "all there is");
@@ -94,7 +94,7 @@ fn one_tenant_alone_opens_nothing_unless_nobody_else_is_there() {
 }
 
 #[test]
-fn errors_of_users_count_nothing_however_many_they_are() {
+fn finding_7_errors_of_users_count_nothing_however_many_they_are() {
     let reports = many(50, "a", Health::Faulty);
     assert_eq!(states(&at_once(&reports)), (Closed, Closed, Closed));
     // They are there, though, and two others are not half of all.
@@ -191,7 +191,7 @@ fn a_probe_that_does_well_closes_and_one_that_fails_opens() {
 }
 
 #[test]
-fn a_probe_that_was_never_stored_is_given_back_and_so_is_one_that_says_nothing() {
+fn finding_8_a_probe_that_was_never_stored_is_given_back_and_so_is_one_that_says_nothing() {
     let regions = BTreeSet::from(["a".to_owned()]);
     let holds = |probe_arrived: bool, own: Option<Health>, now: i64| {
         let (status, mut reports) = probing();
