@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
+use idp_console::fleet;
+use idp_console::placements::{GroupKind, Placed, Placements};
+use idp_console::snapshot::Snapshot;
 use idp_core::catalog::embedded;
-use idp_webhook::fleet;
-use idp_webhook::placements::{GroupKind, Placed, Placements};
-use idp_webhook::snapshot::Snapshot;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 

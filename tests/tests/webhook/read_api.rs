@@ -1,10 +1,10 @@
 //! The read API on a port of its own: `/api/products`, `/api/providers/health`,
 //! `/api/placements`.
 
+use idp_console::placements::{GroupKind, Placed, Placements};
+use idp_console::snapshot::{SharedSnapshot, Snapshot};
 use idp_core::catalog::{Objects, embedded};
 use idp_crds::cloud_provider::{CircuitState, CloudProviderStatus};
-use idp_webhook::placements::{GroupKind, Placed, Placements};
-use idp_webhook::snapshot::{SharedSnapshot, Snapshot};
 use serde_json::{Value, json};
 
 use super::fixture::placed;

@@ -3,11 +3,11 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
+use idp_console::access::Access;
+use idp_console::placements::Placements;
+use idp_console::snapshot::SharedSnapshot;
+use idp_console::{Sources, WorkloadObjects};
 use idp_serving::http::{self, Options};
-use idp_webhook::placements::Placements;
-use idp_webhook::snapshot::SharedSnapshot;
-use idp_webhook::web::access::Access;
-use idp_webhook::web::{self, Sources, WorkloadObjects};
 use kube::api::DynamicObject;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -34,10 +34,10 @@ impl WebPort {
     ) -> Self {
         let placements = Arc::new(placements);
         let stopping = CancellationToken::new();
-        let router = web::router(Sources {
+        let router = idp_console::router(Sources {
             snapshot,
             placements: Arc::clone(&placements),
-            access: Arc::new(Access::Open),
+            access: Access::Open,
             objects: WorkloadObjects::Files(objects),
             stopping: stopping.clone(),
         });

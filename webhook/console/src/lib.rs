@@ -1,17 +1,24 @@
-//! What people and their tools read, on a port of its own: nothing here is needed for reviews, and
+//! What runs where and why, for people and their tools to read: nothing here is needed for reviews, and
 //! who may reach the probes need not reach this.
 //!
-//! - [`access`]: who sees what;
-//! - [`api`]: what can be asked for, which clouds are healthy, what runs where, as JSON;
+//! - [`snapshot`], [`placements`]: the catalog of this moment, and what runs where by it;
+//!   [`workloads`] reads objects into that, [`fleet`] files of them;
+//! - [`cluster`]: what is asked of a cluster; [`access`]: who sees what;
+//! - [`api`]: all of it as JSON, described in OpenAPI;
 //! - [`events`]: that something has changed;
-//! - [`console`]: the same as pages.
+//! - [`pages`]: the same as pages.
 //!
 //! Everything here is read-only: acting is `kubectl`, and the pages give the command.
 
 pub mod access;
 pub mod api;
-pub mod console;
+pub mod cluster;
 pub mod events;
+pub mod fleet;
+pub mod pages;
+pub mod placements;
+pub mod snapshot;
+pub mod workloads;
 
 use std::sync::Arc;
 
@@ -22,15 +29,15 @@ use axum::http::header::{
 };
 use axum::middleware::map_response;
 use axum::response::Response;
-use idp_crds::product::ProductApi;
-use kube::api::{ApiResource, DynamicObject, GroupVersionKind};
-use kube::{Api, Client, ResourceExt as _};
+use kube::ResourceExt as _;
+use kube::core::DynamicObject;
 use tokio_util::sync::CancellationToken;
 
-use crate::fleet::kind_of;
-use crate::placements::{Placed, Placements};
-use crate::snapshot::SharedSnapshot;
 use access::Access;
+use cluster::{Cluster, Unavailable};
+use fleet::kind_of;
+use placements::{Placed, Placements};
+use snapshot::SharedSnapshot;
 
 /// What pages are made from.
 #[derive(Clone)]
@@ -40,7 +47,7 @@ pub struct Sources {
     /// What runs where.
     pub placements: Arc<Placements>,
     /// Who sees what.
-    pub access: Arc<Access>,
+    pub access: Access,
     /// Where workloads are read whole: the index has only the most important of them.
     pub objects: WorkloadObjects,
     /// Ends what would go on for ever.
@@ -51,7 +58,7 @@ pub struct Sources {
 #[derive(Clone)]
 pub enum WorkloadObjects {
     /// From the cluster.
-    Cluster(Client),
+    Cluster(Arc<dyn Cluster>),
     /// From a file that has been read.
     Files(Vec<Arc<DynamicObject>>),
 }
@@ -65,27 +72,20 @@ impl WorkloadObjects {
         &self,
         placed: &Placed,
         version: &str,
-    ) -> Result<Option<Arc<DynamicObject>>, kube::Error> {
-        let client = match self {
-            WorkloadObjects::Cluster(client) => client,
+    ) -> Result<Option<Arc<DynamicObject>>, Unavailable> {
+        match self {
+            WorkloadObjects::Cluster(cluster) => cluster.read(placed, version).await,
             WorkloadObjects::Files(all) => {
-                let is_it = |object: &&Arc<DynamicObject>| {
-                    object.name_any() == placed.name
-                        && object.namespace().unwrap_or_default() == placed.namespace
-                        && kind_of(object) == Some(placed.group_kind())
-                };
-                return Ok(all.iter().find(is_it).cloned());
+                Ok(all.iter().find(|object| is(placed, object)).cloned())
             }
-        };
-        let gvk = GroupVersionKind::gvk(&placed.group, version, &placed.kind);
-        let resource = ApiResource::from_gvk_with_plural(&gvk, &ProductApi::plural(&placed.kind));
-        let api: Api<DynamicObject> = if placed.namespace.is_empty() {
-            Api::all_with(client.clone(), &resource)
-        } else {
-            Api::namespaced_with(client.clone(), &placed.namespace, &resource)
-        };
-        Ok(api.get_opt(&placed.name).await?.map(Arc::new))
+        }
     }
+}
+
+fn is(placed: &Placed, object: &DynamicObject) -> bool {
+    object.name_any() == placed.name
+        && object.namespace().unwrap_or_default() == placed.namespace
+        && kind_of(object) == Some(placed.group_kind())
 }
 
 /// Nothing from anywhere else, no script in a page, no frame around it.
@@ -97,7 +97,7 @@ pub fn router(sources: Sources) -> Router {
     Router::new()
         .merge(api::router(sources.clone()))
         .merge(events::router(sources.clone()))
-        .merge(console::router(sources))
+        .merge(pages::router(sources))
         .layer(map_response(harden))
 }
 

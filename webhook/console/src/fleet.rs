@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use idp_core::catalog::read_objects;
-use kube::api::DynamicObject;
+use kube::core::DynamicObject;
 
-use crate::cluster::workloads::{kinds, placed};
 use crate::placements::{GroupKind, Placements};
 use crate::snapshot::Snapshot;
+use crate::workloads::{kinds, placed};
 
 /// Why a file's workloads cannot be shown.
 #[derive(Debug, thiserror::Error)]

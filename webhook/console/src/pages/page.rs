@@ -8,8 +8,8 @@ use axum::response::{IntoResponse as _, Response};
 use maud::{DOCTYPE, Markup, html};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::web::Sources;
-use crate::web::access::{AccessError, Viewer, Visible};
+use crate::Sources;
+use crate::access::{AccessError, Viewer, Visible};
 
 /// The pages that the navigation leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,12 +128,12 @@ pub async fn not_found() -> Response {
 
 /// The style of all pages.
 pub async fn style() -> Response {
-    asset("text/css; charset=utf-8", include_str!("console.css"))
+    asset("text/css; charset=utf-8", include_str!("style.css"))
 }
 
 /// Shows what has changed, where scripts run; nothing needs it.
 pub async fn script() -> Response {
-    asset("text/javascript; charset=utf-8", include_str!("console.js"))
+    asset("text/javascript; charset=utf-8", include_str!("script.js"))
 }
 
 fn asset(kind: &'static str, text: &'static str) -> Response {

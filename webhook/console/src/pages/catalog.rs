@@ -5,8 +5,8 @@ use idp_crds::names::reference_name;
 use maud::{Markup, html};
 
 use super::page::{Reader, Tab, command, page};
+use crate::api::Current;
 use crate::snapshot::Snapshot;
-use crate::web::api::Current;
 
 /// The page.
 pub async fn show(reader: Reader, Current(snapshot): Current) -> Response {

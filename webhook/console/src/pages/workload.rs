@@ -8,14 +8,15 @@ use axum::response::Response;
 use idp_crds::names::{FAILOVER, PLACEMENT_REASON, RELEASE};
 use idp_crds::record::Record;
 use kube::ResourceExt as _;
-use kube::api::DynamicObject;
+use kube::core::DynamicObject;
 use maud::{Markup, html};
 use serde_json::Value;
 
 use super::bars::{bars, table};
 use super::page::{Reader, Tab, command, not_found, page, sorry};
+use crate::Sources;
+use crate::cluster::Unavailable;
 use crate::placements::Placed;
-use crate::web::Sources;
 
 /// The page.
 pub async fn show(
@@ -52,7 +53,7 @@ pub async fn show(
 async fn read(
     sources: &Sources,
     placed: &Placed,
-) -> Result<Option<Arc<DynamicObject>>, kube::Error> {
+) -> Result<Option<Arc<DynamicObject>>, Unavailable> {
     let snapshot = sources.snapshot.get();
     let products = snapshot.iter().flat_map(|snapshot| &snapshot.objects.products);
     match products.into_iter().find(|product| product.name == placed.product) {

@@ -11,8 +11,8 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::routing::get;
 use futures::stream::unfold;
 
-use super::Sources;
-use super::api::Asker;
+use crate::Sources;
+use crate::api::Asker;
 
 /// How soon a change is told; those that come sooner are told together.
 const LOOKS: Duration = Duration::from_secs(1);

@@ -12,8 +12,8 @@ use maud::html;
 use serde::Deserialize;
 
 use super::page::{Tab, command, page, sorry};
-use crate::web::Sources;
-use crate::web::access::{AccessError, COOKIE_NAME};
+use crate::Sources;
+use crate::access::{AccessError, COOKIE_NAME};
 
 /// Where to go afterwards.
 #[derive(Deserialize, Default)]

@@ -10,8 +10,8 @@ use serde::Deserialize;
 
 use super::overview::link;
 use super::page::{Reader, Tab, page};
+use crate::Sources;
 use crate::placements::Placed;
-use crate::web::Sources;
 
 /// Rows of a page.
 const ROWS: usize = 100;

@@ -14,8 +14,8 @@ use serde_json::{Map, Value, json};
 use super::form::{Given, NAME, PRODUCT, WITHOUT, form, shown};
 use super::page::{Reader, Tab, command, page};
 use super::workload::why;
+use crate::api::Current;
 use crate::snapshot::Snapshot;
-use crate::web::api::Current;
 
 /// The page.
 pub async fn show(

@@ -21,7 +21,7 @@ pub mod workloads;
 use axum::Router;
 use axum::routing::{get, post};
 
-use super::Sources;
+use crate::Sources;
 
 /// Every page.
 pub fn router(sources: Sources) -> Router {

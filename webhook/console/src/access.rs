@@ -4,8 +4,8 @@
 //! Who they are the API server says of the token that they bring (TokenReview), and what they may
 //! (SubjectAccessReview): no list of users, no passwords, no rights of our own.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::time::Duration;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
@@ -13,42 +13,26 @@ use axum_extra::extract::CookieJar;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use idp_crds::names::GROUP;
 use idp_crds::product::ProductApi;
-use k8s_openapi::api::authentication::v1::{TokenReview, TokenReviewSpec, UserInfo};
-use k8s_openapi::api::authorization::v1::{
-    ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec,
-};
-use kube::api::PostParams;
-use kube::{Api, Client};
+use k8s_openapi::api::authentication::v1::UserInfo;
 
-use crate::kept::{Kept, key};
+use crate::cluster::{Cluster, Unavailable};
 use crate::placements::{GroupKind, Placed, Placements};
 
 /// The cookie that a browser's session is in.
 pub const COOKIE_NAME: &str = "idp-token";
 
-/// How long an answer of the API server's counts: what is taken from somebody is taken within this.
-const KEPT: Duration = Duration::from_secs(30);
-/// More answers than these are not kept.
-const MOST_KEPT: usize = 16 * 1024;
 /// How many questions are asked at once.
 const AT_ONCE: usize = 16;
 /// No token of a cluster's is longer.
 const LONGEST_TOKEN: usize = 16 * 1024;
 
 /// Who decides what people see.
+#[derive(Clone)]
 pub enum Access {
     /// Nobody: everyone who reaches the port sees everything. For laptops.
     Open,
     /// The cluster.
-    Cluster(Box<Reviews>),
-}
-
-/// Asks the API server.
-pub struct Reviews {
-    tokens: Api<TokenReview>,
-    rights: Api<SubjectAccessReview>,
-    people: Kept<Option<UserInfo>>,
-    answers: Kept<bool>,
+    Cluster(Arc<dyn Cluster>),
 }
 
 /// Who reads.
@@ -78,8 +62,8 @@ pub enum AccessError {
     #[error("a token of the cluster's is needed")]
     Unauthenticated,
     /// The API server does not say.
-    #[error("the API server cannot be asked who may read this: {0}")]
-    Unavailable(#[from] kube::Error),
+    #[error("who may read this cannot be found out: {0}")]
+    Unavailable(#[from] Unavailable),
 }
 
 /// What a viewer sees.
@@ -111,17 +95,6 @@ impl Visible {
 }
 
 impl Access {
-    /// The cluster's own rules.
-    #[must_use]
-    pub fn of_cluster(client: &Client) -> Self {
-        Access::Cluster(Box::new(Reviews {
-            tokens: Api::all(client.clone()),
-            rights: Api::all(client.clone()),
-            people: Kept::new(KEPT, MOST_KEPT),
-            answers: Kept::new(KEPT, MOST_KEPT),
-        }))
-    }
-
     /// Whether people have to say who they are.
     #[must_use]
     pub fn asks(&self) -> bool {
@@ -133,9 +106,9 @@ impl Access {
     /// # Errors
     /// When nobody is known by what the request brings, or the API server does not say.
     pub async fn viewer(&self, headers: &HeaderMap) -> Result<Viewer, AccessError> {
-        let Access::Cluster(reviews) = self else { return Ok(Viewer::Anyone) };
+        let Access::Cluster(cluster) = self else { return Ok(Viewer::Anyone) };
         let token = token(headers).ok_or(AccessError::Unauthenticated)?;
-        let user = reviews.user(&token).await?.ok_or(AccessError::Unauthenticated)?;
+        let user = cluster.user(&token).await?.ok_or(AccessError::Unauthenticated)?;
         Ok(Viewer::Person(Box::new(user)))
     }
 
@@ -148,13 +121,13 @@ impl Access {
         viewer: &Viewer,
         placements: &Placements,
     ) -> Result<Visible, AccessError> {
-        let (Access::Cluster(reviews), Viewer::Person(user)) = (self, viewer) else {
+        let (Access::Cluster(cluster), Viewer::Person(user)) = (self, viewer) else {
             return Ok(Visible { kinds: None, configuration: true });
         };
-        let configuration = reviews.may_list(user, GROUP, "candidates", None).await?;
+        let configuration = cluster.may_list(user, GROUP, "candidates", None).await?;
         let all = placements.namespaces();
         let kinds = stream::iter(all)
-            .map(|(kind, namespaces)| reviews.scope(user, kind, namespaces))
+            .map(|(kind, namespaces)| scope(&**cluster, user, kind, namespaces))
             .buffer_unordered(AT_ONCE)
             .try_collect()
             .await?;
@@ -172,77 +145,28 @@ fn token(headers: &HeaderMap) -> Option<String> {
     token.filter(|token| !token.is_empty() && token.len() <= LONGEST_TOKEN)
 }
 
-impl Reviews {
-    async fn user(&self, token: &str) -> Result<Option<UserInfo>, kube::Error> {
-        let question = key(&token);
-        if let Some(user) = self.people.get(&question) {
-            return Ok(user);
-        }
-        let spec = TokenReviewSpec { token: Some(token.to_owned()), ..TokenReviewSpec::default() };
-        let review = TokenReview { spec, ..TokenReview::default() };
-        let status = self.tokens.create(&PostParams::default(), &review).await?.status;
-        let status = status.filter(|status| status.authenticated == Some(true));
-        let user = status.and_then(|status| status.user);
-        self.people.put(question, user.clone());
-        Ok(user)
+/// Where they may list a kind.
+async fn scope(
+    cluster: &dyn Cluster,
+    user: &UserInfo,
+    kind: GroupKind,
+    namespaces: HashSet<String>,
+) -> Result<(GroupKind, Scope), Unavailable> {
+    let resource = ProductApi::plural(&kind.kind);
+    if cluster.may_list(user, &kind.group, &resource, None).await? {
+        return Ok((kind, Scope::All));
     }
-
-    /// Where they may list a kind.
-    async fn scope(
-        &self,
-        user: &UserInfo,
-        kind: GroupKind,
-        namespaces: HashSet<String>,
-    ) -> Result<(GroupKind, Scope), AccessError> {
-        let resource = ProductApi::plural(&kind.kind);
-        if self.may_list(user, &kind.group, &resource, None).await? {
-            return Ok((kind, Scope::All));
-        }
-        let (group, resource) = (kind.group.as_str(), resource.as_str());
-        let theirs = stream::iter(namespaces)
-            .map(|namespace| async move {
-                let may = self.may_list(user, group, resource, Some(&namespace)).await?;
-                Ok::<_, AccessError>(may.then_some(namespace))
-            })
-            .buffer_unordered(AT_ONCE)
-            .try_filter_map(|namespace| async { Ok(namespace) })
-            .try_collect()
-            .await?;
-        Ok((kind, Scope::Namespaces(theirs)))
-    }
-
-    async fn may_list(
-        &self,
-        user: &UserInfo,
-        group: &str,
-        resource: &str,
-        namespace: Option<&str>,
-    ) -> Result<bool, kube::Error> {
-        let question = key(&(&user.username, &user.uid, &user.groups, group, resource, namespace));
-        if let Some(answer) = self.answers.get(&question) {
-            return Ok(answer);
-        }
-        let extra = user.extra.clone().map(BTreeMap::from_iter);
-        let spec = SubjectAccessReviewSpec {
-            user: user.username.clone(),
-            uid: user.uid.clone(),
-            groups: user.groups.clone(),
-            extra,
-            resource_attributes: Some(ResourceAttributes {
-                group: Some(group.to_owned()),
-                resource: Some(resource.to_owned()),
-                namespace: namespace.map(str::to_owned),
-                verb: Some("list".to_owned()),
-                ..ResourceAttributes::default()
-            }),
-            ..SubjectAccessReviewSpec::default()
-        };
-        let review = SubjectAccessReview { spec, ..SubjectAccessReview::default() };
-        let answered = self.rights.create(&PostParams::default(), &review).await?;
-        let answer = answered.status.is_some_and(|status| status.allowed);
-        self.answers.put(question, answer);
-        Ok(answer)
-    }
+    let (group, resource) = (kind.group.as_str(), resource.as_str());
+    let theirs = stream::iter(namespaces)
+        .map(|namespace| async move {
+            let may = cluster.may_list(user, group, resource, Some(&namespace)).await?;
+            Ok::<_, Unavailable>(may.then_some(namespace))
+        })
+        .buffer_unordered(AT_ONCE)
+        .try_filter_map(|namespace| async { Ok(namespace) })
+        .try_collect()
+        .await?;
+    Ok((kind, Scope::Namespaces(theirs)))
 }
 
 #[cfg(test)]

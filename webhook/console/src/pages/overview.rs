@@ -8,10 +8,10 @@ use idp_crds::cloud_provider::CircuitState;
 use maud::{Markup, html};
 
 use super::page::{Reader, Tab, escaped, page};
+use crate::Sources;
+use crate::api::Current;
 use crate::placements::Placed;
 use crate::snapshot::Snapshot;
-use crate::web::Sources;
-use crate::web::api::Current;
 
 /// How many of a kind of trouble are named.
 const NAMED: usize = 5;

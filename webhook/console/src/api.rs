@@ -13,8 +13,8 @@ use idp_crds::cloud_provider::CircuitState;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::Sources;
-use super::access::{AccessError, Viewer, Visible};
+use crate::Sources;
+use crate::access::{AccessError, Viewer, Visible};
 use crate::placements::Placed;
 use crate::snapshot::Snapshot;
 
