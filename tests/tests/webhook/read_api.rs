@@ -7,8 +7,7 @@ use idp_core::catalog::{Objects, embedded};
 use idp_crds::cloud_provider::{CircuitState, CloudProviderStatus};
 use serde_json::{Value, json};
 
-use super::fixture::placed;
-use super::web_port::WebPort;
+use idp_tests::web_port::{WebPort, placed};
 
 async fn of(snapshot: SharedSnapshot) -> WebPort {
     WebPort::open(snapshot, Placements::offline(), Vec::new()).await
@@ -16,14 +15,6 @@ async fn of(snapshot: SharedSnapshot) -> WebPort {
 
 async fn with(objects: Objects) -> WebPort {
     of(Snapshot::strict(objects).unwrap().shared()).await
-}
-
-impl WebPort {
-    async fn json(&self, path: &str) -> Value {
-        let answer = self.get(path).await;
-        assert_eq!(answer.status, 200, "{}", answer.body);
-        serde_json::from_str(&answer.body).unwrap()
-    }
 }
 
 #[tokio::test]

@@ -4,23 +4,16 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use axum::extract::State;
 use axum::response::IntoResponse;
 use axum::response::sse::{Event, KeepAlive, Sse};
-use axum::routing::get;
 use futures::stream::unfold;
 
 use crate::Sources;
-use crate::api::Asker;
+use crate::api::ask::{Asker, Problem};
 
 /// How soon a change is told; those that come sooner are told together.
 const LOOKS: Duration = Duration::from_secs(1);
-
-/// `/api/events`.
-pub fn router(sources: Sources) -> Router {
-    Router::new().route("/api/events", get(events)).with_state(sources)
-}
 
 /// What a change changes: the index's version, and which catalog there is.
 type Seen = (u64, usize);
@@ -30,7 +23,10 @@ fn seen(sources: &Sources) -> Seen {
     (sources.placements.version(), catalog)
 }
 
-async fn events(_: Asker, State(sources): State<Sources>) -> impl IntoResponse {
+/// That something has changed, as server-sent events: `data: changed`.
+#[utoipa::path(get, path = "/api/v1/events", tag = "workloads",
+    responses((status = 200, body = String, content_type = "text/event-stream"), (status = "default", body = Problem, content_type = "application/problem+json")))]
+pub(crate) async fn changes(_: Asker, State(sources): State<Sources>) -> impl IntoResponse {
     let changes = unfold((seen(&sources), sources), |(before, sources)| async move {
         loop {
             let look = tokio::time::sleep(LOOKS);

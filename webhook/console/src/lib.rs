@@ -2,7 +2,8 @@
 //! who may reach the probes need not reach this.
 //!
 //! - [`snapshot`], [`placements`]: the catalog of this moment, and what runs where by it;
-//!   [`workloads`] reads objects into that, [`fleet`] files of them;
+//!   [`workloads`] reads objects into that, [`fleet`] files of them; [`query`] finds some of them;
+//! - [`outlook`]: where something would go; [`trial`]: what came of an experiment;
 //! - [`cluster`]: what is asked of a cluster; [`access`]: who sees what;
 //! - [`api`]: all of it as JSON, described in OpenAPI;
 //! - [`events`]: that something has changed;
@@ -15,9 +16,12 @@ pub mod api;
 pub mod cluster;
 pub mod events;
 pub mod fleet;
+pub mod outlook;
 pub mod pages;
 pub mod placements;
+pub mod query;
 pub mod snapshot;
+pub mod trial;
 pub mod workloads;
 
 use std::sync::Arc;
@@ -33,10 +37,10 @@ use kube::ResourceExt as _;
 use kube::core::DynamicObject;
 use tokio_util::sync::CancellationToken;
 
-use access::Access;
+use access::{Access, Visible};
 use cluster::{Cluster, Unavailable};
 use fleet::kind_of;
-use placements::{Placed, Placements};
+use placements::{GroupKind, Placed, Placements};
 use snapshot::SharedSnapshot;
 
 /// What pages are made from.
@@ -52,6 +56,26 @@ pub struct Sources {
     pub objects: WorkloadObjects,
     /// Ends what would go on for ever.
     pub stopping: CancellationToken,
+}
+
+impl Sources {
+    /// The workload of this group, kind, namespace (`-` for none) and name. What somebody may not see is as if
+    /// it were not there.
+    fn find(&self, visible: &Visible, [group, kind, namespace, name]: [&str; 4]) -> Option<Placed> {
+        let namespace = if namespace == "-" { "" } else { namespace };
+        let placed = self.placements.get(&GroupKind::new(group, kind), namespace, name)?;
+        visible.shows(&placed).then_some(placed)
+    }
+
+    /// Its object, whole; none when it has just gone.
+    async fn read(&self, placed: &Placed) -> Result<Option<Arc<DynamicObject>>, Unavailable> {
+        let snapshot = self.snapshot.get();
+        let products = snapshot.iter().flat_map(|snapshot| &snapshot.objects.products);
+        match products.into_iter().find(|product| product.name == placed.product) {
+            Some(product) => self.objects.read(placed, &product.spec.api.version).await,
+            None => Ok(None),
+        }
+    }
 }
 
 /// Where workloads are read whole.
@@ -96,7 +120,6 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; c
 pub fn router(sources: Sources) -> Router {
     Router::new()
         .merge(api::router(sources.clone()))
-        .merge(events::router(sources.clone()))
         .merge(pages::router(sources))
         .layer(map_response(harden))
 }

@@ -6,6 +6,8 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use idp_crds::place::Place;
+use idp_crds::record::Group;
 use serde::Serialize;
 
 /// A kind of claims or composite resources. Two Products may have kinds of one name, in groups of
@@ -32,7 +34,7 @@ impl std::fmt::Display for GroupKind {
 }
 
 /// A placed workload.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Placed {
     /// The product's name.
@@ -64,6 +66,38 @@ pub struct Placed {
     /// Places, `<provider>/<region>`, that still hold its data.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub retained: Vec<String>,
+    /// What its decision and its conditions say.
+    #[serde(skip)]
+    pub facts: Facts,
+}
+
+/// What a workload's decision and its conditions say, as far as lists and counts need it: few bytes, since
+/// there are many workloads.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Facts {
+    /// The weighted score of its place.
+    pub score: Option<f64>,
+    /// Where it goes when the place fails.
+    pub failover: Option<Place>,
+    /// Crossplane's `Ready`.
+    pub ready: Option<bool>,
+    /// Seconds from its creation to when it became ready last.
+    pub ready_after: Option<u32>,
+    /// Whether its provider refuses what it is asked.
+    pub failing: bool,
+    /// The experiment that was in force.
+    pub experiment: Option<Box<Participation>>,
+}
+
+/// A workload's part in an experiment.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Participation {
+    /// The experiment's name.
+    pub experiment: String,
+    /// The side.
+    pub group: Group,
+    /// The raw scores of its place, by dimension.
+    pub scores: BTreeMap<String, f64>,
 }
 
 impl Placed {
@@ -183,6 +217,12 @@ impl Placements {
         all
     }
 
+    /// One of them.
+    #[must_use]
+    pub fn get(&self, kind: &GroupKind, namespace: &str, name: &str) -> Option<Placed> {
+        self.read().get(kind)?.placed.get(&(namespace.to_owned(), name.to_owned())).cloned()
+    }
+
     /// Which of these kinds may have more than is known.
     pub fn unknown(&self, kinds: impl IntoIterator<Item = GroupKind>) -> Vec<Unknown> {
         let known = self.read();
@@ -246,6 +286,7 @@ mod tests {
             sequence: 1,
             phase: String::new(),
             retained: Vec::new(),
+            facts: Facts::default(),
         }
     }
 

@@ -2,13 +2,17 @@
 
 use std::collections::HashSet;
 
+use idp_crds::condition::PROVIDER_HEALTHY;
 use idp_crds::names::{CELL, ENVIRONMENT, PLACEMENT_REASON, TIER};
-use idp_crds::record::Record;
+use idp_crds::place::Place;
+use idp_crds::record::{ExperimentGroup, FailoverTarget, Scored};
+use jiff::Timestamp;
 use kube::ResourceExt as _;
 use kube::core::DynamicObject;
+use serde::Deserialize;
 use serde_json::Value;
 
-use crate::placements::{GroupKind, Placed};
+use crate::placements::{Facts, GroupKind, Participation, Placed};
 use crate::snapshot::Snapshot;
 
 /// A kind that a Product brings.
@@ -103,17 +107,70 @@ pub fn placed(watched: &Watched, object: &DynamicObject) -> Option<Placed> {
             .unwrap_or_default(),
         phase: field("phase"),
         retained: retained.collect(),
+        facts: Facts::default(),
     };
-    if placed.provider.is_empty()
-        && let Some(record) =
-            object.annotations().get(PLACEMENT_REASON).and_then(|text| Record::parse(text).ok())
-    {
-        // Decided; the function has not acted on it yet.
-        placed.provider = record.selected.provider;
-        placed.region = record.selected.region;
-        placed.sequence = record.sequence;
+    let recorded = status.and_then(|status| status.get("reason")?.as_str());
+    let stamped = || object.annotations().get(PLACEMENT_REASON).map(String::as_str);
+    let reason = recorded.or_else(stamped).and_then(|text| serde_json::from_str(text).ok());
+    if let Some(reason) = reason {
+        decided(&mut placed, reason);
     }
+    observed(&mut placed.facts, object);
     Some(placed)
+}
+
+/// The parts of a record that the index has: the others, most of it, are passed over.
+#[derive(Deserialize)]
+struct Reason {
+    selected: Scored,
+    failover: Option<FailoverTarget>,
+    experiment: Option<ExperimentGroup>,
+    #[serde(default)]
+    sequence: u64,
+}
+
+fn decided(placed: &mut Placed, reason: Reason) {
+    let Reason { selected, failover, experiment, sequence } = reason;
+    if placed.provider.is_empty() {
+        // Decided; the function has not acted on it yet.
+        placed.provider.clone_from(&selected.provider);
+        placed.region.clone_from(&selected.region);
+        placed.sequence = sequence;
+    } else if (&placed.provider, &placed.region) != (&selected.provider, &selected.region) {
+        // Of another place than where it is.
+        return;
+    }
+    placed.facts.score = Some(selected.total_score);
+    placed.facts.failover = failover.map(|target| Place::new(target.provider, target.region));
+    placed.facts.experiment = experiment.map(|part| {
+        let scores = selected.subscores.into_iter();
+        let scores = scores.filter_map(|(name, score)| Some((name, score.as_f64()?)));
+        Box::new(Participation {
+            experiment: part.experiment_id,
+            group: part.group,
+            scores: scores.collect(),
+        })
+    });
+}
+
+fn observed(facts: &mut Facts, object: &DynamicObject) {
+    let conditions = object.data.pointer("/status/conditions").and_then(Value::as_array);
+    for condition in conditions.into_iter().flatten() {
+        let text = |field: &str| condition.get(field).and_then(Value::as_str).unwrap_or_default();
+        match text("type") {
+            "Ready" => {
+                facts.ready = Some(text("status") == "True");
+                let since: Option<Timestamp> = text("lastTransitionTime").parse().ok();
+                let created = object.creation_timestamp().map(|time| time.0);
+                facts.ready_after = facts
+                    .ready
+                    .filter(|ready| *ready)
+                    .and_then(|_| since?.duration_since(created?).as_secs().try_into().ok());
+            }
+            PROVIDER_HEALTHY => facts.failing = text("status") == "False",
+            _ => {}
+        }
+    }
 }
 
 #[cfg(test)]
@@ -121,6 +178,7 @@ mod tests {
     use std::sync::Arc;
 
     use idp_core::catalog::{compile, embedded};
+    use idp_crds::record::Group;
     use serde_json::json;
 
     use super::*;
@@ -157,6 +215,32 @@ mod tests {
             assert!(placed(&watched(role), &direct).is_some(), "{role:?}");
         }
         assert!(placed(&watched(Role::Namespaced), &behind).is_some());
+    }
+
+    #[test]
+    fn what_the_decision_and_the_conditions_say_is_known() {
+        let record = r#"{"selected":{"provider":"aws","region":"us-east-1","runtime_cluster":"c",
+            "total_score":0.75,"subscores":{"latency":0.9,"cost":1}},
+            "experiment":{"experiment_id":"cheap","group":"variant","description":""},"sequence":1}"#;
+        let mut object = object(&json!({}));
+        object.metadata.creation_timestamp =
+            serde_json::from_value(json!("2026-01-01T00:00:00Z")).unwrap();
+        object.data["status"]["placement"]["reason"] = json!(record);
+        object.data["status"]["conditions"] = json!([
+            {"type": "Ready", "status": "True", "lastTransitionTime": "2026-01-01T00:05:10Z"},
+            {"type": "ProviderHealthy", "status": "False"},
+        ]);
+        let facts = placed(&watched(Role::Claim), &object).unwrap().facts;
+        let part = facts.experiment.unwrap();
+        assert_eq!((facts.score, facts.ready, facts.failing), (Some(0.75), Some(true), true));
+        assert_eq!(facts.ready_after, Some(310));
+        assert_eq!((part.experiment.as_str(), part.group), ("cheap", Group::Variant));
+        assert_eq!(part.scores, [("latency".to_owned(), 0.9), ("cost".to_owned(), 1.0)].into());
+
+        // A decision that is not carried out yet says nothing of where it is.
+        object.data["status"]["placement"]["region"] = json!("eu-west-1");
+        let facts = placed(&watched(Role::Claim), &object).unwrap().facts;
+        assert_eq!((facts.score, facts.experiment, facts.ready), (None, None, Some(true)));
     }
 
     #[test]

@@ -4,8 +4,7 @@ use axum::response::Response;
 use idp_crds::names::reference_name;
 use maud::{Markup, html};
 
-use super::page::{Reader, Tab, command, page};
-use crate::api::Current;
+use super::page::{Current, Reader, Tab, command, page};
 use crate::snapshot::Snapshot;
 
 /// The page.

@@ -6,10 +6,12 @@
 //! - [`overview`]: places, clouds, what needs attention;
 //! - [`workloads`]: what runs, to search and to sort; [`workload`]: one, and why it is where it is;
 //! - [`what_if`]: where something would go;
+//! - [`experiments`]: what came of other weights;
 //! - [`catalog`]: what is decided by.
 
 mod bars;
 pub mod catalog;
+pub mod experiments;
 mod form;
 pub mod overview;
 pub mod page;
@@ -30,6 +32,7 @@ pub fn router(sources: Sources) -> Router {
         .route("/workloads", get(workloads::show))
         .route("/workloads/{group}/{kind}/{namespace}/{name}", get(workload::show))
         .route("/what-if", get(what_if::show))
+        .route("/experiments", get(experiments::show))
         .route("/catalog", get(catalog::show))
         .route("/sign-in", get(session::ask).post(session::sign_in))
         .route("/sign-out", post(session::sign_out))

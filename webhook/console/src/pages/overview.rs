@@ -7,9 +7,8 @@ use axum::response::Response;
 use idp_crds::cloud_provider::CircuitState;
 use maud::{Markup, html};
 
-use super::page::{Reader, Tab, escaped, page};
+use super::page::{Current, Reader, Tab, escaped, page};
 use crate::Sources;
-use crate::api::Current;
 use crate::placements::Placed;
 use crate::snapshot::Snapshot;
 

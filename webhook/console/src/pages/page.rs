@@ -1,5 +1,7 @@
 //! What all pages share: the frame, the style, what is shown instead of a page.
 
+use std::sync::Arc;
+
 use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, LOCATION};
@@ -10,6 +12,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::Sources;
 use crate::access::{AccessError, Viewer, Visible};
+use crate::snapshot::Snapshot;
 
 /// The pages that the navigation leads to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -20,16 +23,19 @@ pub enum Tab {
     Workloads,
     /// Where something would go.
     WhatIf,
+    /// What came of other weights.
+    Experiments,
     /// What is decided by.
     Catalog,
     /// None of them.
     Other,
 }
 
-const TABS: [(Tab, &str, &str); 4] = [
+const TABS: [(Tab, &str, &str); 5] = [
     (Tab::Overview, "/", "Overview"),
     (Tab::Workloads, "/workloads", "Workloads"),
     (Tab::WhatIf, "/what-if", "What if"),
+    (Tab::Experiments, "/experiments", "Experiments"),
     (Tab::Catalog, "/catalog", "Catalog"),
 ];
 
@@ -56,6 +62,19 @@ impl FromRequestParts<Sources> for Reader {
                 sorry(StatusCode::SERVICE_UNAVAILABLE, &error.to_string())
             }
         })
+    }
+}
+
+/// The catalog of this moment; before it has been read there is no page.
+pub struct Current(pub Arc<Snapshot>);
+
+impl FromRequestParts<Sources> for Current {
+    type Rejection = Response;
+
+    async fn from_request_parts(_: &mut Parts, sources: &Sources) -> Result<Self, Response> {
+        let unread = "The catalog is not read yet: try again in a moment.";
+        let unread = || sorry(StatusCode::SERVICE_UNAVAILABLE, unread);
+        sources.snapshot.get().map(Current).ok_or_else(unread)
     }
 }
 

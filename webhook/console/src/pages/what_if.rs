@@ -4,17 +4,15 @@
 use axum::extract::Query;
 use axum::response::Response;
 use idp_core::compose::product::Product;
-use idp_core::schedule::Provenance;
-use idp_crds::contract::{ClaimRequest, FieldError};
+use idp_crds::contract::FieldError;
 use idp_crds::product::ParameterType;
-use idp_crds::record::DecidedBy;
 use maud::{Markup, html};
 use serde_json::{Map, Value, json};
 
 use super::form::{Given, NAME, PRODUCT, WITHOUT, form, shown};
-use super::page::{Reader, Tab, command, page};
+use super::page::{Current, Reader, Tab, command, page};
 use super::workload::why;
-use crate::api::Current;
+use crate::outlook::{Outlook, outlook};
 use crate::snapshot::Snapshot;
 
 /// The page.
@@ -56,7 +54,7 @@ fn ask(snapshot: &Snapshot, product: &Product, given: &Given, without: &[String]
     let asked = given.len() > 1;
     let answer = answer(snapshot, product, given, without);
     let errors: &[FieldError] = match &answer {
-        Answer::Wrong(errors) if asked => errors,
+        Outlook::Refused(errors) if asked => errors,
         _ => &[],
     };
     html! {
@@ -65,19 +63,19 @@ fn ask(snapshot: &Snapshot, product: &Product, given: &Given, without: &[String]
             section aria-labelledby="answer" {
                 h2 #answer { "The answer" }
                 @match &answer {
-                    Answer::Wrong(errors) => {
+                    Outlook::Refused(errors) => {
                         div.problem role="alert" {
                             p { "This would be refused:" }
                             ul { @for error in errors { li { (error) } } }
                         }
                     }
-                    Answer::Nowhere(why_not, reasons) => {
+                    Outlook::Nowhere(why_not, reasons) => {
                         div.problem role="alert" {
                             p { (why_not) }
                             ul { @for reason in reasons { li { (reason) } } }
                         }
                     }
-                    Answer::There(record) => {
+                    Outlook::There(record) => {
                         p.good { "It would go to " strong { (record.selected.provider) "/" (record.selected.region) } ", score " (record.selected.total_score) "." }
                         (why(record))
                         p { "The claim that asks for it:" }
@@ -89,32 +87,9 @@ fn ask(snapshot: &Snapshot, product: &Product, given: &Given, without: &[String]
     }
 }
 
-enum Answer {
-    Wrong(Vec<FieldError>),
-    Nowhere(String, Vec<String>),
-    There(Box<idp_crds::record::Record>),
-}
-
-fn answer(snapshot: &Snapshot, product: &Product, given: &Given, without: &[String]) -> Answer {
-    let spec =
-        Map::from_iter([("parameters".to_owned(), Value::Object(parameters(product, given)))]);
-    let tiers = snapshot.catalog.scheduler().tier_names();
-    let request = match ClaimRequest::read(&product.spec, &spec, tiers) {
-        Ok(request) => request,
-        Err(errors) => return Answer::Wrong(errors),
-    };
+fn answer(snapshot: &Snapshot, product: &Product, given: &Given, without: &[String]) -> Outlook {
     let name = given.get(NAME).map_or("example", String::as_str);
-    let decided = if without.is_empty() {
-        snapshot.catalog.decide(product, name, &request, &[], &[])
-    } else {
-        snapshot.catalog.relocate(product, name, &request, without, &[])
-    };
-    match decided {
-        Ok(decision) => {
-            Answer::There(Box::new(decision.record(Provenance::first(DecidedBy::Admission))))
-        }
-        Err(error) => Answer::Nowhere(error.to_string(), error.reasons()),
-    }
+    outlook(snapshot, product, name, parameters(product, given), without)
 }
 
 /// What was given, typed as the product has it; what cannot be read stays text, to be told so.

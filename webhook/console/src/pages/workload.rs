@@ -1,13 +1,10 @@
 //! One workload: where it is, why, what it waits for, and the commands to act.
 
-use std::sync::Arc;
-
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
-use idp_crds::names::{FAILOVER, PLACEMENT_REASON, RELEASE};
+use idp_crds::names::{FAILOVER, RELEASE};
 use idp_crds::record::Record;
-use kube::ResourceExt as _;
 use kube::core::DynamicObject;
 use maud::{Markup, html};
 use serde_json::Value;
@@ -15,7 +12,7 @@ use serde_json::Value;
 use super::bars::{bars, table};
 use super::page::{Reader, Tab, command, not_found, page, sorry};
 use crate::Sources;
-use crate::cluster::Unavailable;
+use crate::api::workloads::reason;
 use crate::placements::Placed;
 
 /// The page.
@@ -24,17 +21,9 @@ pub async fn show(
     reader: Reader,
     Path((group, kind, namespace, name)): Path<(String, String, String, String)>,
 ) -> Response {
-    let namespace = if namespace == "-" { "" } else { &namespace };
-    let is_it = |placed: &Placed| {
-        placed.name == name
-            && placed.namespace == namespace
-            && placed.kind == kind
-            && placed.group == group
-    };
-    // What somebody may not see is as if it were not there.
-    let found = sources.placements.list(|placed| is_it(placed) && reader.visible.shows(placed));
-    let Some(placed) = found.into_iter().next() else { return not_found().await };
-    let object = match read(&sources, &placed).await {
+    let found = sources.find(&reader.visible, [&group, &kind, &namespace, &name]);
+    let Some(placed) = found else { return not_found().await };
+    let object = match sources.read(&placed).await {
         Ok(object) => object,
         Err(error) => return sorry(StatusCode::SERVICE_UNAVAILABLE, &format!("{error}")),
     };
@@ -47,19 +36,6 @@ pub async fn show(
         (actions(&placed))
     };
     page(Tab::Workloads, &placed.full_name(), Some(&reader.viewer), &content)
-}
-
-/// The object itself; none when it has just gone.
-async fn read(
-    sources: &Sources,
-    placed: &Placed,
-) -> Result<Option<Arc<DynamicObject>>, Unavailable> {
-    let snapshot = sources.snapshot.get();
-    let products = snapshot.iter().flat_map(|snapshot| &snapshot.objects.products);
-    match products.into_iter().find(|product| product.name == placed.product) {
-        Some(product) => sources.objects.read(placed, &product.spec.api.version).await,
-        None => Ok(None),
-    }
 }
 
 fn facts(placed: &Placed) -> Markup {
@@ -85,9 +61,7 @@ fn facts(placed: &Placed) -> Markup {
 }
 
 fn reasons(object: &DynamicObject) -> Markup {
-    let reason = object.data.pointer("/status/placement/reason").and_then(Value::as_str);
-    let reason = reason.or_else(|| object.annotations().get(PLACEMENT_REASON).map(String::as_str));
-    let record = reason.and_then(|text| Record::parse(text).ok());
+    let record = reason(object).and_then(|text| Record::parse(text).ok());
     html! {
         section aria-labelledby="why" {
             h2 #why { "Why there" }
