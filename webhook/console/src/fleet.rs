@@ -38,7 +38,15 @@ pub enum FleetError {
 pub fn read(path: &Path) -> Result<Vec<DynamicObject>, FleetError> {
     let text = std::fs::read_to_string(path)
         .map_err(|source| FleetError::Read { path: path.to_owned(), source })?;
-    let objects = read_objects(&text)
+    parse(path, &text)
+}
+
+/// The objects of the text of a file.
+///
+/// # Errors
+/// When it is no YAML or JSON.
+pub fn parse(path: &Path, text: &str) -> Result<Vec<DynamicObject>, FleetError> {
+    let objects = read_objects(text)
         .map_err(|message| FleetError::Yaml { path: path.to_owned(), message })?;
     // What is no Kubernetes object is nobody's workload.
     Ok(objects.into_iter().filter_map(|object| serde_json::from_value(object).ok()).collect())

@@ -33,7 +33,7 @@ pub struct Analytics {
     pub experiments: BTreeMap<String, BTreeMap<String, usize>>,
     /// Workloads that move now.
     pub moving: usize,
-    /// Workloads that have moved, and how often all of them together.
+    /// How often workloads have moved, all of them together.
     pub moves: u64,
     /// Workloads that have left something behind.
     pub retaining: usize,

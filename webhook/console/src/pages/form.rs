@@ -29,7 +29,8 @@ pub(super) fn form(
 ) -> Markup {
     let tiers: Vec<&str> = snapshot.catalog.scheduler().tier_names().collect();
     html! {
-        form.what-if method="get" action="/what-if" {
+        // To the answer: it stands below a form that may be longer than the screen.
+        form.what-if method="get" action="/what-if#answer" {
             input type="hidden" name=(PRODUCT) value=(product.name);
             fieldset {
                 legend { (product.name) }

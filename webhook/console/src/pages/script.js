@@ -15,5 +15,26 @@
     now.replaceWith(next);
     live.textContent = "Updated at " + new Date().toLocaleTimeString();
   };
-  new EventSource("/api/events").onmessage = refresh;
+  // Browsers open six connections to a server at most, and keep the pages that one has left: only the page that is
+  // looked at listens, or the seventh would wait for a minute.
+  let events = null;
+  const listen = () => {
+    if (events || document.visibilityState !== "visible") return;
+    events = new EventSource("/api/v1/events");
+    events.onmessage = refresh;
+  };
+  const leave = () => {
+    if (events) events.close();
+    events = null;
+  };
+  // Away, something may have changed.
+  const back = () => {
+    listen();
+    refresh();
+  };
+  addEventListener("pagehide", leave);
+  addEventListener("pageshow", (event) => (event.persisted ? back() : listen()));
+  document.addEventListener("visibilitychange", () =>
+    document.visibilityState === "visible" ? back() : leave(),
+  );
 })();
