@@ -40,7 +40,7 @@ pub(super) fn bars(record: &Record) -> Markup {
 /// As a table, for those who cannot see the picture, and for the numbers.
 pub(super) fn table(record: &Record) -> Markup {
     html! {
-        div.wide {
+        div.wide tabindex="0" role="group" aria-label="The best places" {
             table {
                 caption { "The best places, by weighted score" }
                 thead { tr {
@@ -64,7 +64,7 @@ pub(super) fn table(record: &Record) -> Markup {
             }
         }
         @if !record.rejected.is_empty() {
-            div.wide {
+            div.wide tabindex="0" role="group" aria-label="Places not in the ranking" {
                 table {
                     caption { "Not in the ranking" }
                     thead { tr { th scope="col" { "Place" } th scope="col" { "Why" } } }

@@ -32,7 +32,7 @@ fn numbers<'n>(all: impl IntoIterator<Item = (&'n String, &'n f64)>) -> String {
 
 fn tiers(snapshot: &Snapshot) -> Markup {
     html! {
-        div.wide { table {
+        div.wide tabindex="0" role="group" aria-label="Tiers" { table {
             caption { "Tiers" }
             thead { tr {
                 th scope="col" { "Tier" } th.number scope="col" { "RTO, minutes" } th.number scope="col" { "RPO, minutes" }
@@ -53,7 +53,7 @@ fn tiers(snapshot: &Snapshot) -> Markup {
 
 fn candidates(snapshot: &Snapshot) -> Markup {
     html! {
-        div.wide { table {
+        div.wide tabindex="0" role="group" aria-label="Candidates" { table {
             caption { "Candidates" }
             thead { tr {
                 th scope="col" { "Place" } th scope="col" { "Runtime cluster" } th scope="col" { "Health" }
@@ -74,7 +74,7 @@ fn candidates(snapshot: &Snapshot) -> Markup {
 
 fn products(snapshot: &Snapshot) -> Markup {
     html! {
-        div.wide { table {
+        div.wide tabindex="0" role="group" aria-label="Products" { table {
             caption { "Products" }
             thead { tr {
                 th scope="col" { "Product" } th scope="col" { "Claim" } th scope="col" { "Offered on" } th scope="col" { "Parameters" }
@@ -96,7 +96,7 @@ fn products(snapshot: &Snapshot) -> Markup {
 fn experiments(snapshot: &Snapshot) -> Markup {
     html! {
         @if !snapshot.objects.experiments.is_empty() {
-            div.wide { table {
+            div.wide tabindex="0" role="group" aria-label="Experiments" { table {
                 caption { "Experiments" }
                 thead { tr {
                     th scope="col" { "Experiment" } th scope="col" { "Tier" } th.number scope="col" { "Share" }
@@ -120,7 +120,7 @@ fn experiments(snapshot: &Snapshot) -> Markup {
 fn flags(snapshot: &Snapshot) -> Markup {
     html! {
         @if !snapshot.objects.flags.is_empty() {
-            div.wide { table {
+            div.wide tabindex="0" role="group" aria-label="Feature flags" { table {
                 caption { "Feature flags" }
                 thead { tr { th scope="col" { "Flag" } th scope="col" { "State" } th scope="col" { "About" } } }
                 tbody { @for flag in &snapshot.objects.flags {

@@ -101,7 +101,7 @@ fn verdict(report: &Report) -> String {
 
 fn outcomes(report: &Report) -> Markup {
     html! {
-        div.wide { table {
+        div.wide tabindex="0" role="group" aria-label="Outcomes" { table {
             caption { "What became of them, each with its interval at 95 %; differences hold for all rows together" }
             thead { tr {
                 th scope="col" { "Outcome" } th.number scope="col" { "Control" } th.number scope="col" { "Variant" }

@@ -107,7 +107,7 @@ fn conditions(object: &Value) -> Markup {
     html! {
         section aria-labelledby="conditions" {
             h2 #conditions { "What it says of itself" }
-            div.wide {
+            div.wide tabindex="0" role="group" aria-label="Conditions" {
                 table {
                     thead { tr {
                         th scope="col" { "Condition" } th scope="col" { "Status" }

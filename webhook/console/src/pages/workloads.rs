@@ -43,7 +43,7 @@ pub async fn show(
             (found.total) " of " (all.len()) " workloads"
             @if last > 0 { ", page " (at + 1) " of " (last + 1) }
         }
-        div.wide {
+        div.wide tabindex="0" role="group" aria-label="Workloads" {
             table {
                 caption.hidden { "Workloads" }
                 thead { tr { @for column in &COLUMNS { (heading(&question, column)) } th scope="col" { "Phase" } } }
