@@ -1,6 +1,8 @@
 //! The command line of `idp`: how it ends when it cannot begin.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::TcpStream;
 use std::process::Command;
 
 /// How it ends, and what it says.
@@ -94,4 +96,36 @@ fn the_version_names_the_catalog_that_decides() {
     std::fs::remove_file(&file).unwrap();
     let digest = version["catalog"].as_str().unwrap();
     assert!(digest.len() == 64 && rendered.contains(digest), "{digest} is in no decision");
+}
+
+/// The pages are there, on this machine alone, until a signal.
+#[test]
+fn the_console_is_shown_to_this_machine_until_it_is_ended() {
+    let (code, said) = idp(&["console", "--address", "0.0.0.0:0"]);
+    assert!(
+        code == Some(2) && said.contains("everyone who reaches it would see everything"),
+        "{said}"
+    );
+    let (code, said) = idp(&["console", "--fleet", "/nowhere"]);
+    assert!(code == Some(3) && said.contains("/nowhere"), "{said}");
+
+    let mut console = Command::new(env!("CARGO_BIN_EXE_idp"))
+        .args(["console", "--address", "127.0.0.1:0"])
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = String::new();
+    BufReader::new(console.stderr.as_mut().unwrap()).read_line(&mut said).unwrap();
+    assert!(said.contains("shows 10 workloads"), "{said}");
+    let address = said.split(['/', ' ']).nth(2).unwrap();
+    for (path, shows) in [("/", "What needs attention"), ("/api/v1/workloads", "\"total\":10")] {
+        let mut stream = TcpStream::connect(address).unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.contains(" 200 OK") && answer.contains(shows), "{path}: {answer}");
+    }
+    let ended = Command::new("kill").arg(console.id().to_string()).status().unwrap();
+    assert!(ended.success() && console.wait().unwrap().success());
 }

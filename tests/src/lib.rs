@@ -5,6 +5,7 @@
 pub mod cluster;
 pub mod https;
 pub mod pages;
+pub mod people;
 pub mod pki;
 pub mod provider_schema;
 pub mod review_law;
@@ -14,4 +15,5 @@ pub mod sim;
 pub mod simulated_cloud;
 pub mod tools;
 pub mod usage;
+pub mod web_port;
 pub mod workload;

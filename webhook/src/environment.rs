@@ -3,6 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use idp_console::WorkloadObjects;
+use idp_console::access::Access;
+use idp_console::fleet::{self, FleetError};
 use idp_core::catalog::{Objects, ReadError, Rejected, embedded};
 use idp_serving::ops::Readiness;
 use idp_serving::tls::{CertificateDir, Pem, ReloadingTls, TlsError};
@@ -19,14 +22,12 @@ use crate::cluster::workloads::Workloads;
 use crate::cluster::{self, ClusterError, leader};
 use crate::controllers::certificates::{self, Certificates, CertificatesError};
 use crate::controllers::{self, Context, registration};
-use crate::fleet::{self, FleetError};
 use crate::metrics::Metrics;
 use crate::options::ServeOptions;
 use crate::placements::Placements;
 use crate::probes::Probes;
+use crate::readers::Readers;
 use crate::snapshot::{SharedSnapshot, Snapshot};
-use crate::web::WorkloadObjects;
-use crate::web::access::Access;
 
 /// A certificate without a cluster lives as long as nobody will keep a process running.
 const OFFLINE_DAYS: i64 = 90;
@@ -136,8 +137,9 @@ impl Environment {
             false => Secrets::NotLooked,
         };
         let probes = Probes::of_cluster(client.clone());
-        let access = Access::of_cluster(&client);
-        let objects = WorkloadObjects::Cluster(client);
+        let readers = Arc::new(Readers::of_cluster(client));
+        let access = Access::Cluster(readers.clone());
+        let objects = WorkloadObjects::Cluster(readers);
         Ok(Environment {
             snapshot,
             placements,

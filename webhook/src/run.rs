@@ -25,8 +25,8 @@ use crate::controllers::registration;
 use crate::environment::{Environment, EnvironmentError, JoinParams};
 use crate::metrics::Metrics;
 use crate::options::{Command, Options, ServeOptions};
+use crate::server;
 use crate::server::routes::LARGEST_REVIEW;
-use crate::{server, web};
 
 /// How long a pod's last clients take to learn that it goes: endpoints spread through the cluster
 /// in about a second.
@@ -182,14 +182,9 @@ async fn serve(options: ServeOptions, shutdown: CancellationToken) -> Result<(),
     let ops = ops::router(registry, readiness.clone());
     // Serving ends after the handover: until then reviews come in.
     let stopping = CancellationToken::new();
-    let sources = web::Sources {
-        snapshot,
-        placements,
-        access: Arc::new(access),
-        objects,
-        stopping: stopping.clone(),
-    };
-    let web = web::router(sources);
+    let sources =
+        idp_console::Sources { snapshot, placements, access, objects, stopping: stopping.clone() };
+    let console = idp_console::router(sources);
     // The operator can watch the draining.
     let drained = CancellationToken::new();
     tokio::join!(
@@ -200,7 +195,7 @@ async fn serve(options: ServeOptions, shutdown: CancellationToken) -> Result<(),
         http::serve(ops_listener, for_operators, ops, drained.clone()),
         async {
             if let Some(listener) = web_listener {
-                http::serve(listener, for_readers, web, drained.clone()).await;
+                http::serve(listener, for_readers, console, drained.clone()).await;
             }
         },
         async {

@@ -1,6 +1,7 @@
 //! The domain of IDP Multicloud, free of servers and clients: no I/O, no clock, no randomness.
 //!
 //! - [`schedule`]: where a workload goes, and why;
+//! - [`experiment`]: whether the two sides of one differ, honestly;
 //! - [`insight`]: what would have to change for another answer, and what follows from one;
 //! - [`catalog`]: configuration objects, made into something that can be asked;
 //! - [`compose`]: what a workload is made of at a place;
@@ -28,6 +29,7 @@
 pub mod catalog;
 pub mod circuit;
 pub mod compose;
+pub mod experiment;
 pub mod insight;
 pub mod placement;
 pub mod schedule;

@@ -27,14 +27,18 @@ impl CatalogArgs {
     }
 }
 
-/// Reads a catalog from a folder, or the built-in one; anything that is wrong with it is an error.
-pub(super) fn load(folder: Option<&Path>) -> Result<Catalog, CliError> {
+/// The objects of a folder, or of the built-in catalog.
+pub(super) fn objects(folder: Option<&Path>) -> Result<Objects, CliError> {
     let objects = match folder {
         Some(folder) => Objects::from_folder(folder),
         None => embedded(),
     };
-    let objects = objects.map_err(|errors| CliError::catalog(&errors))?;
-    let catalog = Catalog::strict(objects).map_err(|errors| CliError::catalog(&errors))?;
+    objects.map_err(|errors| CliError::catalog(&errors))
+}
+
+/// Reads a catalog from a folder, or the built-in one; anything that is wrong with it is an error.
+pub(super) fn load(folder: Option<&Path>) -> Result<Catalog, CliError> {
+    let catalog = Catalog::strict(objects(folder)?).map_err(|errors| CliError::catalog(&errors))?;
     if catalog.is_empty() {
         let place = folder.map_or_else(
             || "the built-in catalog".to_owned(),

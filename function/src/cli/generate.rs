@@ -1,17 +1,19 @@
 //! `idp generate`: what a cluster or a laptop needs, from products.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::Value;
 
 use super::{CliError, catalog};
-use crate::generate::{ApiKind, Runtime, composition, function, to_yaml, xrd};
-use idp_core::catalog::embedded_files;
+use crate::generate::{ApiKind, Runtime, Site, backstage, composition, function, to_yaml, xrd};
+use idp_core::catalog::{Catalog, embedded_files};
+use idp_core::compose::product::Product;
 
 /// Print what a cluster or a laptop needs: definitions, compositions, the function, the default
-/// catalog.
+/// catalog; write what a developer portal needs.
 #[derive(Debug, Args)]
 pub struct GenerateArgs {
     #[command(subcommand)]
@@ -53,6 +55,28 @@ enum What {
     },
     /// The default catalog: Candidates, Tiers, CloudProviders, Products.
     Catalog,
+    /// For Backstage: per product a software template, by whose form developers ask for it, and an entity of
+    /// the catalog.
+    Backstage(BackstageArgs),
+}
+
+#[derive(Debug, Args)]
+struct BackstageArgs {
+    /// Products by name; all when none is given.
+    #[arg(value_name = "PRODUCT")]
+    products: Vec<String>,
+    /// A folder with the catalog that has them, instead of the built-in one.
+    #[arg(long, value_name = "DIR", env = "IDP_CATALOG")]
+    catalog: Option<PathBuf>,
+    /// Where to write a folder for each.
+    #[arg(long, value_name = "DIR")]
+    output_dir: PathBuf,
+    /// Who owns templates and products in Backstage.
+    #[arg(long, value_name = "ENTITY", default_value = "group:default/platform")]
+    owner: String,
+    /// The scaffolder action that proposes the claim to the repository that the cluster is kept by.
+    #[arg(long, value_name = "ACTION", default_value = "publish:github:pull-request")]
+    publish: String,
 }
 
 #[derive(Debug, Args)]
@@ -102,6 +126,7 @@ pub(super) fn run(args: GenerateArgs, out: &mut impl Write) -> Result<(), CliErr
             };
             vec![function(&runtime)]
         }
+        What::Backstage(args) => return args.write(),
         What::Catalog => {
             for (path, text) in embedded_files() {
                 write!(out, "---\n# {path}\n{}", text.trim_start_matches("---\n"))?;
@@ -117,11 +142,19 @@ fn crds() -> Result<Vec<Value>, CliError> {
     Ok(idp_crds::kinds::definitions().iter().map(serde_json::to_value).collect::<Result<_, _>>()?)
 }
 
-fn write_crds(folder: &std::path::Path) -> Result<(), CliError> {
-    let failed = |path: &std::path::Path, error: std::io::Error| {
-        CliError::Input(format!("cannot write {}: {error}", path.display()))
-    };
-    std::fs::create_dir_all(folder).map_err(|error| failed(folder, error))?;
+fn failed(path: &Path, error: &std::io::Error) -> CliError {
+    CliError::Input(format!("cannot write {}: {error}", path.display()))
+}
+
+/// Writes a file, and the folders that it is in.
+fn write_file(path: &Path, text: &str) -> Result<(), CliError> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
+    }
+    std::fs::write(path, text).map_err(|error| failed(path, &error))
+}
+
+fn write_crds(folder: &Path) -> Result<(), CliError> {
     for crd in crds()? {
         let name = crd
             .pointer("/spec/names/plural")
@@ -129,46 +162,56 @@ fn write_crds(folder: &std::path::Path) -> Result<(), CliError> {
             .unwrap_or_default()
             .to_owned();
         let path = folder.join(format!("{name}.yaml"));
-        std::fs::write(&path, to_yaml(&[crd])?).map_err(|error| failed(&path, error))?;
+        write_file(&path, &to_yaml(&[crd])?)?;
     }
     Ok(())
 }
 
-impl ProductArgs {
-    fn generate(
-        &self,
-        make: impl Fn(&idp_core::compose::product::Product, ApiKind) -> Value,
-    ) -> Result<Vec<Value>, CliError> {
+/// The products of a catalog that are asked for by name; all when none is.
+fn wanted<'c>(catalog: &'c Catalog, names: &[String]) -> Result<Vec<&'c Arc<Product>>, CliError> {
+    let known: Vec<&str> = catalog.products().iter().map(|p| p.name.as_str()).collect();
+    let wrong: Vec<String> = names
+        .iter()
+        .filter(|name| !known.contains(&name.as_str()))
+        .map(|name| {
+            format!(
+                "there is no product {name:?}{}",
+                idp_crds::contract::did_you_mean(name, known.iter().copied())
+            )
+        })
+        .collect();
+    if !wrong.is_empty() {
+        let known = known.join(", ");
+        return Err(CliError::Input(format!("{}; there are {known}", wrong.join("; "))));
+    }
+    let all = catalog.products().iter();
+    Ok(all.filter(|product| names.is_empty() || names.contains(&product.name)).collect())
+}
+
+impl BackstageArgs {
+    fn write(self) -> Result<(), CliError> {
         let catalog = catalog::load(self.catalog.as_deref())?;
-        let known: Vec<&str> = catalog.products().iter().map(|p| p.name.as_str()).collect();
-        let wrong: Vec<String> = self
-            .products
-            .iter()
-            .filter(|name| !known.contains(&name.as_str()))
-            .map(|name| {
-                format!(
-                    "there is no product {name:?}{}",
-                    idp_crds::contract::did_you_mean(name, known.iter().copied())
-                )
-            })
-            .collect();
-        if !wrong.is_empty() {
-            return Err(CliError::Input(format!(
-                "{}; there are {}",
-                wrong.join("; "),
-                known.join(", ")
-            )));
+        let tiers: Vec<&str> = catalog.scheduler().tier_names().collect();
+        let site = Site { owner: self.owner, publish: self.publish };
+        for product in wanted(&catalog, &self.products)? {
+            for file in backstage(product, &tiers, &site)? {
+                write_file(&self.output_dir.join(&file.path), &file.text)?;
+            }
         }
+        Ok(())
+    }
+}
+
+impl ProductArgs {
+    fn generate(&self, make: impl Fn(&Product, ApiKind) -> Value) -> Result<Vec<Value>, CliError> {
+        let catalog = catalog::load(self.catalog.as_deref())?;
         let styles: &[ApiKind] = match self.style {
             Styles::Claim => &[ApiKind::Claim],
             Styles::Namespaced => &[ApiKind::Namespaced],
             Styles::Both => &[ApiKind::Claim, ApiKind::Namespaced],
         };
-        let wanted = catalog
-            .products()
-            .iter()
-            .filter(|p| self.products.is_empty() || self.products.contains(&p.name));
-        Ok(wanted
+        Ok(wanted(&catalog, &self.products)?
+            .into_iter()
             .flat_map(|product| {
                 styles.iter().map(|style| make(product, *style)).collect::<Vec<_>>()
             })

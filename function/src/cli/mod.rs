@@ -2,6 +2,7 @@
 
 mod catalog;
 pub mod check;
+pub mod console;
 pub mod explain;
 pub mod generate;
 pub mod impact;
@@ -40,6 +41,7 @@ Examples:
   idp render claim.yaml                     where would this go, why, and what is it made of?
   idp render claim.yaml --exclude aws       and if AWS were gone?
   idp render claim.yaml -o json | jq .items[0].status.placement
+  idp console                               what runs where and why, in a browser
   idp schedule < questions.jsonl            a million placement decisions
   idp explain claim.yaml                    why there, and what would it take to go elsewhere?
   kubectl get mysqlinstanceclaims -A -o json | idp impact aws --fleet -
@@ -60,6 +62,7 @@ enum Command {
     /// Run the composition function that Crossplane calls.
     Serve(serve::ServeArgs),
     Render(render::RenderArgs),
+    Console(console::ConsoleArgs),
     /// Answer placement questions: JSON lines in, JSON lines out, in the same order.
     Schedule(ScheduleArgs),
     Explain(explain::ExplainArgs),
@@ -140,6 +143,7 @@ impl CliError {
 pub fn main() -> Exit {
     let result = match Cli::parse().command {
         Command::Serve(args) => return serve::main(args),
+        Command::Console(args) => console::run(&args, &mut io::stderr().lock()),
         Command::Render(args) => render::run(args, &mut output(), &mut io::stderr().lock()),
         Command::Schedule(args) => answer(&args),
         Command::Explain(args) => explain::run(&args, &mut output()),

@@ -1,6 +1,7 @@
 //! What a cluster or a laptop needs, generated from products: XRDs, Compositions, the Function, the
-//! configuration CRDs.
+//! configuration CRDs, and what a developer portal needs.
 
+mod backstage;
 mod composition;
 mod function;
 mod schema;
@@ -10,6 +11,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value;
 
+pub use backstage::{File, Site, backstage};
 pub use composition::composition;
 pub use function::{Runtime, function};
 pub use xrd::xrd;

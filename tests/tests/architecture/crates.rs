@@ -26,12 +26,24 @@ fn the_domain_knows_no_servers_and_no_clients() {
     }
 }
 
+/// A laptop's command line shows the console, and speaks to no cluster.
+#[test]
+fn the_command_line_and_the_console_know_no_clients_of_a_cluster() {
+    for package in ["idp-console", "idp-function"] {
+        let below = tree(package);
+        for forbidden in ["kube-client", "kube-runtime"] {
+            assert!(!below.contains(forbidden), "{package} is built with {forbidden}");
+        }
+    }
+}
+
 #[test]
 fn crates_point_one_way() {
-    let rules: [(&str, &[&str]); 5] = [
-        ("idp-crds", &["idp-core", "idp-serving", "idp-function", "idp-webhook"]),
-        ("idp-core", &["idp-serving", "idp-function", "idp-webhook"]),
-        ("idp-serving", &["idp-crds", "idp-core", "idp-function", "idp-webhook"]),
+    let rules: [(&str, &[&str]); 6] = [
+        ("idp-crds", &["idp-core", "idp-serving", "idp-console", "idp-function", "idp-webhook"]),
+        ("idp-core", &["idp-serving", "idp-console", "idp-function", "idp-webhook"]),
+        ("idp-serving", &["idp-crds", "idp-core", "idp-console", "idp-function", "idp-webhook"]),
+        ("idp-console", &["idp-serving", "idp-function", "idp-webhook"]),
         ("idp-function", &["idp-webhook"]),
         ("idp-webhook", &["idp-function"]),
     ];

@@ -12,4 +12,5 @@
 mod commands;
 mod links;
 mod metrics;
+mod read_api;
 mod reference;

@@ -21,7 +21,7 @@ use idp_tests::pages::top;
 const WRITTEN: &str =
     "<!-- Written from the code: IDP_UPDATE=1 cargo test --workspace --test docs reference -->\n\n";
 
-fn page(name: &str, text: &str) {
+pub(super) fn page(name: &str, text: &str) {
     let path = top().join("docs/src/reference").join(name);
     let text = format!("{WRITTEN}{}\n", text.trim_end());
     if std::env::var_os("IDP_UPDATE").is_some() {
@@ -37,7 +37,7 @@ fn page(name: &str, text: &str) {
 }
 
 /// A text within a cell of a table.
-fn cell(text: &str) -> String {
+pub(super) fn cell(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ").replace('|', "\\|").replace('<', "&lt;")
 }
 

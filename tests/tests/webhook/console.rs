@@ -1,35 +1,16 @@
 //! The console's pages, over the fleet that the examples have.
 
 use std::collections::BTreeSet;
-use std::path::Path;
-use std::sync::Arc;
 
-use idp_core::catalog::embedded;
-use idp_webhook::fleet;
-use idp_webhook::placements::{GroupKind, Placed, Placements};
-use idp_webhook::snapshot::Snapshot;
+use idp_console::access::Access;
+use idp_console::placements::{GroupKind, Placed};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::fixture::placed;
-use super::web_port::{Answer, WebPort};
+use idp_tests::web_port::{Answer, WebPort, placed};
 
-/// With the example's ten workloads.
 async fn console() -> WebPort {
-    let snapshot = Snapshot::strict(embedded().unwrap()).unwrap();
-    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../package/examples/fleet.yaml");
-    let objects: Vec<_> = fleet::read(&file).unwrap().into_iter().map(Arc::new).collect();
-    let placements = Placements::offline();
-    fleet::place(&objects, &snapshot, &placements);
-    WebPort::open(snapshot.shared(), placements, objects).await
-}
-
-impl WebPort {
-    async fn page(&self, path: &str) -> String {
-        let answer = self.get(path).await;
-        assert_eq!(answer.status, 200, "{path}: {}", answer.head);
-        answer.body
-    }
+    WebPort::of_example(Access::Open).await
 }
 
 /// What the attributes `name` of a page say, as text.

@@ -10,12 +10,13 @@ use idp_serving::http::{self, Options};
 use idp_serving::ops::Readiness;
 use idp_serving::tls::{Pem, ReloadingTls};
 use idp_tests::https::{Connection, Reply, Trust};
+pub use idp_tests::web_port::placed;
 use idp_webhook::admission::authorizer::Authorizer;
 use idp_webhook::admission::secrets::Secrets;
 use idp_webhook::admission::{Admission, DecisionMode};
 use idp_webhook::certificates::Authority;
 use idp_webhook::metrics::Metrics;
-use idp_webhook::placements::{Placed, Placements};
+use idp_webhook::placements::Placements;
 use idp_webhook::probes::Probes;
 use idp_webhook::server::routes;
 use idp_webhook::snapshot::{SharedSnapshot, Snapshot};
@@ -327,24 +328,4 @@ pub fn with_status(claim: &Value, retained: &[(&str, &str)]) -> Value {
         "reason": claim["metadata"]["annotations"][PLACEMENT_REASON], "retained": retained
     }});
     placed
-}
-
-/// The workload `orders-db` at a place.
-pub fn placed(provider: &str, region: &str) -> Placed {
-    Placed {
-        product: "mysql".to_owned(),
-        group: "db.platform.example.org".to_owned(),
-        kind: "MySQLInstanceClaim".to_owned(),
-        namespace: "team-alpha".to_owned(),
-        name: "orders-db".to_owned(),
-        tier: "medium".to_owned(),
-        cell: "c1".to_owned(),
-        environment: "production".to_owned(),
-        provider: provider.to_owned(),
-        region: region.to_owned(),
-        sequence: 1,
-        id: String::new(),
-        phase: "Steady".to_owned(),
-        retained: Vec::new(),
-    }
 }

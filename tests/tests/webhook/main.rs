@@ -17,4 +17,4 @@ mod guards;
 mod hostile;
 mod read_api;
 mod robustness;
-mod web_port;
+mod versioned_api;

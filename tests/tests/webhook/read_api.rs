@@ -1,14 +1,13 @@
 //! The read API on a port of its own: `/api/products`, `/api/providers/health`,
 //! `/api/placements`.
 
+use idp_console::placements::{GroupKind, Placed, Placements};
+use idp_console::snapshot::{SharedSnapshot, Snapshot};
 use idp_core::catalog::{Objects, embedded};
 use idp_crds::cloud_provider::{CircuitState, CircuitStatus, CloudProviderStatus};
-use idp_webhook::placements::{GroupKind, Placed, Placements};
-use idp_webhook::snapshot::{SharedSnapshot, Snapshot};
 use serde_json::{Value, json};
 
-use super::fixture::placed;
-use super::web_port::WebPort;
+use idp_tests::web_port::{WebPort, placed};
 
 async fn of(snapshot: SharedSnapshot) -> WebPort {
     WebPort::open(snapshot, Placements::offline(), Vec::new()).await
@@ -16,14 +15,6 @@ async fn of(snapshot: SharedSnapshot) -> WebPort {
 
 async fn with(objects: Objects) -> WebPort {
     of(Snapshot::strict(objects).unwrap().shared()).await
-}
-
-impl WebPort {
-    async fn json(&self, path: &str) -> Value {
-        let answer = self.get(path).await;
-        assert_eq!(answer.status, 200, "{}", answer.body);
-        serde_json::from_str(&answer.body).unwrap()
-    }
 }
 
 #[tokio::test]

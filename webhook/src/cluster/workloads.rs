@@ -8,22 +8,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt as _;
-use idp_crds::names::{CELL, ENVIRONMENT, PLACEMENT_REASON, TIER};
 use idp_crds::product::ProductApi;
-use idp_crds::record::Record;
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind};
 use kube::core::Status;
 use kube::runtime::WatchStreamExt as _;
 use kube::runtime::watcher::{self, watcher};
 use kube::{Api, Client, ResourceExt as _};
-use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 use tokio_util::task::AbortOnDropHandle;
 use tracing::{debug, info, warn};
 
 use super::catalog::Verdicts;
-use crate::placements::{GroupKind, Placed, Placements};
-use crate::snapshot::{SharedSnapshot, Snapshot};
+use crate::placements::{GroupKind, Placements};
+use crate::snapshot::SharedSnapshot;
+
+pub use idp_console::workloads::{Role, Watched, kinds, placed};
 
 /// Events that wait for a subscriber; a reconnect may list thousands at once. A slow one delays the
 /// index, so that subscribers should only take note.
@@ -45,30 +44,6 @@ pub enum Event {
     Lost(Arc<Watched>),
     /// Nothing of this kind is looked at any more.
     Unwatched(Arc<Watched>),
-}
-
-/// A kind that a Product brings.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Watched {
-    /// The Product's name.
-    pub product: String,
-    /// The kind.
-    pub kind: GroupKind,
-    /// The version it is watched at.
-    pub version: String,
-    /// How it asks for the Product.
-    pub role: Role,
-}
-
-/// What a kind is to its Product.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Role {
-    /// Its claims.
-    Claim,
-    /// The cluster-scoped composite resources, most of them behind a claim.
-    Composite,
-    /// The namespaced composite resources.
-    Namespaced,
 }
 
 /// Watches all workloads.
@@ -135,34 +110,6 @@ impl Workloads {
             let _ = subscriber.send(event.clone()).await;
         }
     }
-}
-
-/// The kinds that Products bring, also those that are not accepted: what was made of one stays.
-/// A kind that two name is the accepted one's, or the older one's.
-#[must_use]
-pub fn kinds(snapshot: &Snapshot) -> Vec<Watched> {
-    let mut products: Vec<_> = snapshot.objects.products.iter().collect();
-    products.sort_by_key(|product| {
-        let is_accepted = snapshot.catalog.product(&product.name).is_some();
-        (!is_accepted, &product.created, &product.name)
-    });
-    let mut owned = HashSet::new();
-    let mut all = Vec::new();
-    for product in products {
-        let api = &product.spec.api;
-        for (kind, role) in [
-            (&api.claim_kind, Role::Claim),
-            (&api.composite_kind, Role::Composite),
-            (&api.namespaced_kind, Role::Namespaced),
-        ] {
-            let kind = GroupKind::new(&api.group, kind);
-            if owned.insert(kind.clone()) {
-                let (product, version) = (product.name.clone(), api.version.clone());
-                all.push(Watched { product, kind, version, role });
-            }
-        }
-    }
-    all
 }
 
 /// The watch of one kind.
@@ -295,122 +242,9 @@ fn answered(error: &watcher::Error) -> Option<&Status> {
     }
 }
 
-/// What the index has of a workload; nothing of a composite resource that a claim stands for.
-#[must_use]
-pub fn placed(watched: &Watched, object: &DynamicObject) -> Option<Placed> {
-    // Crossplane's own field, which users may not set, unlike its labels.
-    if watched.role == Role::Composite && object.data.pointer("/spec/claimRef/name").is_some() {
-        return None;
-    }
-    let labels = object.labels();
-    let parameter = |label: &str, field: &str| {
-        let given =
-            || object.data.pointer(&format!("/spec/parameters/{field}")).and_then(Value::as_str);
-        labels.get(label).map(String::as_str).or_else(given).unwrap_or_default().to_owned()
-    };
-    let status = object.data.pointer("/status/placement");
-    let field = |name: &str| {
-        status.and_then(|s| s.get(name)).and_then(Value::as_str).unwrap_or_default().to_owned()
-    };
-    let retained =
-        status.and_then(|status| status.get("retained")).and_then(Value::as_array).into_iter();
-    let retained = retained.flatten().filter_map(|r| {
-        Some(format!("{}/{}", r.get("provider")?.as_str()?, r.get("region")?.as_str()?))
-    });
-    let GroupKind { group, kind } = watched.kind.clone();
-    let mut placed = Placed {
-        product: watched.product.clone(),
-        group,
-        kind,
-        namespace: object.namespace().unwrap_or_default(),
-        name: object.name_any(),
-        tier: parameter(TIER, "tier"),
-        cell: parameter(CELL, "cell"),
-        environment: parameter(ENVIRONMENT, "environment"),
-        provider: field("provider"),
-        region: field("region"),
-        sequence: status
-            .and_then(|status| status.get("sequence"))
-            .and_then(Value::as_u64)
-            .unwrap_or_default(),
-        id: field("id"),
-        phase: field("phase"),
-        retained: retained.collect(),
-    };
-    if placed.provider.is_empty()
-        && let Some(record) =
-            object.annotations().get(PLACEMENT_REASON).and_then(|text| Record::parse(text).ok())
-    {
-        // Decided; the function has not acted on it yet.
-        placed.provider = record.selected.provider;
-        placed.region = record.selected.region;
-        placed.sequence = record.sequence;
-    }
-    Some(placed)
-}
-
 #[cfg(test)]
 mod tests {
-    use idp_core::catalog::{compile, embedded};
-    use serde_json::json;
-
     use super::*;
-
-    fn watched(role: Role) -> Watched {
-        Watched {
-            product: "mysql".to_owned(),
-            kind: GroupKind::new("db.example.org", "Database"),
-            version: "v1".to_owned(),
-            role,
-        }
-    }
-
-    fn object(spec: &Value) -> DynamicObject {
-        let object = json!({
-            "apiVersion": "db.example.org/v1", "kind": "Database",
-            "metadata": {
-                "name": "orders", "namespace": "team",
-                "labels": {"crossplane.io/claim-name": "a", "crossplane.io/claim-namespace": "b"},
-            },
-            "spec": spec,
-            "status": {"placement": {"provider": "aws", "region": "us-east-1", "sequence": 1}},
-        });
-        serde_json::from_value(object).unwrap()
-    }
-
-    #[test]
-    fn only_a_composite_behind_a_claim_is_not_a_workload_of_its_own() {
-        let direct = object(&json!({}));
-        let behind = object(&json!({"claimRef": {"name": "a", "namespace": "b"}}));
-        assert_eq!(placed(&watched(Role::Composite), &behind), None);
-        // A label that anybody can set hides nothing.
-        for role in [Role::Claim, Role::Composite, Role::Namespaced] {
-            assert!(placed(&watched(role), &direct).is_some(), "{role:?}");
-        }
-        assert!(placed(&watched(Role::Namespaced), &behind).is_some());
-    }
-
-    #[test]
-    fn every_readable_product_is_watched_and_every_kind_once() {
-        let mut objects = embedded().unwrap();
-        let mut twin = objects.products.iter().find(|p| p.name == "mysql").unwrap().clone();
-        twin.name = "twin".to_owned();
-        twin.created = "2026-01-01T00:00:00Z".to_owned();
-        twin.spec.api.namespaced_kind = "Other".to_owned();
-        objects.products.push(twin);
-        let compiled = || {
-            let good = objects.products.iter().filter(|product| product.name != "webapp");
-            good.map(|product| Arc::new(compile(product).unwrap())).collect()
-        };
-        // What does not compile any more is still there.
-        let snapshot = Snapshot::new(objects.clone(), compiled(), Vec::new());
-
-        let all = kinds(&snapshot);
-        let unique: HashSet<&GroupKind> = all.iter().map(|watched| &watched.kind).collect();
-        assert_eq!((all.len(), unique.len()), (10, 10));
-        let of = |product: &str| all.iter().filter(|watched| watched.product == product).count();
-        assert_eq!((of("mysql"), of("twin"), of("webapp")), (3, 1, 3));
-    }
 
     #[test]
     fn what_is_not_served_is_told_from_what_is_forbidden_and_from_what_passes() {
