@@ -11,6 +11,7 @@ mod catalogs;
 mod compose;
 mod composite;
 mod input;
+mod limit;
 mod observed;
 mod plan;
 mod preserve;
@@ -81,7 +82,7 @@ impl Function {
             response.condition(PLACED, finding);
             response.result(v1::Severity::Fatal, reason, message);
         }
-        response.build(request)
+        limit::within_limit(response.build(request), request)
     }
 
     fn run(
