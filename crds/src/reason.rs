@@ -31,6 +31,8 @@ pub enum Reason {
     TemplateError,
     /// A Secret is in the credentials' place that is not the workload's.
     ForeignSecret,
+    /// Crossplane would not take the answer.
+    AnswerTooLarge,
     /// The provider takes what it is asked.
     Reconciled,
     /// The provider refuses it, or does not answer.
@@ -43,7 +45,7 @@ pub enum Reason {
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Reason; 17] = [
+    pub const ALL: [Reason; 18] = [
         Reason::Placed,
         Reason::Moving,
         Reason::Moved,
@@ -57,6 +59,7 @@ impl Reason {
         Reason::Creating,
         Reason::TemplateError,
         Reason::ForeignSecret,
+        Reason::AnswerTooLarge,
         Reason::Reconciled,
         Reason::ReconcileError,
         Reason::NothingObserved,
@@ -80,6 +83,7 @@ impl Reason {
             Reason::Creating => "Creating",
             Reason::TemplateError => "TemplateError",
             Reason::ForeignSecret => "ForeignSecret",
+            Reason::AnswerTooLarge => "AnswerTooLarge",
             Reason::Reconciled => "Reconciled",
             Reason::ReconcileError => "ReconcileError",
             Reason::NothingObserved => "NothingObserved",
@@ -126,6 +130,10 @@ impl Reason {
             Reason::ForeignSecret => {
                 "A Secret of the credentials' name was there before the workload's own: nothing is \
                  made with its password. Delete it; Crossplane makes the workload's."
+            }
+            Reason::AnswerTooLarge => {
+                "What is composed is more than Crossplane takes in one answer (4 MiB). What runs \
+                 stays as it is; the message says what is how large. For the platform's engineers."
             }
             Reason::Reconciled => "The provider takes what it is asked.",
             Reason::ReconcileError => {

@@ -4,12 +4,14 @@
 
 use std::collections::BTreeMap;
 
+use divan::counter::ItemsCount;
 use divan::{Bencher, black_box};
 use idp_core::catalog::{Catalog, embedded};
 use idp_core::schedule::{
     Candidate, Exclusion, FailoverRule, PlacementQuery, Provenance, Scheduler, State, Tier, Weights,
 };
 use idp_crds::record::DecidedBy;
+use idp_function::cli::schedule::Answerer;
 use serde_json::json;
 
 /// A small platform's candidates (the default catalog's own), and ever larger ones.
@@ -101,4 +103,35 @@ fn catalog(bencher: Bencher, candidates: usize) {
     bencher
         .with_inputs(|| (prepared.candidates().to_vec(), tiers.clone()))
         .bench_values(|(candidates, tiers)| Scheduler::new(candidates, tiers, State::default()));
+}
+
+/// Lines of `idp schedule`.
+#[divan::bench(args = [7, 1_000, 5_000])]
+fn line(bencher: Bencher, candidates: usize) {
+    lines(bencher, candidates, &json!({}));
+}
+
+/// The same with health, a circuit, a flag and an experiment, the same on every line.
+#[divan::bench(args = [7, 1_000, 5_000])]
+fn line_with_a_state(bencher: Bencher, candidates: usize) {
+    let experiment = json!({"id": "e", "tier": "*", "variant_weights": {"cost": 1.0}, "traffic_percentage": 0.5, "enabled": true});
+    let state = json!({
+        "health": {"cloud-1": false}, "circuit": {"cloud-2": {"failures": 9, "age_seconds": 1.0}}, "flags": {"cost_optimization": true}, "experiments": [experiment],
+    });
+    lines(bencher, candidates, &state);
+}
+
+fn lines(bencher: Bencher, candidates: usize, state: &serde_json::Value) {
+    const LINES: usize = 100;
+    let answerer = Answerer::of(&scheduler(candidates));
+    let text: String = (0..LINES)
+        .map(|at| {
+            let mut input = state.clone();
+            input["request"] = json!({"name": format!("w{at}"), "tier": "medium"});
+            format!("{}\n", json!({"id": at, "kind": "schedule", "input": input}))
+        })
+        .collect();
+    bencher.counter(ItemsCount::new(LINES)).bench(|| {
+        answerer.stream(std::io::BufReader::new(text.as_bytes()), std::io::sink()).unwrap()
+    });
 }

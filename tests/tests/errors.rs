@@ -726,6 +726,44 @@ fn finding_24_a_credentials_secret_that_somebody_made_is_not_adopted() {
     assert!(desired.contains_key("aws-us-east-1/instance"));
 }
 
+/// Crossplane takes no answer of more than 4 MiB, and would say of a larger one only that.
+#[test]
+fn an_answer_that_crossplane_would_not_take_says_so_instead() {
+    const LARGEST: usize = 4 << 20;
+    // What a step before ours desires is passed on.
+    let answer = |length: usize| {
+        let text = "x".repeat(length);
+        let large = json!({"apiVersion": "v1", "kind": "ConfigMap", "data": {"text": text}});
+        let mut asked = request(&composite(), &catalog());
+        asked.desired = Some(v1::State {
+            resources: BTreeMap::from([("before/large".to_owned(), resource(&large))]),
+            ..v1::State::default()
+        });
+        Function::new().answer(&asked)
+    };
+    let smaller = answer(LARGEST - 100_000);
+    let length = LARGEST - 100_000 + (LARGEST - smaller.encoded_len());
+
+    let fits = answer(length);
+    assert_eq!(fits.encoded_len(), LARGEST);
+    assert!(!said(&fits).contains("Fatal"), "{}", said(&fits));
+    assert!(fits.desired.as_ref().unwrap().resources.len() > 3);
+
+    let refused = answer(length + 1);
+    let text = said(&refused);
+    for part in [
+        "Fatal AnswerTooLarge: the answer has 4194305 bytes",
+        "takes 4194304 at most: nothing is changed",
+        "the largest before/large",
+        "ResourcesReady ConditionFalse AnswerTooLarge",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert_eq!(refused.desired, None);
+    assert_eq!(refused.requirements, fits.requirements, "or Crossplane would call again");
+    assert!(refused.encoded_len() < 10_000);
+}
+
 /// A status is no evidence by itself: anybody may have written it.
 #[test]
 fn a_status_without_anything_that_bears_it_out_places_nothing() {

@@ -2,9 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read, Write};
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use idp_crds::json::to_vec;
 use idp_crds::record::{DecidedBy, FailoverTarget, Record};
 use indexmap::IndexMap;
+use lru::LruCache;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -15,14 +19,20 @@ use idp_core::schedule::{
 
 /// The longest line that is read, bytes. A longer one is answered with an error, unread.
 const LONGEST_LINE: usize = 16 << 20;
+/// How many states are kept with what decides by them, about 100 bytes a candidate: what a cloud's
+/// failure brings along, and the experiments that run.
+const MOST_STATES: NonZeroUsize = NonZeroUsize::new(64).expect("not 0");
 
 /// Answers questions over one catalog.
 #[derive(Debug)]
 pub struct Answerer {
-    candidates: Vec<Candidate>,
+    candidates: Arc<[Candidate]>,
     tiers: BTreeMap<String, Tier>,
     /// For questions that bring nothing of their own: most of them.
     plain: Scheduler,
+    /// For those that bring health, circuits, flags or experiments, by the state that these make up:
+    /// the same ones come again and again.
+    by_state: Mutex<LruCache<Vec<u8>, Arc<Scheduler>>>,
 }
 
 /// How many lines were answered, and how many of them with an error in the line itself (not in the
@@ -39,8 +49,9 @@ impl Answerer {
     /// Over these candidates, in their order, and tiers.
     #[must_use]
     pub fn new(candidates: Vec<Candidate>, tiers: BTreeMap<String, Tier>) -> Self {
-        let plain = Scheduler::new(candidates.clone(), tiers.clone(), State::default());
-        Answerer { candidates, tiers, plain }
+        let candidates: Arc<[Candidate]> = candidates.into();
+        let plain = Scheduler::new(Arc::clone(&candidates), tiers.clone(), State::default());
+        Answerer { candidates, tiers, plain, by_state: Mutex::new(LruCache::new(MOST_STATES)) }
     }
 
     /// Over a scheduler's candidates and tiers, without its state: each question brings its own.
@@ -119,6 +130,18 @@ impl Answerer {
         Answer { id, outcome: self.decide(input) }
     }
 
+    /// What decides by this state.
+    fn of_state(&self, state: State) -> Arc<Scheduler> {
+        let key = to_vec(&state);
+        // Entries are whole or not there.
+        let mut kept = self.by_state.lock().unwrap_or_else(PoisonError::into_inner);
+        let make = || {
+            let candidates = Arc::clone(&self.candidates);
+            Arc::new(Scheduler::new(candidates, self.tiers.clone(), state))
+        };
+        Arc::clone(kept.get_or_insert(key, make))
+    }
+
     fn decide(&self, input: Input) -> Outcome {
         let request = PlacementQuery {
             name: &input.request.name,
@@ -128,16 +151,18 @@ impl Answerer {
             unfit: &[],
         };
         let own;
-        let scheduler = if input.candidates.is_none() && input.state_is_empty() {
-            &self.plain
-        } else {
-            let state = input.state();
-            let candidates = input.candidates.as_ref().map_or_else(
-                || self.candidates.clone(),
-                |all| all.iter().map(CandidateInput::read).collect(),
-            );
-            own = Scheduler::new(candidates, self.tiers.clone(), state);
-            &own
+        let scheduler = match &input.candidates {
+            None if input.state_is_empty() => &self.plain,
+            None => {
+                own = self.of_state(input.state());
+                &*own
+            }
+            Some(candidates) => {
+                let candidates: Vec<Candidate> =
+                    candidates.iter().map(CandidateInput::read).collect();
+                own = Arc::new(Scheduler::new(candidates, self.tiers.clone(), input.state()));
+                &*own
+            }
         };
         match scheduler.decide(&request) {
             Ok(decision) => {
@@ -226,5 +251,59 @@ impl Answer {
     /// A line that is not a question at all, and so has no id.
     fn unreadable(line: u64, message: String) -> Self {
         Answer::invalid(Value::Null, line, format!("line {line}: {message}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use idp_core::catalog::{Catalog, embedded};
+
+    fn answers(answerer: &Answerer, lines: &[Value]) -> Vec<String> {
+        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        let mut output = Vec::new();
+        answerer.stream(BufReader::new(text.as_bytes()), &mut output).unwrap();
+        String::from_utf8(output).unwrap().lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn what_was_asked_before_changes_no_answer() {
+        let catalog = Catalog::strict(embedded().unwrap()).unwrap();
+        let answerer = || Answerer::of(catalog.scheduler());
+        let experiment = |share: f64| json!([{"id": "cheap", "tier": "*", "variant_weights": {"cost": 1.0}, "traffic_percentage": share, "enabled": true}]);
+        let states = [
+            json!({}),
+            json!({"health": {"aws": false}}),
+            json!({"health": {"aws": true}}),
+            json!({"circuit": {"aws": {"failures": 9, "age_seconds": 1.0}}}),
+            json!({"circuit": {"gcp": {"failures": 9, "age_seconds": 1.5}}}),
+            json!({"circuit": {"aws": {"failures": 9, "age_seconds": 1e6}}, "health": {"oci": false}}),
+            json!({"flags": {"cost_optimization": true}}),
+            json!({"flags": {"other": true}}),
+            json!({"experiments": experiment(1.0)}),
+            json!({"experiments": experiment(0.5)}),
+        ];
+        let lines: Vec<Value> = (0..400)
+            .map(|at| {
+                let mut input = states[at % states.len()].clone();
+                input["request"] = json!({"name": format!("w{}", at / 3), "tier": "medium"});
+                // More states than are kept.
+                if at % 7 == 0 {
+                    input["flags"] = json!({format!("flag-{at}"): true});
+                }
+                json!({"id": at, "kind": "schedule", "input": input})
+            })
+            .collect();
+        let one = answerer();
+        let together = answers(&one, &lines);
+        let apart: Vec<String> = lines
+            .iter()
+            .flat_map(|line| answers(&answerer(), std::slice::from_ref(line)))
+            .collect();
+        assert_eq!(together, apart);
+        assert!(together.iter().all(|answer| answer.contains("placement")), "{together:?}");
+        assert_eq!(one.by_state.lock().unwrap().len(), 64, "bounded");
     }
 }

@@ -133,8 +133,8 @@ impl Composite {
         if self.uid().is_some() && seen.is_empty() && !self.has_composed() {
             return None;
         }
-        let placement = serde_json::from_value(self.status.placement.clone()?).ok();
-        placement.filter(|status: &PlacementStatus| status.sequence <= Record::MOST_SEQUENCE)
+        let placement = PlacementStatus::deserialize(self.status.placement.as_ref()?).ok();
+        placement.filter(|status| status.sequence <= Record::MOST_SEQUENCE)
     }
 
     /// What the function has said of the workload, to be said again; with what is retained now,

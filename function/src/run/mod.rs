@@ -11,6 +11,7 @@ mod catalogs;
 mod compose;
 mod composite;
 mod input;
+mod limit;
 mod observed;
 mod plan;
 mod preserve;
@@ -81,7 +82,7 @@ impl Function {
             response.condition(PLACED, finding);
             response.result(v1::Severity::Fatal, reason, message);
         }
-        response.build(request)
+        limit::within_limit(response.build(request), request)
     }
 
     fn run(
@@ -108,8 +109,14 @@ impl Function {
         // Outside of a cluster whoever asks is whoever wrote the object.
         let trusts_annotations =
             self.offline || input.annotations == Annotations::Trusted || !composite.is_in_cluster();
-        let reconcile =
-            Reconcile { request, composite: &composite, seen: &seen, trusts_annotations };
+        let status = composite.placement(seen.places());
+        let reconcile = Reconcile {
+            request,
+            composite: &composite,
+            seen: &seen,
+            status: status.as_ref(),
+            trusts_annotations,
+        };
         if self.offline || input.catalog == CatalogSource::Embedded {
             let build = self.catalogs.embedded()?;
             return reconcile.run(&build, &input, response).map(|_| ());
@@ -126,10 +133,11 @@ impl Function {
     ) -> Result<(), Failure> {
         let request = reconcile.request;
         let needs = reconcile.needs(input);
-        let mut extent = needs.extent(request);
+        let own = needs.arrived_own(request);
+        let mut extent = needs.extent(own.as_ref());
         loop {
             response.require(needs.requirements(extent, request.meta.as_ref()));
-            let Some(objects) = needs.arrived(extent, request) else {
+            let Some(objects) = needs.arrived(extent, request, own.as_ref()) else {
                 // Crossplane calls again with them. Until then nothing changes.
                 return reconcile.preserve_observed(response, None);
             };

@@ -193,9 +193,9 @@ impl ObservedResource<'_> {
         self.bytes
     }
 
-    /// The object, whole; none if its bytes are no Struct after all.
-    pub(super) fn object(&self) -> Option<Value> {
-        from_struct(self.bytes).ok()
+    /// These parts of the object; none if its bytes are no Struct after all.
+    pub(super) fn parts(&self, parts: &FieldMask) -> Option<Value> {
+        from_struct_seed(self.bytes, parts).ok()
     }
 
     /// Its name.
@@ -256,7 +256,7 @@ impl ObservedResource<'_> {
 
 impl Observed for Resources<'_> {
     fn object(&self, key: &str, parts: &FieldMask) -> Option<Value> {
-        from_struct_seed(self.get(key)?.bytes, parts).ok()
+        self.get(key)?.parts(parts)
     }
 
     fn name(&self, key: &str) -> Option<&str> {

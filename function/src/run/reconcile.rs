@@ -32,6 +32,8 @@ pub(super) struct Reconcile<'a> {
     pub(super) request: &'a v1::RunFunctionRequest,
     pub(super) composite: &'a Composite,
     pub(super) seen: &'a Resources<'a>,
+    /// What the composite resource says of its placement, where that counts.
+    pub(super) status: Option<&'a PlacementStatus>,
     /// Whether the platform's annotations were written by who may.
     pub(super) trusts_annotations: bool,
 }
@@ -61,7 +63,7 @@ impl Reconcile<'_> {
         response: &mut ResponseBuilder,
     ) -> Result<Outcome, Failure> {
         let catalog = &build.catalog;
-        let status = self.composite.placement(self.seen.places());
+        let status = self.status;
         let exists = status.is_some() || !self.seen.places().is_empty();
         let asked = match self.read(build, input) {
             Ok(asked) => asked,
@@ -70,7 +72,7 @@ impl Reconcile<'_> {
             Err(failure) if exists => return self.preserved(response, failure),
             Err(failure) => return Err(failure),
         };
-        let Resolution { in_force, not_followed } = self.resolve(catalog, &asked, status.as_ref());
+        let Resolution { in_force, not_followed } = self.resolve(catalog, &asked);
         let in_force = match in_force {
             Some(in_force) => in_force,
             None if build.extent != Extent::Everything => return Ok(Outcome::HasToDecide),
@@ -79,7 +81,7 @@ impl Reconcile<'_> {
                 Err(failure) => return self.report_unplaceable(response, &failure),
             },
         };
-        let located = self.locate(catalog, &asked, &in_force, status.as_ref());
+        let located = self.locate(catalog, &asked, &in_force);
         let Located { placement, candidate, tier, changed } = match located {
             Ok(located) => located,
             Err(failure) => return self.preserved(response, failure),
@@ -91,7 +93,7 @@ impl Reconcile<'_> {
             candidate: candidate.as_deref(),
             product: asked.product,
             plan: &plan,
-            before: status.as_ref(),
+            before: status,
         };
         let not_followed = not_followed.map(annotation_not_followed);
         let notices = [not_followed, changed, self.annotations_ignored()].into_iter().flatten();
@@ -102,17 +104,16 @@ impl Reconcile<'_> {
 
     /// What this workload asks of the configuration.
     pub(super) fn needs<'i>(&self, input: &'i Input) -> Needs<'i> {
-        let status = self.composite.placement(self.seen.places());
-        let places = self.evidence(status.as_ref()).places();
+        let places = self.evidence().places();
         let parameters = self.composite.spec.get("parameters");
         let tier = parameters.and_then(|all| all.get("tier")).and_then(Value::as_str);
-        Needs::new(input, tier, places, status.as_ref())
+        Needs::new(input, tier, places, self.status)
     }
 
-    fn evidence<'e>(&'e self, status: Option<&'e PlacementStatus>) -> Evidence<'e> {
+    fn evidence(&self) -> Evidence<'_> {
         Evidence {
             observed: Some(self.seen.places()),
-            status,
+            status: self.status,
             annotation: self.annotation(PLACEMENT_REASON),
         }
     }
@@ -202,14 +203,9 @@ impl Reconcile<'_> {
     }
 
     /// The decision in force, if there is one.
-    fn resolve(
-        &self,
-        catalog: &Catalog,
-        asked: &Asked<'_>,
-        status: Option<&PlacementStatus>,
-    ) -> Resolution {
+    fn resolve(&self, catalog: &Catalog, asked: &Asked<'_>) -> Resolution {
         let Asked { product, request, .. } = asked;
-        self.evidence(status).resolve(Some(Judge { catalog, product, request }))
+        self.evidence().resolve(Some(Judge { catalog, product, request }))
     }
 
     /// The place in force, as templates see it.
@@ -218,13 +214,12 @@ impl Reconcile<'_> {
         catalog: &Catalog,
         asked: &Asked<'_>,
         in_force: &PlacementInForce,
-        status: Option<&PlacementStatus>,
     ) -> Result<Located, Failure> {
         let Asked { product, identity, request } = asked;
         let adopt = self.annotation(ADOPT_CANDIDATE);
         let seen = self.seen.places();
         let restored = self.annotation(ID);
-        let pinned = Pinned { in_force, status, seen, adopt, restored };
+        let pinned = Pinned { in_force, status: self.status, seen, adopt, restored };
         site::locate(catalog, product, identity, &request.tier, pinned)
     }
 

@@ -8,6 +8,7 @@
 //! What is asked for follows from the workload and from what those names bring, never from what else
 //! a request holds: so it is the same on every call of a reconcile, which Crossplane waits for.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use idp_core::structs::from_struct;
@@ -92,13 +93,13 @@ impl<'a> Needs<'a> {
         Needs { product: input.product.as_deref(), own, nowhere, all_have_names }
     }
 
-    /// What is needed at least, as far as what has arrived tells.
-    pub(super) fn extent(&self, request: &v1::RunFunctionRequest) -> Extent {
+    /// What is needed at least, as far as what has arrived of its own tells.
+    pub(super) fn extent(&self, own: Option<&ByKind<'_>>) -> Extent {
         if self.nowhere {
             return Extent::Everything;
         }
-        match self.arrived_own(request) {
-            Some(arrived) if !self.are_described_by(&arrived) => Extent::Descriptions,
+        match own {
+            Some(arrived) if !self.are_described_by(arrived) => Extent::Descriptions,
             // The names first: what they bring tells what else is needed.
             _ => Extent::Own,
         }
@@ -132,30 +133,35 @@ impl<'a> Needs<'a> {
         }
     }
 
-    /// What has arrived of this extent, by kind; none while something has not.
+    /// What has arrived of this extent, by kind; none while something has not. `own` is what has of
+    /// its own.
     pub(super) fn arrived<'r>(
         &self,
         extent: Extent,
         request: &'r v1::RunFunctionRequest,
+        own: Option<&ByKind<'r>>,
     ) -> Option<ByKind<'r>> {
         let mut objects: ByKind<'r> = extent
             .kinds()
             .map(|kind| Some((kind.name, find(request, kind.requirement)?.iter().collect())))
             .collect::<Option<_>>()?;
         if extent == Extent::Own {
-            objects.extend(self.arrived_own(request)?);
+            objects.extend(own?.iter().cloned());
         }
         Some(objects)
     }
 
     /// What is asked for by name: as it was asked for, or among all where those are there.
-    fn arrived_own<'r>(&self, request: &'r v1::RunFunctionRequest) -> Option<ByKind<'r>> {
+    pub(super) fn arrived_own<'r>(
+        &self,
+        request: &'r v1::RunFunctionRequest,
+    ) -> Option<ByKind<'r>> {
         let found = |own: &Own| {
             let items = match find(request, &own.key) {
                 Some(items) => items.iter().collect(),
                 None => {
                     let all = find(request, kind(own.kind)?.requirement)?.iter();
-                    all.filter(|item| head(item).metadata.name == own.name).collect()
+                    all.filter(|item| name(item) == own.name).collect()
                 }
             };
             Some((own.kind, items))
@@ -168,8 +174,8 @@ impl<'a> Needs<'a> {
         let meant = |(own, (_, items)): (&Own, &(&str, Vec<&v1::Resource>))| match &own.place {
             None => !items.is_empty(),
             Some(place) => items.first().is_some_and(|item| {
-                let spec = head(item).spec;
-                Place::new(&spec.provider, &spec.region) == *place
+                let Described { provider, region } = described(item);
+                (provider.as_ref(), region.as_ref()) == place.parts()
             }),
         };
         self.all_have_names && self.own.iter().zip(arrived).all(meant)
@@ -187,31 +193,44 @@ impl Extent {
     }
 }
 
-/// As much of a configuration object as tells what it is.
+/// As much of a configuration object as tells what it is called.
 #[derive(Debug, Default, Deserialize)]
-struct Head {
-    #[serde(default)]
-    metadata: Named,
-    #[serde(default)]
-    spec: Described,
+struct Head<'r> {
+    #[serde(default, borrow)]
+    metadata: Named<'r>,
 }
 
 #[derive(Debug, Default, Deserialize)]
-struct Named {
-    #[serde(default)]
-    name: String,
+struct Named<'r> {
+    #[serde(default, borrow)]
+    name: Cow<'r, str>,
+}
+
+/// As much of a Candidate as tells of which place it is.
+#[derive(Debug, Default, Deserialize)]
+struct Body<'r> {
+    #[serde(default, borrow)]
+    spec: Described<'r>,
 }
 
 #[derive(Debug, Default, Deserialize)]
-struct Described {
-    #[serde(default)]
-    provider: String,
-    #[serde(default)]
-    region: String,
+struct Described<'r> {
+    #[serde(default, borrow)]
+    provider: Cow<'r, str>,
+    #[serde(default, borrow)]
+    region: Cow<'r, str>,
 }
 
 /// What cannot be read is nothing that was asked for.
-fn head(item: &v1::Resource) -> Head {
+fn name(item: &v1::Resource) -> Cow<'_, str> {
+    read::<Head<'_>>(item).metadata.name
+}
+
+fn described(item: &v1::Resource) -> Described<'_> {
+    read::<Body<'_>>(item).spec
+}
+
+fn read<'r, T: Deserialize<'r> + Default>(item: &'r v1::Resource) -> T {
     item.resource.as_ref().and_then(|bytes| from_struct(bytes).ok()).unwrap_or_default()
 }
 

@@ -36,6 +36,11 @@ impl ResponseBuilder {
         ResponseBuilder { response, ttl: REQUEUE_PENDING }
     }
 
+    /// One that keeps nothing of the request.
+    pub(super) fn empty() -> Self {
+        ResponseBuilder { response: v1::RunFunctionResponse::default(), ttl: REQUEUE_PENDING }
+    }
+
     pub(super) fn require(&mut self, requirements: v1::Requirements) {
         self.response.requirements = Some(requirements);
     }

@@ -26,7 +26,7 @@ pub(super) fn credentials(
         }
         return None;
     };
-    let object = observed.and_then(ObservedResource::object);
+    let object = observed.and_then(|secret| secret.parts(&credentials::OBSERVED_PARTS));
     let credentials::Plan { mut credentials, mut secret } =
         credentials::plan(context.identity, &context.product.name, &spec.username, object.as_ref());
     if let Some(object) = &object

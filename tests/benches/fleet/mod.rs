@@ -7,6 +7,7 @@ use idp_core::catalog::embedded_files;
 use idp_core::structs::{from_struct, to_struct};
 use idp_function::run::Function;
 use idp_function::wire::v1;
+use idp_tests::selectors::selected;
 use prost::Message as _;
 use serde_json::{Map, Value, json};
 
@@ -14,41 +15,52 @@ const RESOURCES: usize = 30;
 
 /// The request when all is there, ready, and said.
 pub fn settled() -> v1::RunFunctionRequest {
-    let function = Function::new();
-    let first = function.answer(&request(&composite(None)));
-    let mut settled = request(&composite(None));
-    let composed = first.desired.unwrap().resources;
-    assert_eq!(composed.len(), RESOURCES, "{:?}", first.results);
-    settled.observed.as_mut().unwrap().resources = composed
-        .iter()
-        .map(|(key, resource)| {
-            let object = as_a_provider_leaves_it(
-                key,
-                from_struct(resource.resource.as_ref().unwrap()).unwrap(),
-            );
-            (key.clone(), wrap(&object))
-        })
-        .collect();
-    let average = settled
-        .observed
-        .as_ref()
-        .unwrap()
-        .resources
-        .values()
-        .map(|r| r.encoded_len())
-        .sum::<usize>()
-        / RESOURCES;
+    let settled = settle(composite);
+    let resources = &settled.observed.as_ref().unwrap().resources;
+    assert_eq!(resources.len(), RESOURCES);
+    let average = resources.values().map(|r| r.encoded_len()).sum::<usize>() / RESOURCES;
     assert!((7_000..9_500).contains(&average), "{average} bytes");
-    let answer = function.answer(&settled);
-    let desired = answer.desired.unwrap();
-    assert_eq!(
-        (desired.resources.len(), desired.composite.as_ref().unwrap().ready),
-        (RESOURCES, i32::from(v1::Ready::True))
-    );
-    let status: Value = from_struct(desired.composite.unwrap().resource.as_ref().unwrap()).unwrap();
-    settled.observed.as_mut().unwrap().composite =
-        Some(wrap(&composite(Some(status["status"].clone()))));
     settled
+}
+
+/// The same of the default catalog's MySQL with a replica in another region: nine resources of
+/// Amazon's, and a Secret.
+pub fn settled_mysql() -> v1::RunFunctionRequest {
+    let settled = settle(mysql);
+    assert_eq!(settled.observed.as_ref().unwrap().resources.len(), 10);
+    settled
+}
+
+/// Asks until all is ready, with all that is composed made by its provider in between.
+fn settle(composite: impl Fn(Option<Value>) -> Value) -> v1::RunFunctionRequest {
+    let function = Function::new();
+    let mut settled = request(&composite(None));
+    for _ in 0..8 {
+        let desired = function.answer(&settled).desired.unwrap();
+        let state = settled.observed.as_mut().unwrap();
+        let made = desired.resources.iter().map(|(key, resource)| {
+            let object = from_struct(resource.resource.as_ref().unwrap()).unwrap();
+            (key.clone(), wrap(&as_a_provider_leaves_it(key, object)))
+        });
+        state.resources = made.collect();
+        let said = desired.composite.unwrap();
+        if said.ready == i32::from(v1::Ready::True) {
+            let status: Value = from_struct(said.resource.as_ref().unwrap()).unwrap();
+            state.composite = Some(wrap(&composite(Some(status["status"].clone()))));
+            return settled;
+        }
+    }
+    panic!("never ready: {:?}", function.answer(&settled));
+}
+
+/// With no more than is asked for, out of a catalog with so many Candidates.
+pub fn narrow(request: &mut v1::RunFunctionRequest, candidates: usize) {
+    let catalog = catalog(candidates);
+    let wanted = Function::new().answer(request).requirements.unwrap().resources;
+    let find = |selector| selected(&catalog, selector);
+    request.required_resources =
+        wanted.iter().map(|(key, selector)| (key.clone(), find(selector))).collect();
+    assert_eq!(Function::new().answer(request).requirements.unwrap().resources, wanted);
 }
 
 pub fn request(composite: &Value) -> v1::RunFunctionRequest {
@@ -81,6 +93,17 @@ pub fn composite(status: Option<Value>) -> Value {
         composite["status"] = status;
     }
     composite
+}
+
+/// A claim's composite, of the default catalog's MySQL.
+fn mysql(status: Option<Value>) -> Value {
+    let mut mysql = composite(status);
+    mysql["apiVersion"] = json!("db.platform.example.org/v1alpha1");
+    mysql["kind"] = json!("XMySQLInstance");
+    mysql["spec"]["parameters"] = json!({
+        "cell": "cell-1", "environment": "production", "tier": "business_critical", "size": "large", "storageGB": 100,
+    });
+    mysql
 }
 
 /// The default catalog and the bench's product, as Crossplane hands them over: with the identities
@@ -205,6 +228,7 @@ fn as_a_provider_leaves_it(key: &str, mut object: Value) -> Value {
     let mut reported = details(38);
     reported.insert("address".to_owned(), json!("orders.abc.us-east-1.rds.amazonaws.com"));
     reported.insert("port".to_owned(), json!(3306));
+    reported.insert("arn".to_owned(), json!("arn:aws:rds:us-east-1:123456789012:db:orders"));
     let conditions =
         json!([condition("Synced"), condition("Ready"), condition("LastAsyncOperation")]);
     object["status"] = json!({"atProvider": reported, "conditions": conditions});

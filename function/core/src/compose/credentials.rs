@@ -11,6 +11,8 @@
 //! Crossplane takes over an object of the name that it composes if nobody controls that yet: so a
 //! password which does not follow from the Secret's uid was put there by somebody else ([`is_made_by_us`]).
 
+use std::sync::LazyLock;
+
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
 use sha2::Sha256;
@@ -19,7 +21,14 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::facts::Identity;
+use super::field_mask::FieldMask;
 use super::names;
+
+/// What is looked at of an observed Secret.
+pub static OBSERVED_PARTS: LazyLock<FieldMask> = LazyLock::new(|| {
+    let parts = ["metadata.name", "metadata.uid", "metadata.ownerReferences", "data"];
+    FieldMask::of(&parts.map(|path| path.split('.').map(str::to_owned).collect()))
+});
 
 /// The Secret's key that holds the password.
 pub const PASSWORD_KEY: &str = "password";
@@ -48,7 +57,7 @@ pub struct Plan {
     pub secret: Value,
 }
 
-/// Plans a workload's credentials from the observed Secret, if there is one.
+/// Plans a workload's credentials from the observed Secret's [`OBSERVED_PARTS`], if there is one.
 #[must_use]
 pub fn plan(identity: &Identity, product: &str, username: &str, observed: Option<&Value>) -> Plan {
     // One that is there keeps its name.

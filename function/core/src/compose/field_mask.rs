@@ -23,6 +23,13 @@ impl FieldMask {
         FieldMask { whole: true, fields: BTreeMap::new() }
     }
 
+    /// What is at these paths, and everything in it.
+    pub(super) fn of(paths: &[Vec<String>]) -> Self {
+        let mut mask = FieldMask::default();
+        paths.iter().for_each(|path| mask.add(path));
+        mask
+    }
+
     /// What is at `path`, and everything in it, too.
     pub(super) fn add(&mut self, path: &[String]) {
         match path.split_first() {

@@ -274,7 +274,8 @@ fn a_record_that_does_not_tell_of_everything_left_out_is_replayed_too() {
         failover: None,
     };
     let tiers = BTreeMap::from([("a".to_owned(), tier)]);
-    let scheduler = Scheduler::new((0..70).map(candidate).collect(), tiers, State::default());
+    let scheduler =
+        Scheduler::new((0..70).map(candidate).collect::<Vec<_>>(), tiers, State::default());
     let mut question = Question::new("orders", "a", false);
     question.not_offered = vec!["aws".to_owned()];
     let record = question.decide(&scheduler).unwrap();

@@ -141,8 +141,16 @@ impl Evidence<'_> {
                 Some(self.observed(observed, record))
             }
             (Some(observed), None) => Some(self.observed(observed, record)),
-            (_, Some(status)) => Some(PlacementInForce::from(status)),
+            (_, Some(status)) => Some(self.stated(status, record)),
             (None, None) => None,
+        }
+    }
+
+    /// What the status tells of. Where the annotation is the same text it is read once.
+    fn stated(&self, status: &PlacementStatus, record: Option<&Record>) -> PlacementInForce {
+        match record.filter(|_| self.annotation == Some(status.reason.as_str())) {
+            Some(record) => PlacementInForce::new(status, Some(record.clone())),
+            None => PlacementInForce::from(status),
         }
     }
 
@@ -170,7 +178,7 @@ impl Evidence<'_> {
     fn observed(&self, seen: &ObservedPlace, record: Option<&Record>) -> PlacementInForce {
         let same = |place: &Place, sequence: u64| *place == seen.place && sequence == seen.sequence;
         if let Some(status) = self.status.filter(|s| same(&s.place(), s.sequence)) {
-            return PlacementInForce::from(status);
+            return self.stated(status, record);
         }
         if let Some(record) = record.filter(|r| same(&r.place(), r.sequence.max(1))) {
             return self.annotated(record.clone());
@@ -218,7 +226,14 @@ fn read(annotation: &str) -> Result<Record, NotFollowed> {
 
 impl From<&PlacementStatus> for PlacementInForce {
     fn from(status: &PlacementStatus) -> Self {
-        let record = Record::parse(&status.reason).ok().map(Box::new);
+        PlacementInForce::new(status, Record::parse(&status.reason).ok())
+    }
+}
+
+impl PlacementInForce {
+    /// What `status` tells of, with the record that its reason is.
+    fn new(status: &PlacementStatus, record: Option<Record>) -> Self {
+        let record = record.map(Box::new);
         PlacementInForce {
             place: status.place(),
             sequence: status.sequence,

@@ -1,7 +1,7 @@
 //! Selection: the best candidate, the runners-up, the failover target.
 
 use std::collections::BTreeMap;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use idp_crds::record::{ExperimentGroup, Group};
 
@@ -78,9 +78,15 @@ pub struct RankedCandidate<'s> {
 }
 
 impl Scheduler {
-    /// Prepares decisions over `candidates` (their order breaks ties) for `tiers`.
+    /// Prepares decisions over `candidates` (their order breaks ties) for `tiers`. Schedulers of
+    /// other states can share the candidates.
     #[must_use]
-    pub fn new(candidates: Vec<Candidate>, tiers: BTreeMap<String, Tier>, state: State) -> Self {
+    pub fn new(
+        candidates: impl Into<Arc<[Candidate]>>,
+        tiers: BTreeMap<String, Tier>,
+        state: State,
+    ) -> Self {
+        let candidates = candidates.into();
         let digest = digest::digest(
             &candidates,
             tiers.iter().map(|(name, tier)| (name.as_str(), tier)),

@@ -1,11 +1,13 @@
 //! The candidates, indexed: what a decision needs of each in a column of its own.
 
+use std::sync::Arc;
+
 use super::{Candidate, Exclusion, State, gates, health};
 
 /// The candidates in their order, with everything about them that does not depend on the request.
 #[derive(Debug)]
 pub(super) struct Pool {
-    pub(super) candidates: Vec<Candidate>,
+    pub(super) candidates: Arc<[Candidate]>,
     /// The distinct providers; columns name them by position.
     pub(super) providers: Vec<String>,
     /// Per candidate, the position of its provider.
@@ -20,11 +22,11 @@ pub(super) struct Pool {
 }
 
 impl Pool {
-    pub(super) fn new(candidates: Vec<Candidate>, state: &State) -> Self {
+    pub(super) fn new(candidates: Arc<[Candidate]>, state: &State) -> Self {
         let mut providers: Vec<String> = Vec::new();
         let mut dimensions: Vec<String> = Vec::new();
         let mut provider_of = Vec::with_capacity(candidates.len());
-        for candidate in &candidates {
+        for candidate in candidates.iter() {
             let at = providers.iter().position(|p| *p == candidate.provider).unwrap_or_else(|| {
                 providers.push(candidate.provider.clone());
                 providers.len() - 1

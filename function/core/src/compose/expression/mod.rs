@@ -6,12 +6,12 @@ mod functions;
 mod intern;
 mod path;
 mod place;
+mod plain;
 mod value;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, LazyLock};
 
-use cel::common::ast::Expr;
 use cel::{Context, Env, Program, Value as CelValue};
 use serde_json::Value;
 use thiserror::Error;
@@ -19,6 +19,7 @@ use thiserror::Error;
 pub use check::References;
 pub use intern::{Interner, Memo};
 pub use place::{Guard, PlaceRead};
+use plain::Plain;
 pub use value::{Resolver, to_val};
 
 /// The longest expression, bytes. Together with the nesting limits it bounds what evaluating one
@@ -50,8 +51,8 @@ pub struct Expression {
     program: Program,
     /// Where a rendering keeps its value, if that stays the same throughout.
     slot: Option<usize>,
-    /// The variable and its field, where it is just that: most are.
-    member: Option<(String, String)>,
+    /// The same without the evaluator, where it can do without: most can.
+    plain: Option<Plain>,
     /// What it refers to.
     pub references: References,
 }
@@ -96,11 +97,8 @@ impl Expression {
         let program = with_parser_stack(|| ENV.compile(source))
             .map_err(|errors| CompileError(syntax_message(&errors.to_string())))?;
         let references = check::check(&program, known).map_err(CompileError)?;
-        // has(a.b) is a look at the field, too.
-        let tests = matches!(&program.expression().expr, Expr::Select(select) if select.test);
-        let member = path::member_of(program.expression()).filter(|_| !tests);
-        let member = member.map(|(root, member)| (root.to_owned(), member.to_owned()));
-        Ok(Expression { source: source.to_owned(), program, slot: None, member, references })
+        let plain = Plain::of(program.expression());
+        Ok(Expression { source: source.to_owned(), program, slot: None, plain, references })
     }
 
     /// The expression's source.
@@ -130,21 +128,24 @@ impl Expression {
     }
 
     fn compute(&self, resolver: &Resolver<'_>) -> Result<Value, EvalError> {
-        // What is not there is an error, which CEL words.
-        if let Some(value @ (Value::String(_) | Value::Bool(_))) = self.member(resolver) {
-            return self.bounded(value.clone());
+        // What has no value is an error, which the evaluator words.
+        if let Some(value) = self.plain.as_ref().and_then(|plain| plain.value(resolver)) {
+            let mut value = value.into_owned();
+            // As the evaluator yields them.
+            value.sort_all_objects();
+            return self.bounded(value);
         }
+        self.interpret(resolver)
+    }
+
+    /// With the evaluator.
+    fn interpret(&self, resolver: &Resolver<'_>) -> Result<Value, EvalError> {
         let mut context = Context::with_env(Arc::clone(&ENV));
         context.set_variable_resolver(resolver);
         let error = |reason: String| EvalError { expression: self.source.clone(), reason };
         let result = CelValue::resolve_val(self.program.expression(), &context)
             .map_err(|e| error(reason(&e)))?;
         self.bounded(value::to_json(result.as_ref()).map_err(error)?)
-    }
-
-    fn member<'v>(&self, resolver: &Resolver<'v>) -> Option<&'v Value> {
-        let (root, member) = self.member.as_ref()?;
-        resolver.variable(root)?.get(member)
     }
 
     fn bounded(&self, value: Value) -> Result<Value, EvalError> {
