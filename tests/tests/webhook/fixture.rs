@@ -345,5 +345,7 @@ pub fn placed(provider: &str, region: &str) -> Placed {
         sequence: 1,
         phase: "Steady".to_owned(),
         retained: Vec::new(),
+        ha: false,
+        given: r#"{"environment":"production","size":"small","storageGB":20}"#.into(),
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt as _;
+use idp_core::insight::comparison::given;
 use idp_crds::names::{CELL, ENVIRONMENT, PLACEMENT_REASON, TIER};
 use idp_crds::product::ProductApi;
 use idp_crds::record::Record;
@@ -326,6 +327,8 @@ pub fn placed(watched: &Watched, object: &DynamicObject) -> Option<Placed> {
             .unwrap_or_default(),
         phase: field("phase"),
         retained: retained.collect(),
+        ha: object.data.pointer("/spec/parameters/ha").and_then(Value::as_bool).unwrap_or(false),
+        given: given(object.data.pointer("/spec/parameters").unwrap_or(&Value::Null)),
     };
     if placed.provider.is_empty()
         && let Some(record) =

@@ -11,6 +11,7 @@
 
 pub mod change;
 pub mod check;
+pub mod comparison;
 pub mod counterfactual;
 pub mod edit;
 pub mod explain;
