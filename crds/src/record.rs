@@ -173,7 +173,7 @@ pub struct ExperimentGroup {
 }
 
 /// The two sides of an experiment.
-#[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[serde(rename_all = "snake_case")]
 pub enum Group {
     /// The tier's own weights.

@@ -148,6 +148,8 @@ pub fn placed(provider: &str, region: &str) -> Placed {
         id: String::new(),
         phase: "Steady".to_owned(),
         retained: Vec::new(),
+        ha: false,
+        given: r#"{"environment":"production","size":"small","storageGB":20}"#.into(),
         facts: Facts::default(),
     }
 }

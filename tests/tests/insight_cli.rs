@@ -309,6 +309,29 @@ fn what_schedule_printed_is_replayed_byte_for_byte() {
 }
 
 /// The example that the console shows is what the platform makes of those claims.
+/// `cargo test --release -p idp-tests --test insight_cli -- --ignored --nocapture a_million`
+#[test]
+#[ignore = "measures: release builds only"]
+fn a_million_records_are_replayed_within_thirty_seconds() {
+    let folder = tempfile::tempdir().unwrap();
+    let tiers = ["low", "medium", "critical", "business_critical"];
+    let question = |number: usize| {
+        let (tier, ha) = (tiers[number % 4], number % 8 < 4);
+        json!({"id": number, "kind": "schedule", "input": {"request": {"name": format!("w{number}"), "tier": tier, "ha": ha}}})
+    };
+    let questions: String =
+        (0..1_000_000).map(|number| format!("{}\n", question(number))).collect();
+    let answers = folder.path().join("answers.jsonl");
+    std::fs::write(&answers, idp(&["schedule"], &questions).out).unwrap();
+    let started = std::time::Instant::now();
+    let ran = idp(&["replay", answers.to_str().unwrap()], "");
+    let took = started.elapsed();
+    let bytes = std::fs::metadata(&answers).unwrap().len();
+    println!("1 000 000 records, {bytes} bytes, in {took:?}: {}", ran.out);
+    assert_eq!((ran.code, ran.json()["same"].as_u64()), (0, Some(1_000_000)), "{}", ran.err);
+    assert!(took.as_secs() < 30, "{took:?}");
+}
+
 #[test]
 fn the_example_fleet_is_what_the_shipped_catalog_decides() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../package/examples/fleet.yaml");
@@ -346,10 +369,10 @@ fn the_shipped_catalogs_own_tests_pass() {
     let path = report.path().join("junit.xml");
     let ran = idp(&["test", "package/tests", "--junit", path.to_str().unwrap()], "");
     assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
-    assert!(ran.out.ends_with("17 passed, 0 failed\n"), "{}", ran.out);
+    assert!(ran.out.ends_with("22 passed, 0 failed\n"), "{}", ran.out);
     let report = std::fs::read_to_string(path).unwrap();
-    assert_eq!(report.matches("<testcase ").count(), 17);
-    assert!(report.contains("tests=\"17\" failures=\"0\""));
+    assert_eq!(report.matches("<testcase ").count(), 22);
+    assert!(report.contains("tests=\"22\" failures=\"0\""));
 }
 
 #[test]
@@ -443,6 +466,77 @@ fn what_is_recorded_passes() {
     std::fs::write(&path, edited).unwrap();
     let ran = idp(&["test", "-", "--catalog", folder.path().to_str().unwrap()], &recorded.out);
     assert_eq!(ran.code, 1, "{}{}", ran.out, ran.err);
+}
+
+#[test]
+fn a_test_of_one_tier_does_not_notice_what_is_wrong_with_the_others() {
+    let test = placement_test(json!([{"expect": {"place": "aws/us-east-1"}}]));
+    let ran = idp(&["test", "-", "--mutate"], &test);
+    assert_eq!(ran.code, 1, "{}", ran.out);
+    let unnoticed = |what: &str| ran.err.lines().any(|line| line.trim() == what);
+    assert!(ran.err.contains("no test notices that"), "{}", ran.err);
+    assert!(unnoticed("Tier critical: cost weighs nothing"), "{}", ran.err);
+    assert!(unnoticed("Tier business_critical: cross_region_replication is not asked for"));
+    // The place that it expects.
+    assert!(!unnoticed("aws/us-east-1 has no multi_az"), "{}", ran.err);
+    // What fails as it is says nothing of others.
+    let failing = placement_test(json!([{"expect": {"place": "oci/us-ashburn-1"}}]));
+    let ran = idp(&["test", "-", "--mutate"], &failing);
+    assert!(ran.code == 1 && !ran.out.contains("noticed"), "{}", ran.out);
+}
+
+#[test]
+fn coverage_names_what_is_never_reached() {
+    let steps = json!([{"expect": {"place": "aws/us-east-1"}}]);
+    let ran = idp(&["test", "-", "--coverage"], &placement_test(steps));
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    for (line, missed) in [
+        ("never: Tier medium: pitr keeps no place out", true),
+        ("never: Tier low: multi_az keeps no place out", false),
+        ("never: Product mysql: gcp's instance is not made", true),
+        ("never: Product mysql: aws's instance is not made", false),
+        ("never: Product mysql: aws's replica is not left out by its condition", false),
+    ] {
+        assert_eq!(ran.out.lines().any(|found| found == line), missed, "{line}: {}", ran.out);
+    }
+}
+
+#[test]
+fn a_watched_test_runs_again_when_its_file_is_another() {
+    use std::io::BufRead as _;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("test.yaml");
+    let write = |place: &str| {
+        let steps = json!([{"expect": {"place": place}}]);
+        std::fs::write(&path, placement_test(steps)).unwrap();
+    };
+    write("aws/us-east-1");
+    let programs = std::env::current_exe().unwrap().parent().unwrap().parent().unwrap().to_owned();
+    let mut child = Command::new(programs.join("idp"))
+        .args(["test", "--watch"])
+        .arg(&path)
+        .env_remove("IDP_CATALOG")
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = std::io::BufReader::new(child.stdout.take().unwrap()).lines();
+    let mut until = |words: &str| loop {
+        let line = lines.next().expect("it goes on").unwrap();
+        if line.contains(words) {
+            return;
+        }
+    };
+    until("1 passed, 0 failed");
+    write("oci/us-ashburn-1, which is longer");
+    until("0 passed, 1 failed");
+    // What cannot be read ends nothing.
+    std::fs::write(&path, "kind: [").unwrap();
+    std::thread::sleep(std::time::Duration::from_millis(700));
+    write("aws/us-east-1");
+    until("1 passed, 0 failed");
+    child.kill().unwrap();
+    child.wait().unwrap();
 }
 
 /// A place that cannot be a workload's any more must not move it: the player holds every step to

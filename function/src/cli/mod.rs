@@ -7,6 +7,7 @@ pub mod explain;
 pub mod generate;
 pub mod impact;
 pub mod input;
+mod progress;
 mod question;
 pub mod render;
 pub mod renderer;
@@ -151,7 +152,7 @@ pub fn main() -> Exit {
         Command::Simulate(args) => simulate::run(&args, &mut output(), &mut io::stderr().lock()),
         Command::Check(args) => check::run(&args, &mut output()),
         Command::Replay(args) => replay::run(&args, &mut output()),
-        Command::Test(args) => test::run(&args, &mut output()),
+        Command::Test(args) => test::run(&args, &mut output(), &mut io::stderr().lock()),
         Command::Generate(args) => generate::run(args, &mut output()),
         Command::Version(args) => version::run(&args, &mut output()),
         Command::Completions { shell } => {

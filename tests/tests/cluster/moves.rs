@@ -47,9 +47,16 @@ async fn data_stays_behind_until_it_is_released() {
     for kind in kinds().filter(stateful) {
         let style = if kind.composite.is_some() { "claim" } else { "own" };
         let workload = team.workload(kind, &format!("{}-{style}", kind.product)).await;
+        workload.ready().await;
+        let left = workload.connection().await;
         let old = moved(&workload).await;
         workload.ready().await;
-        let connection = workload.connection().await;
+        // The Secret follows what it is made of, by a reconcile of its own.
+        let connection = eventually("the new place's connection", async || {
+            let now = workload.connection().await;
+            if now["host"] == left["host"] { Err(format!("{now:?}")) } else { Ok(now) }
+        })
+        .await;
 
         let placement = workload.placed().await;
         assert_ne!(place(&placement), old);

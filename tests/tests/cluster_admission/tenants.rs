@@ -139,7 +139,10 @@ pub async fn find_the_policy_before_the_webhook(admin: &User, developer: &User) 
 
     println!("--- finding 10: nor are labels that Crossplane goes by");
     let label = json!({"metadata": {"labels": {"crossplane.io/claim-name": "x"}}});
-    refused(patch(developer, "early-db", &label), "set by Crossplane, which goes by them");
+    refused(
+        patch(developer, "early-db", &label),
+        "set by Crossplane and the platform, which go by them",
+    );
 
     println!("--- finding 4: nor where the workload is");
     let elsewhere = json!({"status": {"placement": {"provider": "oci", "region": "us-ashburn-1", "sequence": 7}}});

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::fixture::{Outcome, Review, Webhook, placed};
 
 /// A configuration object of the default catalog.
-fn object(kind: &str, name: &str) -> Value {
+pub fn object(kind: &str, name: &str) -> Value {
     let documents =
         embedded_files().flat_map(|(_, text)| serde_saphyr::from_multiple::<Value>(text).unwrap());
     documents.into_iter().find(|o| o["kind"] == kind && o["metadata"]["name"] == name).unwrap()
@@ -131,7 +131,12 @@ async fn what_is_in_use_stays() {
         .placements
         .put(Placed { retained: vec!["aws/us-east-1".to_owned()], ..placed("gcp", "us-central1") });
     let outcome = webhook.validate(&Review::delete(&here)).await;
-    assert_eq!(outcome.warnings.len(), 1, "{:?}", outcome.warnings);
+    let [keeps, next] = &outcome.warnings[..] else { panic!("{:?}", outcome.warnings) };
+    assert!(
+        keeps.contains("still holds data of MySQLInstanceClaim team-alpha/orders-db"),
+        "{keeps}"
+    );
+    assert!(next.starts_with("1 of 1 workloads (100.0%) would be placed elsewhere"), "{next}");
     outcome.allowed();
 }
 

@@ -11,6 +11,7 @@
 mod claims;
 mod configuration;
 mod console;
+mod effect;
 mod fixture;
 mod golden;
 mod guards;

@@ -69,6 +69,12 @@ pub struct Placed {
     /// Places, `<provider>/<region>`, that still hold its data.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub retained: Vec<String>,
+    /// Whether it must survive the loss of a zone.
+    #[serde(skip)]
+    pub ha: bool,
+    /// What it asks for beside cell, tier and `ha`, as JSON.
+    #[serde(skip)]
+    pub given: Box<str>,
     /// What its decision and its conditions say.
     #[serde(skip)]
     pub facts: Facts,
@@ -226,6 +232,12 @@ impl Placements {
         self.read().get(kind)?.placed.get(&(namespace.to_owned(), name.to_owned())).cloned()
     }
 
+    /// Looks at everything that is known to run. Nothing of it changes meanwhile: to be done fast.
+    pub fn visit(&self, look: impl FnOnce(&mut dyn Iterator<Item = &Placed>)) {
+        let kinds = self.read();
+        look(&mut kinds.values().flat_map(|kind| kind.placed.values()));
+    }
+
     /// Which of these kinds may have more than is known.
     pub fn unknown(&self, kinds: impl IntoIterator<Item = GroupKind>) -> Vec<Unknown> {
         let known = self.read();
@@ -291,6 +303,8 @@ mod tests {
             phase: String::new(),
             retained: Vec::new(),
             facts: Facts::default(),
+            ha: false,
+            given: "{}".into(),
         }
     }
 

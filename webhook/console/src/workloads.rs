@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use idp_core::insight::comparison::given;
 use idp_crds::condition::PROVIDER_HEALTHY;
 use idp_crds::names::{CELL, ENVIRONMENT, PLACEMENT_REASON, TIER};
 use idp_crds::place::Place;
@@ -108,6 +109,8 @@ pub fn placed(watched: &Watched, object: &DynamicObject) -> Option<Placed> {
         id: field("id"),
         phase: field("phase"),
         retained: retained.collect(),
+        ha: object.data.pointer("/spec/parameters/ha").and_then(Value::as_bool).unwrap_or(false),
+        given: given(object.data.pointer("/spec/parameters").unwrap_or(&Value::Null)),
         facts: Facts::default(),
     };
     let recorded = status.and_then(|status| status.get("reason")?.as_str());

@@ -1,10 +1,12 @@
-//! The platform's own kinds: what a schema cannot say about them, how they fit together, and
-//! whether something still needs them (`guards`).
+//! The platform's own kinds: what a schema cannot say about them, how they fit together,
+//! whether something still needs them (`guards`), and what an edit would do to what runs (`effect`).
 
+mod effect;
 mod guards;
 
 use idp_core::catalog::{Named, Objects, ReadError, Site};
 use idp_core::compose::product::Product;
+use idp_core::insight::edit;
 use idp_crds::contract::{FieldError, Problem, did_you_mean};
 use idp_crds::names::{CATALOG, CATALOG_VALUE, PREFER_COST_OPTIMIZATION, reference_name};
 use idp_crds::{CandidateSpec, ExperimentSpec, FeatureFlagSpec, ProductSpec, TierSpec};
@@ -52,9 +54,18 @@ pub fn validate(
             if !findings.errors.is_empty() {
                 return Err(Denial::fields(findings.errors));
             }
+            let change = |all: &mut Objects| edit::apply(all, objects);
+            findings.warnings.extend(effect::warnings(snapshot, placements, change));
             findings.warnings
         }
-        Operation::Delete => guards.deletion(request)?,
+        Operation::Delete => {
+            let mut warnings = guards.deletion(request)?;
+            let what = format!("{}/{}", request.kind.kind, request.name);
+            // What is not in the catalog decides nothing.
+            let removal = |all: &mut Objects| drop(edit::remove(all, &what));
+            warnings.extend(effect::warnings(snapshot, placements, removal));
+            warnings
+        }
         Operation::Connect => Vec::new(),
     };
     Ok(Verdict::with_warnings(warnings))

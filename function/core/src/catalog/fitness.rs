@@ -25,13 +25,10 @@ impl Catalog {
                 Unfit { position, lack: Lack::Capabilities(lacks().collect()) }
             }));
         }
-        let of = |own: &Arc<Product>| self.places.incomplete(own);
-        let work_out = || self.product(&product.name).map(of).unwrap_or_default();
-        let incomplete =
-            self.incomplete.get(&product.name).map(|known| known.get_or_init(work_out));
-        let incomplete = incomplete.filter(|some| !some.is_empty());
         // Most catalogs say all there is to say, and a decision then costs nothing more.
-        let (Some(incomplete), Some(tier)) = (incomplete, self.tier_facts(&request.tier)) else {
+        let (Some(incomplete), Some(tier)) =
+            (self.incomplete(product), self.tier_facts(&request.tier))
+        else {
             return unfit;
         };
         for position in incomplete {
@@ -48,6 +45,29 @@ impl Catalog {
             }
         }
         unfit
+    }
+
+    /// The candidates that lack something which `product` may need there; none where all have all.
+    fn incomplete(&self, product: &Product) -> Option<&[usize]> {
+        let of = |own: &Arc<Product>| self.places.incomplete(own);
+        let work_out = || self.product(&product.name).map(of).unwrap_or_default();
+        let known = self.incomplete.get(&product.name)?.get_or_init(work_out);
+        (!known.is_empty()).then_some(known.as_slice())
+    }
+
+    /// Whether it may depend on more than tier and `ha` where a request for `product` goes.
+    #[must_use]
+    pub fn goes_by_parameters(&self, product: &Product, tier: &str, ha: bool) -> bool {
+        let (Some(incomplete), Some(tier)) = (self.incomplete(product), self.tier_facts(tier))
+        else {
+            return false;
+        };
+        let there = incomplete.iter().filter_map(|at| self.places.scheduler.candidates().get(*at));
+        let mut placements = there.filter_map(|c| {
+            let place = (c.provider.as_str(), c.region.as_str());
+            Some(self.site(place)?.placement(place, 1, String::new()))
+        });
+        placements.any(|placement| product.lacks_by_parameters(&placement, &tier, ha))
     }
 
     /// The places that cannot serve `product` as `request` asks for it, and what each lacks.

@@ -1,6 +1,7 @@
 //! What a place must have for a product: which of its `network` and `settings` the product's
 //! templates read there, and what of it a place lacks.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use idp_crds::contract::ClaimRequest;
@@ -72,16 +73,31 @@ impl Product {
         request: &ClaimRequest,
         tier: &TierFacts,
     ) -> Vec<String> {
-        let nobody = Identity {
-            name: String::new(),
-            claim_name: String::new(),
-            namespace: String::new(),
-            scope: Scope::Cluster,
-            uid: None,
-        };
-        let variables = Variables::new(request, tier, placement, &nobody, None);
+        let variables = Variables::new(request, tier, placement, &nobody(), None);
         let known = variables.variables().map(|(name, value)| (name, value.clone())).collect();
         self.lacks(placement, known, |holds| holds == Some(true))
+    }
+
+    /// Whether it may depend on more than tier and `ha` what the place of `placement` lacks of what a
+    /// request needs there.
+    #[must_use]
+    pub fn lacks_by_parameters(&self, placement: &Placement, tier: &TierFacts, ha: bool) -> bool {
+        let request = ClaimRequest {
+            cell: String::new(),
+            tier: String::new(),
+            environment: String::new(),
+            ha,
+            params: Map::new(),
+        };
+        let variables = Variables::new(&request, tier, placement, &nobody(), None);
+        let known = variables.variables().filter(|(name, _)| DECIDED_BY.contains(name));
+        let known = known.map(|(name, value)| (name, value.clone())).collect();
+        let undecided = Cell::new(false);
+        self.lacks(placement, known, |holds| {
+            undecided.set(undecided.get() || holds.is_none());
+            true
+        });
+        undecided.get()
     }
 
     /// What the place of `placement` lacks that some request may need there.
@@ -128,6 +144,20 @@ impl Product {
             .map(|(_, missing)| missing)
             .collect();
         lacking.into_iter().collect()
+    }
+}
+
+/// What is known of a request by its tier and `ha`.
+const DECIDED_BY: [&str; 3] = ["placement", "tier", "ha"];
+
+/// Whoever asks: what is lacking is lacking for everybody.
+fn nobody() -> Identity {
+    Identity {
+        name: String::new(),
+        claim_name: String::new(),
+        namespace: String::new(),
+        scope: Scope::Cluster,
+        uid: None,
     }
 }
 

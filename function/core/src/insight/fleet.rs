@@ -10,6 +10,7 @@ use serde::{Deserialize as _, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use super::Question;
+use super::comparison::{Asked, given};
 use crate::catalog::Catalog;
 
 /// One workload: what it asks for, and where it is.
@@ -25,6 +26,9 @@ pub struct Workload {
     pub environment: String,
     /// What it asks for.
     pub question: Question,
+    /// What its claim says beside cell, tier and `ha`, as [`given`] writes it; none for one that is
+    /// made up, which asks for nothing but what it must.
+    pub given: Option<Box<str>>,
     /// Where it is; none where it has not been placed.
     pub place: Option<Place>,
     /// Where else it has something: no move goes there.
@@ -89,11 +93,20 @@ impl Workload {
             cell: request.cell.clone(),
             environment: request.environment.clone(),
             question: Question::of(catalog, product, name, &request),
+            given: Some(given(spec.get("parameters").unwrap_or(&Value::Null))),
             occupied: occupied.into_iter().map(|(p, r)| Place::new(p, r)).collect(),
             place,
             record,
             reason: reason.filter(|reason| !reason.is_empty()),
         }))
+    }
+
+    /// What it asks for, to be asked of any catalog.
+    #[must_use]
+    pub fn asked(&self) -> Asked<'_> {
+        let Question { name, tier, ha, .. } = &self.question;
+        let (product, given) = (self.product.as_str(), self.given.as_deref());
+        Asked { product, name, tier, ha: *ha, given }
     }
 
     /// What it would ask when it is moved: as now, and not to where it is or has something.
@@ -161,6 +174,7 @@ pub fn generate(catalog: &Catalog, count: usize) -> Vec<Workload> {
             cell: format!("cell-{cell}"),
             environment: "production".to_owned(),
             question,
+            given: None,
             place: None,
             occupied: Vec::new(),
             record: None,

@@ -7,16 +7,19 @@
 //! - [`mod@impact`]: who is hit when places are lost, and where each would go;
 //! - [`mod@check`]: whether a catalog recovers from any single loss, and what in it decides nothing;
 //! - [`mod@simulate`]: what an edit of the catalog would do to a fleet;
+//! - [`mod@mutation`]: catalogs that are wrong in one thing, for tests to notice;
 //! - [`mod@replay`]: whether a record is what this catalog gives.
 
 pub mod change;
 pub mod check;
+pub mod comparison;
 pub mod counterfactual;
 pub mod edit;
 pub mod explain;
 pub mod fleet;
 pub mod impact;
 pub mod loss;
+pub mod mutation;
 pub mod picture;
 pub mod question;
 pub mod replay;

@@ -13,8 +13,8 @@ use crate::compose::product::Product;
 use crate::schedule::score::round4;
 use crate::schedule::tier_weights::{TierWeights, group};
 use crate::schedule::{
-    Candidate, Decision, Exclusion, Lack, PlacementQuery, Rejection, ScheduleError, Scheduler,
-    State, Tier, Unfit, Weights,
+    Candidate, Decision, Exclusion, Experiment, Lack, PlacementQuery, Rejection, ScheduleError,
+    Scheduler, State, Tier, Unfit, Weights,
 };
 
 /// A placement question.
@@ -205,15 +205,25 @@ pub fn dimensions(weights: &Weights) -> Vec<String> {
     all
 }
 
+/// The experiment that is in force for `tier`, if one is.
+fn in_force<'s>(scheduler: &'s Scheduler, tier: &str) -> Option<&'s Experiment> {
+    let mut experiments = scheduler.state().experiments.iter();
+    experiments.find(|e| e.enabled && (e.tier == "*" || e.tier == tier))
+}
+
+/// The side of the experiment that is in force for `tier` on which a workload of this name is.
+#[must_use]
+pub fn side(scheduler: &Scheduler, tier: &str, name: &str) -> Option<Group> {
+    in_force(scheduler, tier).map(|experiment| group(experiment, name))
+}
+
 /// A name that falls on `side` of the experiment that is in force for `tier`; any name where none
 /// is, and none where no name was found.
 ///
 /// Records do not hold the workload's name, and all names on one side are decided alike.
 #[must_use]
 pub fn name_on(scheduler: &Scheduler, tier: &str, side: Group) -> Option<String> {
-    let mut experiments = scheduler.state().experiments.iter();
-    let Some(experiment) = experiments.find(|e| e.enabled && (e.tier == "*" || e.tier == tier))
-    else {
+    let Some(experiment) = in_force(scheduler, tier) else {
         return Some("workload".to_owned());
     };
     let names = (0..100_000_u32).map(|number| format!("workload-{number}"));

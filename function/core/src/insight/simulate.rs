@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use idp_crds::status::Place;
 use serde::Serialize;
 
+use super::comparison::{Comparison, Outcome};
 use super::impact::Shift;
-use super::loss::target;
-use super::{Question, Workload, as_optional_text};
+use super::{Workload, as_optional_text};
 use crate::catalog::Catalog;
 
 /// The effect of an edit.
@@ -57,83 +57,52 @@ pub struct Changed {
     pub target_lost: bool,
 }
 
-/// Where one workload goes, and would fail over to.
-struct Outcome {
-    place: Option<Place>,
-    target: Option<Place>,
-    why: Option<String>,
-}
-
 /// What becomes of `fleet` when `now` becomes `then`.
 #[must_use]
 pub fn simulate(now: &Catalog, then: &Catalog, fleet: &[Workload]) -> Simulation {
-    let mut simulation = Simulation { workloads: fleet.len(), ..Simulation::default() };
-    let (offered_now, offered_then) = (Offered::of(now), Offered::of(then));
+    let mut simulation = Simulation::default();
+    let mut comparison = Comparison::new(now, then);
     for workload in fleet {
-        let before = offered_now.outcome(workload);
-        let after = offered_then.outcome(workload);
-        for (place, after) in [(&before.place, false), (&after.place, true)] {
-            if let Some(place) = place {
-                let shift = simulation.load.entry(place.to_string()).or_default();
-                *(if after { &mut shift.after } else { &mut shift.before }) += 1;
-            }
-        }
+        let Some((before, after)) = comparison.compare(workload.asked()) else { continue };
+        simulation.count(&workload.question.tier, before, after);
         let target_lost = before.target.is_some() && after.target.is_none();
-        simulation.targets_lost += usize::from(target_lost);
-        let gained = before.target.is_none() && after.target.is_some();
-        simulation.targets_gained += usize::from(gained);
-        let is_changed = before.place != after.place;
-        if is_changed {
-            simulation.changed += 1;
-            let tier = workload.question.tier.clone();
-            *simulation.by_tier.entry(tier).or_default() += 1;
-            let shown =
-                |place: &Option<Place>| place.as_ref().map_or("nowhere".into(), Place::to_string);
-            let way = format!("{} -> {}", shown(&before.place), shown(&after.place));
-            *simulation.moves.entry(way).or_default() += 1;
-            simulation.unplaceable += usize::from(after.place.is_none());
-            simulation.newly_placeable += usize::from(before.place.is_none());
-        }
-        if is_changed || target_lost {
+        if before.place != after.place || target_lost {
             simulation.workloads_changed.push(Changed {
                 workload: workload.to_string(),
-                from: before.place,
-                to: after.place,
-                why: after.why,
+                from: before.place.clone(),
+                to: after.place.clone(),
+                why: after.why.clone(),
                 target_lost,
             });
         }
     }
-    if !fleet.is_empty() {
-        simulation.share = simulation.changed as f64 / fleet.len() as f64;
-    }
     simulation
 }
 
-/// A catalog, to be asked.
-struct Offered<'c> {
-    catalog: &'c Catalog,
-}
-
-impl<'c> Offered<'c> {
-    fn of(catalog: &'c Catalog) -> Self {
-        Offered { catalog }
-    }
-
-    /// Of a first placement.
-    fn outcome(&self, workload: &Workload) -> Outcome {
-        let Some(product) = self.catalog.product(&workload.product) else {
-            let why = Some(format!("there is no Product {}", workload.product));
-            return Outcome { place: None, target: None, why };
-        };
-        let Question { name, tier, ha, .. } = &workload.question;
-        let question = Question::plain(self.catalog, product, name, tier, *ha);
-        match question.decide(self.catalog.scheduler()) {
-            Ok(decision) => {
-                let place = Some(decision.selected().place());
-                Outcome { place, target: target(&decision), why: None }
+impl Simulation {
+    /// Counts a workload of `tier` in, by where it would go before and after.
+    pub fn count(&mut self, tier: &str, before: &Outcome, after: &Outcome) {
+        self.workloads += 1;
+        for (place, is_after) in [(&before.place, false), (&after.place, true)] {
+            if let Some(place) = place {
+                let shift = self.load.entry(place.to_string()).or_default();
+                *(if is_after { &mut shift.after } else { &mut shift.before }) += 1;
             }
-            Err(error) => Outcome { place: None, target: None, why: Some(error.to_string()) },
         }
+        let lost = before.target.is_some() && after.target.is_none();
+        let gained = before.target.is_none() && after.target.is_some();
+        self.targets_lost += usize::from(lost);
+        self.targets_gained += usize::from(gained);
+        if before.place != after.place {
+            self.changed += 1;
+            *self.by_tier.entry(tier.to_owned()).or_default() += 1;
+            let shown =
+                |place: &Option<Place>| place.as_ref().map_or("nowhere".into(), Place::to_string);
+            let way = format!("{} -> {}", shown(&before.place), shown(&after.place));
+            *self.moves.entry(way).or_default() += 1;
+            self.unplaceable += usize::from(after.place.is_none());
+            self.newly_placeable += usize::from(before.place.is_none());
+        }
+        self.share = self.changed as f64 / self.workloads as f64;
     }
 }

@@ -10,6 +10,7 @@ use proptest::sample::{select, subsequence};
 
 use super::change::{Change, STEPS};
 use super::check::{Finding, Severity, check};
+use super::comparison::Comparison;
 use super::counterfactual::Variations;
 use super::edit;
 use super::fleet::generate;
@@ -24,6 +25,9 @@ use crate::schedule::{
     Candidate, Circuit, Experiment, FailoverRule, Provenance, ProviderHealth, Scheduler, State,
     Tier, Weights,
 };
+
+/// So many random catalogs, where they are fast and where they are not.
+const CASES: u32 = if cfg!(debug_assertions) { 128 } else { 10_000 };
 
 const CAPABILITIES: [&str; 3] = ["pitr", "multi_az", "private_networking"];
 const PROVIDERS: [&str; 3] = ["aws", "gcp", "oci"];
@@ -139,7 +143,7 @@ fn smaller(change: &Change) -> Option<Change> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(128))]
+    #![proptest_config(ProptestConfig::with_cases(CASES))]
 
     #[test]
     fn each_change_lets_its_place_win_and_a_smaller_one_does_not((inputs, question) in asked()) {
@@ -351,6 +355,74 @@ fn a_simulation_is_deciding_under_both_catalogs() {
     let webapps = fleet.iter().filter(|workload| workload.product == "webapp").count();
     assert_eq!(simulation.unplaceable, webapps);
     assert_eq!(simulate(&now, &shipped(), &fleet).changed, 0, "no edit changes nothing");
+}
+
+/// What a claim says beside tier and `ha` counts where a product reads it, and only there.
+#[test]
+fn a_simulation_reads_the_claim_under_both_catalogs() {
+    let now = shipped();
+    let claim = |number: usize| {
+        serde_json::json!({
+            "apiVersion": "db.platform.example.org/v1alpha1", "kind": "MySQLInstanceClaim",
+            "metadata": {"name": format!("w{number}"), "namespace": "team"},
+            "spec": {"parameters": {
+                "cell": format!("c{number}"), "tier": "low", "environment": "dev",
+                "size": if number < 3 { "large" } else { "small" }, "storageGB": 20 + number,
+            }},
+        })
+    };
+    let read = |number: usize| Workload::read(&now, &claim(number)).unwrap().unwrap();
+    let fleet: Vec<Workload> = (0..10).map(read).collect();
+    let then = edited(|objects| {
+        let mysql = objects.products.iter_mut().find(|product| product.name == "mysql").unwrap();
+        let size = mysql.spec.parameters.iter_mut().find(|p| p.name == "size").unwrap();
+        size.choices.retain(|value| value != "large");
+    });
+    let simulation = simulate(&now, &then, &fleet);
+    assert_eq!((simulation.changed, simulation.unplaceable), (3, 3));
+    let why = simulation.workloads_changed[0].why.as_ref().unwrap();
+    assert!(why.contains("spec.parameters.size"), "{why}");
+
+    let off = edited(|objects| {
+        objects.candidates.iter_mut().for_each(|c| {
+            c.spec.healthy = c.spec.provider != "aws";
+        })
+    });
+    for (then, distinct) in [(&then, 10), (&off, 1)] {
+        let compared = |most: usize| {
+            let mut comparison = Comparison::new(&now, then).at_most(most);
+            fleet.iter().all(|workload| comparison.compare(workload.asked()).is_some())
+        };
+        assert!(compared(distinct) && !compared(distinct - 1), "{distinct}");
+    }
+}
+
+/// `cargo test --release -p idp-core -- --ignored --nocapture a_hundred_thousand`
+#[test]
+#[ignore = "measures: release builds only"]
+fn a_hundred_thousand_are_decided_within_a_second_and_their_loss_told_within_two() {
+    let catalog = shipped();
+    let fleet = generate(&catalog, 100_000);
+    let then = edited(|objects| edit::remove(objects, "Candidate/aws-us-east-1").unwrap());
+    let timed = |what: &str, work: &dyn Fn()| {
+        let started = std::time::Instant::now();
+        work();
+        let took = started.elapsed();
+        println!("{what}: {took:?}");
+        took.as_secs_f64()
+    };
+    let decided = timed("100 000 decisions", &|| {
+        for workload in &fleet {
+            assert!(workload.question.decide(catalog.scheduler()).is_ok());
+        }
+    });
+    assert!(decided < 1.0);
+    let told = timed("the loss of a provider", &|| {
+        let impact = impact(catalog.scheduler(), &fleet, &Loss::provider("aws"));
+        assert!(impact.total.hit > 10_000);
+    });
+    assert!(told < 2.0);
+    timed("an edit", &|| assert!(simulate(&catalog, &then, &fleet).changed > 10_000));
 }
 
 #[test]

@@ -1,20 +1,31 @@
 //! `idp test`: what platform teams expect of their catalog, as YAML.
 
+mod coverage;
 mod expect;
 mod junit;
 mod play;
 mod spec;
+mod watch;
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::Arc;
 
 use clap::Args;
-use idp_core::catalog::{Objects, embedded};
+use idp_core::catalog::{Catalog, Objects, embedded};
+use idp_core::compose::product::Product;
+use idp_core::insight::mutation::mutants;
 use serde::Deserialize as _;
 use serde_json::{Map, Value, json};
 
+use self::coverage::Coverage;
 use self::spec::{API_VERSION, Claim, KIND, PlacementTest};
+use self::watch::Watched;
 use super::input::{self, Document};
+use super::progress::Progress;
+use super::renderer::Rendered;
 use super::{CliError, workloads};
 
 /// Run tests of a catalog (PlacementTest objects): a claim, and what is expected of it step by step.
@@ -37,6 +48,16 @@ pub struct TestArgs {
     /// Print a first test of each claim: what the catalog decides of it now.
     #[arg(long)]
     record: bool,
+    /// Name what no test has reached: gates, templates, conditions.
+    #[arg(long, conflicts_with = "record")]
+    coverage: bool,
+    /// Make the catalog wrong in one thing after the other, a weight, a gate, a capability, and fail
+    /// where no test notices.
+    #[arg(long, conflicts_with = "record")]
+    mutate: bool,
+    /// Run again whenever a test, a claim or a catalog is another, until it is interrupted.
+    #[arg(long, conflicts_with = "record")]
+    watch: bool,
 }
 
 /// A case that was run.
@@ -46,28 +67,88 @@ struct Outcome {
     failures: Vec<String>,
 }
 
-pub(super) fn run(args: &TestArgs, out: &mut impl Write) -> Result<(), CliError> {
-    let mut files = Vec::new();
-    for path in &args.files {
-        yaml_files(path, &mut files)?;
-    }
+/// A test with everything that it is about.
+struct Loaded {
+    title: String,
+    test: PlacementTest,
+    claim: Value,
+    folder: Option<PathBuf>,
+    catalog: Rc<Tested>,
+    cases: Vec<Map<String, Value>>,
+}
+
+/// A catalog that is tested.
+struct Tested {
+    objects: Objects,
+    products: Vec<Arc<Product>>,
+}
+
+pub(super) fn run(
+    args: &TestArgs,
+    out: &mut impl Write,
+    err: &mut impl Write,
+) -> Result<(), CliError> {
     if args.record {
+        let mut files = Vec::new();
+        for path in &args.files {
+            yaml_files(path, &mut files)?;
+        }
         return record(&files, args.catalog.as_deref(), out);
     }
-    let mut outcomes = Vec::new();
-    for path in &files {
-        for object in workloads::objects(path)? {
-            // Tests may stand beside the claims that they name.
-            if object.get("kind").and_then(Value::as_str) == Some(KIND) {
-                outcomes.extend(test(path, &object, args.catalog.as_deref())?);
-            }
+    if !args.watch {
+        return round(args, out, &mut Watched::default());
+    }
+    loop {
+        let mut watched = Watched::default();
+        if let Err(error) = round(args, out, &mut watched) {
+            out.flush()?;
+            writeln!(err, "error: {error}")?;
         }
+        out.flush()?;
+        writeln!(err, "waiting for a change")?;
+        watched.wait();
     }
-    if outcomes.is_empty() {
-        return Err(CliError::Input(format!("there is no {KIND} ({API_VERSION}) in these files")));
+}
+
+/// Runs all tests once; `watched` is told every file that they are made of.
+fn round(args: &TestArgs, out: &mut impl Write, watched: &mut Watched) -> Result<(), CliError> {
+    let tests = load(args, watched)?;
+    let mut coverage = Coverage::default();
+    let mut outcomes = Vec::new();
+    let progress = Progress::new("cases");
+    for loaded in &tests {
+        if args.coverage {
+            coverage.of(&loaded.catalog.objects);
+        }
+        outcomes.extend(loaded.run(&loaded.catalog.objects, &mut |rendered| {
+            if args.coverage {
+                coverage.reach(rendered);
+            }
+        })?);
+        progress.add(loaded.cases.len());
     }
+    drop(progress);
+    let failed = tell(out, &outcomes)?;
+    if let Some(path) = &args.junit {
+        std::fs::write(path, junit::report(&outcomes)).map_err(|error| {
+            CliError::Input(format!("cannot write {}: {error}", path.display()))
+        })?;
+    }
+    if args.coverage {
+        coverage.tell(out)?;
+    }
+    out.flush()?;
+    if failed > 0 {
+        let reason = format!("{failed} of {} cases", outcomes.len());
+        return Err(CliError::refused("tests failed", vec![reason]));
+    }
+    if args.mutate { mutate(&tests, out) } else { Ok(()) }
+}
+
+/// Writes every outcome, and how many failed.
+fn tell(out: &mut impl Write, outcomes: &[Outcome]) -> Result<usize, CliError> {
     let mut failed = 0;
-    for Outcome { test, case, failures } in &outcomes {
+    for Outcome { test, case, failures } in outcomes {
         let case = if case.is_empty() { String::new() } else { format!(" [{case}]") };
         let word = if failures.is_empty() { "ok    " } else { "FAILED" };
         writeln!(out, "{word} {test}{case}")?;
@@ -77,17 +158,65 @@ pub(super) fn run(args: &TestArgs, out: &mut impl Write) -> Result<(), CliError>
         failed += usize::from(!failures.is_empty());
     }
     writeln!(out, "{} passed, {failed} failed", outcomes.len() - failed)?;
+    Ok(failed)
+}
+
+/// Runs the tests of each catalog against every wrong one, until one of them fails.
+fn mutate(tests: &[Loaded], out: &mut impl Write) -> Result<(), CliError> {
+    let mut catalogs: BTreeMap<Option<&Path>, Vec<&Loaded>> = BTreeMap::new();
+    for loaded in tests {
+        catalogs.entry(loaded.folder.as_deref()).or_default().push(loaded);
+    }
+    let (mut all, mut unnoticed) = (0, Vec::new());
+    let progress = Progress::new("wrong catalogs");
+    for tests in catalogs.into_values() {
+        let Some(catalog) = tests.first().map(|loaded| &loaded.catalog) else { continue };
+        for mutant in mutants(&catalog.objects, &catalog.products) {
+            let mut noticed = false;
+            for loaded in &tests {
+                let ran = loaded.run(&mutant.objects, &mut |_| {})?;
+                noticed = ran.iter().any(|outcome| !outcome.failures.is_empty());
+                if noticed {
+                    break;
+                }
+            }
+            all += 1;
+            progress.add(1);
+            if !noticed {
+                unnoticed.push(mutant.what);
+            }
+        }
+    }
+    drop(progress);
+    writeln!(out, "{} of {all} wrong catalogs were noticed", all - unnoticed.len())?;
     out.flush()?;
-    if let Some(path) = &args.junit {
-        std::fs::write(path, junit::report(&outcomes)).map_err(|error| {
-            CliError::Input(format!("cannot write {}: {error}", path.display()))
-        })?;
+    match unnoticed.is_empty() {
+        true => Ok(()),
+        false => Err(CliError::refused("no test notices that", unnoticed)),
     }
-    if failed > 0 {
-        let reason = format!("{failed} of {} cases", outcomes.len());
-        return Err(CliError::refused("tests failed", vec![reason]));
+}
+
+/// Reads every test of the files.
+fn load(args: &TestArgs, watched: &mut Watched) -> Result<Vec<Loaded>, CliError> {
+    args.files.iter().chain(&args.catalog).for_each(|path| watched.add(path));
+    let mut files = Vec::new();
+    for path in &args.files {
+        yaml_files(path, &mut files)?;
     }
-    Ok(())
+    let mut catalogs: BTreeMap<Option<PathBuf>, Rc<Tested>> = BTreeMap::new();
+    let mut tests = Vec::new();
+    for path in &files {
+        for object in workloads::objects(path)? {
+            // Tests may stand beside the claims that they name.
+            if object.get("kind").and_then(Value::as_str) == Some(KIND) {
+                tests.push(test(path, &object, args.catalog.as_deref(), &mut catalogs, watched)?);
+            }
+        }
+    }
+    if tests.is_empty() {
+        return Err(CliError::Input(format!("there is no {KIND} ({API_VERSION}) in these files")));
+    }
+    Ok(tests)
 }
 
 /// A file, or the YAML files below a folder, in order of path.
@@ -119,8 +248,14 @@ fn objects(folder: Option<&Path>) -> Result<Objects, CliError> {
     objects.map_err(|errors| CliError::catalog(&errors))
 }
 
-/// Runs every case of a test.
-fn test(path: &Path, object: &Value, catalog: Option<&Path>) -> Result<Vec<Outcome>, CliError> {
+/// Reads a test, its claim and its catalog.
+fn test(
+    path: &Path,
+    object: &Value,
+    catalog: Option<&Path>,
+    catalogs: &mut BTreeMap<Option<PathBuf>, Rc<Tested>>,
+    watched: &mut Watched,
+) -> Result<Loaded, CliError> {
     let title = workloads::title(path, object);
     let wrong = |error: String| CliError::Input(format!("{title}: {error}"));
     let test = PlacementTest::deserialize(object).map_err(|error| wrong(error.to_string()))?;
@@ -129,11 +264,21 @@ fn test(path: &Path, object: &Value, catalog: Option<&Path>) -> Result<Vec<Outco
         return Err(wrong(format!("must be {API_VERSION} {KIND}, not {found}")));
     }
     let folder = path.parent().unwrap_or(Path::new("."));
-    let named = test.spec.catalog.as_ref().map(|catalog| folder.join(catalog));
-    let objects = objects(catalog.or(named.as_deref()))?;
+    let named = || test.spec.catalog.as_ref().map(|catalog| folder.join(catalog));
+    let catalog_folder = catalog.map(Path::to_owned).or_else(named);
+    catalog_folder.iter().for_each(|folder| watched.add(folder));
+    let catalog = match catalogs.get(&catalog_folder) {
+        Some(known) => Rc::clone(known),
+        None => {
+            let read = Rc::new(Tested::read(catalog_folder.as_deref())?);
+            catalogs.insert(catalog_folder.clone(), Rc::clone(&read));
+            read
+        }
+    };
     let claim = match &test.spec.claim {
         Claim::Object(claim) => Value::Object(claim.clone()),
         Claim::File(file) => {
+            watched.add(&folder.join(file));
             let mut found = workloads::objects(&folder.join(file))?;
             if found.len() != 1 {
                 let count = found.len();
@@ -145,24 +290,47 @@ fn test(path: &Path, object: &Value, catalog: Option<&Path>) -> Result<Vec<Outco
             found.pop().unwrap_or_default()
         }
     };
-    let case = |parameters: &Map<String, Value>| {
-        let values = parameters.iter().map(|(name, value)| match value {
-            Value::String(text) => format!("{name}={text}"),
-            other => format!("{name}={other}"),
-        });
-        Ok(Outcome {
-            test: format!("{}: {}", input::origin(path), test.metadata.name),
-            case: values.collect::<Vec<_>>().join(" "),
-            failures: play::play(&test, &objects, &claim, parameters)?,
-        })
-    };
-    test.cases().map_err(wrong)?.iter().map(case).collect()
+    let cases = test.cases().map_err(wrong)?;
+    let title = format!("{}: {}", input::origin(path), test.metadata.name);
+    Ok(Loaded { title, test, claim, folder: catalog_folder, catalog, cases })
+}
+
+impl Tested {
+    fn read(folder: Option<&Path>) -> Result<Self, CliError> {
+        let objects = objects(folder)?;
+        let catalog =
+            Catalog::strict(objects.clone()).map_err(|errors| CliError::catalog(&errors))?;
+        Ok(Tested { products: catalog.products().to_vec(), objects })
+    }
+}
+
+impl Loaded {
+    /// Runs every case by `objects`, and shows what each step came to.
+    fn run(
+        &self,
+        objects: &Objects,
+        seen: &mut dyn FnMut(&Rendered),
+    ) -> Result<Vec<Outcome>, CliError> {
+        let case = |parameters: &Map<String, Value>| {
+            let values = parameters.iter().map(|(name, value)| match value {
+                Value::String(text) => format!("{name}={text}"),
+                other => format!("{name}={other}"),
+            });
+            let catalog = play::Played { objects, products: &self.catalog.products };
+            Ok(Outcome {
+                test: self.title.clone(),
+                case: values.collect::<Vec<_>>().join(" "),
+                failures: play::play(&self.test, catalog, &self.claim, parameters, seen)?,
+            })
+        };
+        self.cases.iter().map(case).collect()
+    }
 }
 
 /// Prints what the catalog decides of claims now, as tests.
 fn record(files: &[PathBuf], catalog: Option<&Path>, out: &mut impl Write) -> Result<(), CliError> {
-    let objects = objects(catalog)?;
-    let renderer = play::renderer(&objects, &[])?;
+    let Tested { objects, products } = Tested::read(catalog)?;
+    let renderer = play::Played { objects: &objects, products: &products }.renderer(&[])?;
     let mut tests = Vec::new();
     for path in files {
         for object in workloads::objects(path)? {

@@ -1,8 +1,10 @@
 //! One case of a test, step by step.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use idp_core::catalog::{Catalog, Named, Objects};
+use idp_core::compose::product::Product;
 use idp_crds::CloudProviderSpec;
 use idp_crds::names::{COMPOSITION_RESOURCE_NAME, RESOURCE, STATEFUL};
 use serde_json::{Map, Value, json};
@@ -13,8 +15,16 @@ use crate::cli::CliError;
 use crate::cli::input::Document;
 use crate::cli::renderer::{Rendered, Renderer};
 
+/// The catalog that a case is played by, its products compiled.
+#[derive(Clone, Copy)]
+pub(super) struct Played<'t> {
+    pub(super) objects: &'t Objects,
+    pub(super) products: &'t [Arc<Product>],
+}
+
 /// A workload on its way through the steps.
 struct Player<'t> {
+    catalog: Played<'t>,
     objects: &'t Objects,
     namespaced: bool,
     claim: Value,
@@ -28,17 +38,19 @@ struct Player<'t> {
 /// Plays a case: everything that was not as expected, by step.
 pub(super) fn play(
     test: &PlacementTest,
-    objects: &Objects,
+    catalog: Played<'_>,
     claim: &Value,
     parameters: &Map<String, Value>,
+    seen: &mut dyn FnMut(&Rendered),
 ) -> Result<Vec<String>, CliError> {
     let mut claim = claim.clone();
     set(&mut claim, parameters);
     let mut player = Player {
-        objects,
+        catalog,
+        objects: catalog.objects,
         namespaced: test.spec.namespaced,
         claim,
-        renderer: renderer(objects, &[])?,
+        renderer: catalog.renderer(&[])?,
         desired: BTreeMap::new(),
         observed: BTreeMap::new(),
         place: None,
@@ -49,27 +61,32 @@ pub(super) fn play(
             Some(name) => format!("step {number} ({name})"),
             None => format!("step {number}"),
         };
-        let wrong = player.step(step)?;
+        let wrong = player.step(step, seen)?;
         failures.extend(wrong.into_iter().map(|wrong| format!("{title}: {wrong}")));
     }
     Ok(failures)
 }
 
-/// Renders with the catalog, `down` switched off.
-pub(super) fn renderer(objects: &Objects, down: &[String]) -> Result<Renderer, CliError> {
-    let mut objects = objects.clone();
-    for name in down {
-        match objects.providers.iter_mut().find(|provider| provider.name == *name) {
-            Some(provider) => provider.spec.healthy = false,
-            None => objects.providers.push(Named {
-                name: name.clone(),
-                created: String::new(),
-                spec: CloudProviderSpec { healthy: false, circuit_breaker: Default::default() },
-            }),
+impl Played<'_> {
+    /// Renders with the catalog, `down` switched off.
+    pub(super) fn renderer(self, down: &[String]) -> Result<Renderer, CliError> {
+        let mut objects = self.objects.clone();
+        for name in down {
+            match objects.providers.iter_mut().find(|provider| provider.name == *name) {
+                Some(provider) => provider.spec.healthy = false,
+                None => objects.providers.push(Named {
+                    name: name.clone(),
+                    created: String::new(),
+                    spec: CloudProviderSpec { healthy: false, circuit_breaker: Default::default() },
+                }),
+            }
+        }
+        let products = self.products.to_vec();
+        match Catalog::new(&objects, products, &BTreeSet::new()) {
+            (catalog, wrong) if wrong.is_empty() => Ok(Renderer::new(catalog)),
+            (_, wrong) => Err(CliError::catalog(&wrong)),
         }
     }
-    let strict = |objects| Catalog::strict(objects).map_err(|errors| CliError::catalog(&errors));
-    Ok(Renderer::new(strict(objects)?))
 }
 
 fn set(claim: &mut Value, parameters: &Map<String, Value>) {
@@ -79,7 +96,11 @@ fn set(claim: &mut Value, parameters: &Map<String, Value>) {
 }
 
 impl Player<'_> {
-    fn step(&mut self, step: &Step) -> Result<Vec<String>, CliError> {
+    fn step(
+        &mut self,
+        step: &Step,
+        seen: &mut dyn FnMut(&Rendered),
+    ) -> Result<Vec<String>, CliError> {
         let before = self.claim.clone();
         if let Some(change) = &step.set {
             set(&mut self.claim, &change.parameters);
@@ -92,7 +113,7 @@ impl Player<'_> {
             };
             let unknown = down.iter().filter(|name| !is_known(name));
             wrong.extend(unknown.map(|name| format!("down: there is no provider {name:?}")));
-            self.renderer = renderer(self.objects, down)?;
+            self.renderer = self.catalog.renderer(down)?;
         }
         for (name, observation) in &step.observe {
             self.observe(name, observation, &mut wrong);
@@ -113,6 +134,7 @@ impl Player<'_> {
             }
             Err(error) => return Err(error),
         };
+        seen(&rendered);
         if self.render(&leave).ok().as_ref() != Some(&rendered) {
             wrong.push("deterministic: rendered again it is something else".to_owned());
         }
@@ -162,7 +184,7 @@ impl Player<'_> {
             if state == State::Gone {
                 self.observed.remove(&key);
             } else if let Some(object) = self.desired.get(&key) {
-                self.observed.insert(key, seen(object, state, status));
+                self.observed.insert(key, read_back(object, state, status));
             }
         }
     }
@@ -225,7 +247,7 @@ fn key_of(object: &Value) -> Option<&str> {
 }
 
 /// An object as it is read back.
-fn seen(object: &Value, state: State, more: &Map<String, Value>) -> Value {
+fn read_back(object: &Value, state: State, more: &Map<String, Value>) -> Value {
     let mut object = object.clone();
     let condition = |kind: &str, is: bool, reason: &str| {
         json!({
