@@ -70,6 +70,24 @@ fn placed_without_the_required_resources(bencher: Bencher) {
     bench(bencher, &request);
 }
 
+/// 24 products in turn, none of whose workloads is placed: each call brings all of so many
+/// Candidates, every time in another order.
+#[divan::bench(args = [7, 1_000, 5_000])]
+fn products_in_turn(bencher: Bencher, candidates: usize) {
+    let function = Function::new();
+    let requests: Vec<_> = fleet::of_products(24, candidates)
+        .iter()
+        .map(|request| Bytes::from(request.encode_to_vec()))
+        .collect();
+    let mut turn = requests.iter().cycle();
+    let mut next = || {
+        let bytes = turn.next().unwrap().clone();
+        function.answer(&v1::RunFunctionRequest::decode(bytes).unwrap()).encode_to_vec()
+    };
+    requests.iter().for_each(|_| drop(next()));
+    bencher.bench_local(next);
+}
+
 /// Decoding and encoding alone, for comparison.
 #[divan::bench]
 fn transport(bencher: Bencher) {

@@ -1,6 +1,6 @@
 //! What a placement costs, by the number of candidates: the decision alone, and with its record as
 //! the annotation's text.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use std::collections::BTreeMap;
 

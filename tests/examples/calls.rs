@@ -1,6 +1,6 @@
 //! So many calls of the function in one process, for a profiler: `valgrind --tool=callgrind
 //! calls mysql 200`. Two runs with different numbers of calls tell what one of them takes.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
 use std::hint::black_box;
 

@@ -293,4 +293,23 @@ mod tests {
         places(&candidates(0..49), Extent::Everything);
         assert!(Arc::ptr_eq(&first, &places(&whole, Extent::Everything)));
     }
+
+    #[test]
+    fn in_another_order_they_are_the_same_and_a_changed_one_is_another() {
+        let cache = CatalogCache::default();
+        let places = |items: &[v1::Resource]| {
+            let objects = vec![("Candidate", items.iter().collect())];
+            cache.places(&objects, Extent::Everything).unwrap().places
+        };
+        let mut items = candidates(0..20);
+        let first = places(&items);
+        items.reverse();
+        assert!(Arc::ptr_eq(&first, &places(&items)));
+        items.swap(3, 11);
+        assert!(Arc::ptr_eq(&first, &places(&items)));
+        items.pop();
+        assert!(!Arc::ptr_eq(&first, &places(&items)));
+        items.extend(candidates(0..1));
+        assert!(Arc::ptr_eq(&first, &places(&items)));
+    }
 }

@@ -35,8 +35,12 @@ pub fn settled_mysql() -> v1::RunFunctionRequest {
 fn settle(composite: impl Fn(Option<Value>) -> Value) -> v1::RunFunctionRequest {
     let function = Function::new();
     let mut settled = request(&composite(None));
-    for _ in 0..8 {
-        let desired = function.answer(&settled).desired.unwrap();
+    let mut rounds = 0;
+    loop {
+        let answer = function.answer(&settled);
+        assert!(rounds < 8, "never ready: {:?} {:?}", answer.results, answer.conditions);
+        rounds += 1;
+        let desired = answer.desired.unwrap();
         let state = settled.observed.as_mut().unwrap();
         let made = desired.resources.iter().map(|(key, resource)| {
             let object = from_struct(resource.resource.as_ref().unwrap()).unwrap();
@@ -50,7 +54,6 @@ fn settle(composite: impl Fn(Option<Value>) -> Value) -> v1::RunFunctionRequest 
             return settled;
         }
     }
-    panic!("never ready: {:?}", function.answer(&settled));
 }
 
 /// With no more than is asked for, out of a catalog with so many Candidates.
@@ -70,9 +73,38 @@ pub fn request(composite: &Value) -> v1::RunFunctionRequest {
             capabilities: vec![v1::Capability::RequiredResources.into()],
         }),
         observed: Some(v1::State { composite: Some(wrap(composite)), ..v1::State::default() }),
-        required_resources: required(),
+        required_resources: required(&catalog(0)),
         ..v1::RunFunctionRequest::default()
     }
+}
+
+/// Requests of so many products, none of whose workloads is placed: each brings all of so many
+/// Candidates, in another order.
+pub fn of_products(products: usize, candidates: usize) -> Vec<v1::RunFunctionRequest> {
+    let objects = catalog(candidates);
+    let mut all = required(&objects);
+    let of_product = |at: usize| {
+        let mut product =
+            objects.iter().find(|o| o["metadata"]["name"] == "fleet").unwrap().clone();
+        let kind = format!("XFleet{at}");
+        product["metadata"]["name"] = json!(format!("fleet-{at}"));
+        product["metadata"]["uid"] = json!(format!("00000000-0000-4000-9000-{at:012}"));
+        product["spec"]["api"]["compositeKind"] = json!(kind);
+        let mut composite = composite(None);
+        composite["kind"] = json!(kind);
+        (wrap(&product), composite)
+    };
+    (0..products)
+        .map(|at| {
+            let (product, composite) = of_product(at);
+            all.insert("products".to_owned(), v1::Resources { items: vec![product] });
+            for resources in all.values_mut().filter(|resources| !resources.items.is_empty()) {
+                let by = at * 7 % resources.items.len();
+                resources.items.rotate_left(by);
+            }
+            v1::RunFunctionRequest { required_resources: all.clone(), ..request(&composite) }
+        })
+        .collect()
 }
 
 pub fn wrap(object: &Value) -> v1::Resource {
@@ -108,8 +140,7 @@ fn mysql(status: Option<Value>) -> Value {
 
 /// The default catalog and the bench's product, as Crossplane hands them over: with the identities
 /// that a cache goes by.
-fn required() -> BTreeMap<String, v1::Resources> {
-    let objects = catalog(0);
+fn required(objects: &[Value]) -> BTreeMap<String, v1::Resources> {
     let of =
         |kind: &str| objects.iter().filter(|object| object["kind"] == kind).map(wrap).collect();
     idp_crds::kinds::KINDS
