@@ -13,6 +13,7 @@ mod certificates;
 mod conditions;
 mod console;
 mod guards;
+mod live;
 mod tenants;
 
 use std::net::{SocketAddr, TcpListener};
@@ -310,6 +311,8 @@ async fn kubectl_meets_the_webhook() {
     assert!(message.contains("is set by the platform and must not be given"), "{message}");
     admin.kubectl(&["create", "-f", "-"], &backup.to_string()).unwrap();
     assert_eq!(placement(developer, "orders-db").unwrap(), moved);
+
+    live::answers_each_by_their_own_rights(cluster).await;
 
     println!("--- the console");
     console::shows_each_what_they_may_list(cluster, first.read).await;
