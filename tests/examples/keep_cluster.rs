@@ -39,6 +39,11 @@ fn write_guide(cluster: &Cluster) {
     let kubectl = tools::find("kubectl").expect("the kubectl that the tests use");
     fs::create_dir_all(&bin).expect("a directory for the PATH");
     symlink(kubectl, bin.join("kubectl")).expect("a link to kubectl");
+    let programs = std::env::current_exe().expect("this program's path");
+    let programs = programs.parent().and_then(Path::parent).expect("where programs are built");
+    for name in ["idp", "kubectl-idp"] {
+        symlink(programs.join("idp"), bin.join(name)).expect("a link to idp");
+    }
 
     let repository = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the repository");
     let guide = [

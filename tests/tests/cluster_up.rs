@@ -57,7 +57,12 @@ const SHOWS: &[(&str, &[&str])] = &[
 ];
 
 /// Pages whose commands are for a cluster, in the order in which they can be carried out.
-const PAGES: [&str; 2] = ["docs/src/how-to/claim.md", "docs/src/operations/outage.md"];
+const PAGES: [&str; 4] = [
+    "docs/src/how-to/claim.md",
+    "docs/src/how-to/get.md",
+    "docs/src/how-to/simulate.md",
+    "docs/src/operations/outage.md",
+];
 
 /// A cluster that ends with the test, however that ends; after a bad end its logs stay.
 struct Kept(PathBuf);

@@ -49,8 +49,12 @@ pub enum Output {
     Sarif,
 }
 
-pub(super) fn run(args: &CheckArgs, out: &mut impl Write) -> Result<(), CliError> {
-    let catalog = args.catalog.load()?;
+pub(super) fn run(
+    args: &CheckArgs,
+    out: &mut impl Write,
+    err: &mut impl Write,
+) -> Result<(), CliError> {
+    let catalog = args.catalog.load(err)?;
     let mut findings = check(&catalog);
     findings.retain(|finding| !args.allow.iter().any(|allowed| allowed == finding.token));
     match args.output {

@@ -14,11 +14,15 @@ use idp_crds::status::Place;
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::catalog::CatalogArgs;
+use super::catalog::{CatalogArgs, Opened};
 use super::{CliError, workloads};
+use crate::live::workloads::Happened;
 
 /// Explain a placement: why here, and for every other place what is missing and the smallest change
-/// that would let it win. Nothing is contacted or changed.
+/// that would let it win. Nothing is changed, and nothing contacted but the cluster that is asked for.
+///
+/// `idp explain KIND NAMESPACE/NAME` asks the cluster, with your own rights: for the workload, for its
+/// catalog, and for the events that it still has. KIND is what `kubectl get` takes.
 ///
 /// Every change that is named was tried: with it alone the decision falls on that place. Scores and
 /// weights are tried in steps of 0.001; when a weight changes, the others share the rest in
@@ -26,9 +30,12 @@ use super::{CliError, workloads};
 #[derive(Debug, Args)]
 pub struct ExplainArgs {
     /// Files with claims, composite resources or decision records, `-` for standard input; what
-    /// `kubectl get … -o yaml` prints will do.
+    /// `kubectl get … -o yaml` prints will do. Or KIND and NAMESPACE/NAME of a workload in the cluster.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
+    /// The namespace of KIND NAME, instead of the context's.
+    #[arg(long, short, value_name = "NAMESPACE", help_heading = "Cluster")]
+    namespace: Option<String>,
     #[command(flatten)]
     catalog: CatalogArgs,
     /// Tell of this place only: why not there?
@@ -55,6 +62,7 @@ struct Subject {
     title: String,
     question: Question,
     record: Option<Record>,
+    history: Vec<Happened>,
 }
 
 /// A recorded decision beside what is decided now.
@@ -73,13 +81,26 @@ struct Recorded {
     same_place: bool,
 }
 
-pub(super) fn run(args: &ExplainArgs, out: &mut impl Write) -> Result<(), CliError> {
-    let catalog = args.catalog.load()?;
-    let only = args.place.as_deref().map(|place| known_place(&catalog, place)).transpose()?;
+/// So many of the latest events are told to people.
+const MOST_EVENTS: usize = 10;
+
+pub(super) fn run(
+    args: &ExplainArgs,
+    out: &mut impl Write,
+    err: &mut impl Write,
+) -> Result<(), CliError> {
+    let wanted = in_cluster(&args.files);
+    let opened = args.catalog.open(wanted.is_some(), err)?;
+    let catalog = &opened.catalog;
+    let only = args.place.as_deref().map(|place| known_place(catalog, place)).transpose()?;
     let mut subjects = Vec::new();
-    for path in &args.files {
-        for object in workloads::objects(path)? {
-            subjects.push(subject(&catalog, &workloads::title(path, &object), &object)?);
+    if let Some((kind, name)) = wanted {
+        subjects.push(live_subject(&opened, kind, args.namespace.as_deref(), name)?);
+    } else {
+        for path in &args.files {
+            for object in workloads::objects(path)? {
+                subjects.push(subject(catalog, &workloads::title(path, &object), &object)?);
+            }
         }
     }
     if args.output == Output::Svg && subjects.len() != 1 {
@@ -91,10 +112,14 @@ pub(super) fn run(args: &ExplainArgs, out: &mut impl Write) -> Result<(), CliErr
         let explanation = explain(catalog.scheduler(), &subject.question, only.as_ref());
         let recorded = subject.record.as_ref().map(|record| recorded(record, &explanation));
         match args.output {
-            Output::Text => text(out, &subject.title, recorded.as_ref(), &explanation)?,
+            Output::Text => {
+                text(out, &subject.title, recorded.as_ref(), &explanation)?;
+                events(out, &subject.history)?;
+            }
             Output::Svg => out.write_all(picture::svg(&explanation).as_bytes())?,
             Output::Json => items.push(json!({
-                "workload": subject.title, "recorded": recorded, "explanation": explanation
+                "workload": subject.title, "recorded": recorded, "explanation": explanation,
+                "history": subject.history,
             })),
         }
     }
@@ -103,6 +128,44 @@ pub(super) fn run(args: &ExplainArgs, out: &mut impl Write) -> Result<(), CliErr
         writeln!(out)?;
     }
     Ok(out.flush()?)
+}
+
+/// Kind and name, where that is what the arguments are: two, and the first is no file.
+fn in_cluster(files: &[PathBuf]) -> Option<(&str, &str)> {
+    let [kind, name] = files else { return None };
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '.';
+    let (kind_text, name) = (kind.to_str()?, name.to_str()?);
+    let is_kind = kind_text.chars().all(is_word) && !kind.exists();
+    is_kind.then_some((kind_text, name))
+}
+
+/// A workload of the cluster, and what has happened to it.
+fn live_subject(
+    opened: &Opened,
+    kind: &str,
+    namespace: Option<&str>,
+    name: &str,
+) -> Result<Subject, CliError> {
+    let Some(cluster) = &opened.cluster else {
+        return Err(CliError::Input("no cluster is asked".to_owned()));
+    };
+    let (namespace, name) = match name.split_once('/') {
+        Some((namespace, name)) => (namespace, name),
+        None => (namespace.unwrap_or(cluster.namespace()), name),
+    };
+    let products = &opened.objects.products;
+    let Some(object) = cluster.workload(products, kind, namespace, name)? else {
+        let kinds = products.iter().flat_map(|product| product.spec.api.kinds());
+        let kinds: Vec<String> = kinds.map(|(_, kind)| kind.to_lowercase()).collect();
+        let hint = did_you_mean(&kind.to_lowercase(), kinds.iter().map(String::as_str));
+        return Err(CliError::Input(format!(
+            "{kind:?} is neither a file nor a kind of the catalog's products{hint}; they are {}",
+            kinds.join(", ")
+        )));
+    };
+    let mut subject = subject(&opened.catalog, &workloads::name("the cluster", &object), &object)?;
+    subject.history = cluster.happened(&object);
+    Ok(subject)
 }
 
 fn known_place(catalog: &Catalog, place: &str) -> Result<Place, CliError> {
@@ -136,7 +199,7 @@ fn subject(catalog: &Catalog, title: &str, object: &Value) -> Result<Subject, Cl
                 (question.leave, question.not_to) = (leave, not_to);
                 question.unfit = asked.unfit;
             }
-            Ok(Subject { title: shown, question, record })
+            Ok(Subject { title: shown, question, record, history: Vec::new() })
         }
         None => {
             // A record, or a line that `idp schedule` has answered.
@@ -156,7 +219,8 @@ fn subject(catalog: &Catalog, title: &str, object: &Value) -> Result<Subject, Cl
                 let message = "no workload is on its side of the experiment in force now";
                 refused(vec![message.to_owned()])
             })?;
-            Ok(Subject { title: "a recorded decision".to_owned(), question, record: Some(record) })
+            let title = "a recorded decision".to_owned();
+            Ok(Subject { title, question, record: Some(record), history: Vec::new() })
         }
     }
 }
@@ -252,6 +316,19 @@ fn history(out: &mut impl Write, recorded: &Recorded) -> std::io::Result<()> {
     let catalog = if recorded.same_catalog { "this catalog" } else { "another catalog" };
     let now = if recorded.same_place { "the same place" } else { "another place" };
     writeln!(out, "  decided by {catalog}; decided anew, without moving it, it is {now}:")
+}
+
+/// What the cluster still knows of it, the latest at the end.
+fn events(out: &mut impl Write, history: &[Happened]) -> std::io::Result<()> {
+    if history.is_empty() {
+        return Ok(());
+    }
+    writeln!(out, "  what has happened to it:")?;
+    let first = history.len().saturating_sub(MOST_EVENTS);
+    for Happened { time, reason, message } in history.iter().skip(first) {
+        writeln!(out, "      {time} {reason}: {}", message.trim())?;
+    }
+    Ok(())
 }
 
 fn margin(out: &mut impl Write, explanation: &Explanation) -> std::io::Result<()> {

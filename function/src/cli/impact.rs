@@ -12,7 +12,7 @@ use super::workloads::FleetArgs;
 use super::{CliError, table};
 
 /// Show who is hit when places or providers are lost, and where each workload would go. Nothing is
-/// contacted or changed.
+/// changed, and nothing contacted but the cluster with --live.
 #[derive(Debug, Args)]
 pub struct ImpactArgs {
     /// What is lost, all of it at once: providers (`aws`) and places (`aws/us-east-1`).
@@ -44,10 +44,11 @@ pub(super) fn run(
     out: &mut impl Write,
     err: &mut impl Write,
 ) -> Result<(), CliError> {
-    let catalog = args.catalog.load()?;
+    let opened = args.catalog.open(false, err)?;
+    let catalog = &opened.catalog;
     let loss = Loss::named(&args.lost, catalog.scheduler())
         .map_err(|wrong| CliError::Input(wrong.join("\n  ")))?;
-    let fleet = args.fleet.read(&catalog, err)?;
+    let fleet = args.fleet.read(&opened, err)?;
     let impact = impact(catalog.scheduler(), &fleet, &loss);
     match args.output {
         Output::Text => text(out, &impact)?,

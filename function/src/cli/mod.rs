@@ -1,10 +1,13 @@
 //! The command line `idp`: one file a command, and what they share.
 
+mod age;
 mod catalog;
 pub mod check;
+mod cluster;
 pub mod console;
 pub mod explain;
 pub mod generate;
+pub mod get;
 pub mod impact;
 pub mod input;
 mod progress;
@@ -16,6 +19,7 @@ mod sarif;
 pub mod schedule;
 pub mod serve;
 pub mod simulate;
+pub mod status;
 mod summary;
 mod table;
 pub mod test;
@@ -23,19 +27,26 @@ mod version;
 pub mod workloads;
 
 use std::io::{self, BufReader, BufWriter, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use clap::{Args, CommandFactory, Parser, Subcommand};
+use clap::{ArgAction, Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use idp_serving::exit::Exit;
 use thiserror::Error;
 
 /// Place managed services on AWS, Google Cloud and Oracle Cloud, and compose what they are made of.
 #[derive(Debug, Parser)]
-#[command(name = "idp", version = idp_serving::VERSION, max_term_width = 120, after_help = AFTER_HELP)]
+#[command(name = "idp", max_term_width = 120, after_help = AFTER_HELP, disable_version_flag = true)]
+#[command(arg_required_else_help = true)]
 pub struct Cli {
+    /// Print the version, and the digest of the catalog that is built in.
+    #[arg(short = 'V', long, action = ArgAction::SetTrue, exclusive = true)]
+    version: bool,
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
+
+/// The name under which `kubectl` finds a plugin `idp`.
+const PLUGIN: &str = "kubectl-idp";
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -45,7 +56,10 @@ Examples:
   idp console                               what runs where and why, in a browser
   idp schedule < questions.jsonl            a million placement decisions
   idp explain claim.yaml                    why there, and what would it take to go elsewhere?
-  kubectl get mysqlinstanceclaims -A -o json | idp impact aws --fleet -
+  idp get -A                                what runs where in the cluster?
+  idp status                                which cloud is well, what moves, what waits?
+  idp explain mysqlinstanceclaim team-a/orders
+  idp impact aws --live                     who is hit when AWS dies?
   idp simulate --change tier.yaml --fleet fleet.json --max-changed 5%
   idp check --catalog catalog               does it recover from any single loss?
   idp test package/tests                    is it as the platform team expects?
@@ -66,6 +80,8 @@ enum Command {
     Console(console::ConsoleArgs),
     /// Answer placement questions: JSON lines in, JSON lines out, in the same order.
     Schedule(ScheduleArgs),
+    Get(get::GetArgs),
+    Status(status::StatusArgs),
     Explain(explain::ExplainArgs),
     Impact(impact::ImpactArgs),
     Simulate(simulate::SimulateArgs),
@@ -142,16 +158,24 @@ impl CliError {
 /// Runs the command that the process was started with.
 #[must_use]
 pub fn main() -> Exit {
-    let result = match Cli::parse().command {
+    let Some(command) = parse().command else {
+        return match version::line(&mut output()) {
+            Ok(()) => Exit::Done,
+            Err(error) => error.exit().because(&error),
+        };
+    };
+    let result = match command {
         Command::Serve(args) => return serve::main(args),
         Command::Console(args) => console::run(&args, &mut io::stderr().lock()),
         Command::Render(args) => render::run(args, &mut output(), &mut io::stderr().lock()),
         Command::Schedule(args) => answer(&args),
-        Command::Explain(args) => explain::run(&args, &mut output()),
+        Command::Get(args) => get::run(&args, &mut output(), &mut io::stderr().lock()),
+        Command::Status(args) => status::run(&args, &mut output(), &mut io::stderr().lock()),
+        Command::Explain(args) => explain::run(&args, &mut output(), &mut io::stderr().lock()),
         Command::Impact(args) => impact::run(&args, &mut output(), &mut io::stderr().lock()),
         Command::Simulate(args) => simulate::run(&args, &mut output(), &mut io::stderr().lock()),
-        Command::Check(args) => check::run(&args, &mut output()),
-        Command::Replay(args) => replay::run(&args, &mut output()),
+        Command::Check(args) => check::run(&args, &mut output(), &mut io::stderr().lock()),
+        Command::Replay(args) => replay::run(&args, &mut output(), &mut io::stderr().lock()),
         Command::Test(args) => test::run(&args, &mut output(), &mut io::stderr().lock()),
         Command::Generate(args) => generate::run(args, &mut output()),
         Command::Version(args) => version::run(&args, &mut output()),
@@ -166,6 +190,18 @@ pub fn main() -> Exit {
         Err(CliError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
         Err(error) => error.exit().because(&error),
     }
+}
+
+/// The command line as it was given, whether `idp` was called or `kubectl idp`.
+fn parse() -> Cli {
+    let called = std::env::args_os().next().map(PathBuf::from);
+    let is_plugin = called.as_deref().and_then(Path::file_stem).is_some_and(|name| name == PLUGIN);
+    let mut command = Cli::command();
+    if is_plugin {
+        command = command.bin_name("kubectl idp");
+    }
+    let matches = command.get_matches_mut();
+    Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.format(&mut command).exit())
 }
 
 fn output() -> impl Write {

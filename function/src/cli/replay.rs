@@ -59,8 +59,12 @@ struct Line<'l> {
     metadata: Option<Value>,
 }
 
-pub(super) fn run(args: &ReplayArgs, out: &mut impl Write) -> Result<(), CliError> {
-    let catalog = args.catalog.load()?;
+pub(super) fn run(
+    args: &ReplayArgs,
+    out: &mut impl Write,
+    err: &mut impl Write,
+) -> Result<(), CliError> {
+    let catalog = args.catalog.load(err)?;
     let mut tally = Tally::default();
     for path in &args.files {
         if path == Path::new("-") {

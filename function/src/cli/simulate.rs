@@ -1,20 +1,21 @@
 //! `idp simulate`: what an edit of the catalog would do to a fleet.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use idp_core::catalog::{Catalog, Objects, embedded};
+use idp_core::catalog::{Catalog, Objects};
 use idp_core::insight::edit;
 use idp_core::insight::simulate::{Simulation, simulate};
 
-use super::catalog::CatalogArgs;
+use super::catalog::{CatalogArgs, Opened};
 use super::workloads::{self, FleetArgs};
 use super::{CliError, input, table};
+use crate::live::catalog::lenient;
 
 /// Show what an edit of the catalog would do to workloads if each were placed anew. None moves by an
-/// edit: it is about what comes next, and about what a failover would find. Nothing is contacted or
-/// changed.
+/// edit: it is about what comes next, and about what a failover would find. Nothing is changed, and
+/// nothing contacted but the cluster with --live.
 #[derive(Debug, Args)]
 pub struct SimulateArgs {
     /// A file with configuration objects as they are to become, `-` for standard input: Tiers,
@@ -75,9 +76,10 @@ pub(super) fn run(
     out: &mut impl Write,
     err: &mut impl Write,
 ) -> Result<(), CliError> {
-    let (now, then) = catalogs(args.catalog.folder(), &args.change, &args.remove)?;
-    let fleet = args.fleet.read(&now, err)?;
-    let simulation = simulate(&now, &then, &fleet);
+    let opened = args.catalog.open(false, err)?;
+    let then = edited(&opened, &args.change, &args.remove)?;
+    let fleet = args.fleet.read(&opened, err)?;
+    let simulation = simulate(&opened.catalog, &then, &fleet);
     match args.output {
         Output::Text => text(out, &simulation)?,
         Output::Json => {
@@ -102,18 +104,11 @@ pub(super) fn run(
     Ok(())
 }
 
-/// The catalog as it is, and as it would be.
-fn catalogs(
-    folder: Option<&Path>,
-    change: &[PathBuf],
-    remove: &[String],
-) -> Result<(Catalog, Catalog), CliError> {
-    let objects = match folder {
-        Some(folder) => Objects::from_folder(folder),
-        None => embedded(),
-    };
-    let mut objects = objects.map_err(|errors| CliError::catalog(&errors))?;
-    let now = Catalog::strict(objects.clone()).map_err(|errors| CliError::catalog(&errors))?;
+/// The catalog as it would be.
+fn edited(opened: &Opened, change: &[PathBuf], remove: &[String]) -> Result<Catalog, CliError> {
+    let mut objects = opened.objects.clone();
+    // A cluster goes on without what is wrong in it, and an edit does not make that worse.
+    let (_, known) = lenient(&objects);
     let mut changed = Objects::default();
     let mut wrong = Vec::new();
     for path in change {
@@ -128,11 +123,13 @@ fn catalogs(
     if !wrong.is_empty() {
         return Err(CliError::Input(wrong.join("\n  ")));
     }
-    let then = Catalog::strict(objects).map_err(|errors| {
-        let reasons = errors.iter().map(ToString::to_string).collect();
-        CliError::refused("the catalog would be wrong after the edit", reasons)
-    })?;
-    Ok((now, then))
+    let (then, mut wrong) = lenient(&objects);
+    wrong.retain(|rejected| !known.contains(rejected));
+    if !wrong.is_empty() {
+        let reasons = wrong.iter().map(ToString::to_string).collect();
+        return Err(CliError::refused("the catalog would be wrong after the edit", reasons));
+    }
+    Ok(then)
 }
 
 fn text(out: &mut impl Write, simulation: &Simulation) -> std::io::Result<()> {

@@ -32,6 +32,13 @@ struct Version {
     products: Vec<String>,
 }
 
+/// Prints program, version, and the built-in catalog's digest in one line.
+pub(super) fn line(output: &mut impl Write) -> Result<(), CliError> {
+    let catalog = catalog::load(None)?;
+    writeln!(output, "idp {}, catalog {}", idp_serving::VERSION, catalog.scheduler().digest())?;
+    Ok(output.flush()?)
+}
+
 /// Prints it.
 pub(super) fn run(args: &VersionArgs, output: &mut impl Write) -> Result<(), CliError> {
     let catalog = catalog::load(None)?;

@@ -14,6 +14,7 @@ mod conditions;
 mod console;
 mod findings;
 mod guards;
+mod live;
 mod tenants;
 
 use std::net::{SocketAddr, TcpListener};
@@ -337,6 +338,8 @@ async fn kubectl_meets_the_webhook() {
         if now == id { Ok(()) } else { Err(now) }
     })
     .await;
+
+    live::answers_each_by_their_own_rights(cluster).await;
 
     println!("--- the console");
     console::shows_each_what_they_may_list(cluster, first.read).await;

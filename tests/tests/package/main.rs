@@ -10,6 +10,7 @@
 mod chart;
 mod documents;
 mod function;
+mod krew;
 mod monitoring;
 
 use std::path::{Path, PathBuf};

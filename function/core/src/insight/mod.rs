@@ -8,7 +8,8 @@
 //! - [`mod@check`]: whether a catalog recovers from any single loss, and what in it decides nothing;
 //! - [`mod@simulate`]: what an edit of the catalog would do to a fleet;
 //! - [`mod@mutation`]: catalogs that are wrong in one thing, for tests to notice;
-//! - [`mod@replay`]: whether a record is what this catalog gives.
+//! - [`mod@replay`]: whether a record is what this catalog gives;
+//! - [`mod@running`]: what a workload says of itself.
 
 pub mod change;
 pub mod check;
@@ -23,6 +24,7 @@ pub mod mutation;
 pub mod picture;
 pub mod question;
 pub mod replay;
+pub mod running;
 pub mod simulate;
 
 pub use change::Change;
@@ -30,6 +32,7 @@ pub use explain::{Explanation, explain};
 pub use fleet::Workload;
 pub use loss::{Loss, Recovery};
 pub use question::{Inputs, Question};
+pub use running::Running;
 
 use std::fmt::Display;
 
