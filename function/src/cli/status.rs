@@ -61,7 +61,8 @@ struct Provider {
     /// The operator's switch.
     healthy: bool,
     circuit: CircuitState,
-    failures: u32,
+    /// Workloads that fail there now by its fault.
+    failing: u32,
     /// Who tries the cloud while the circuit is half open.
     #[serde(skip_serializing_if = "Option::is_none")]
     probe: Option<String>,
@@ -73,7 +74,8 @@ struct Provider {
 #[serde(rename_all = "camelCase")]
 struct PlaceStatus {
     place: String,
-    /// Whether new workloads may go there: the place's switch, its provider's and its circuit.
+    /// Whether new workloads may go there: the switches and the circuits of the place and of its
+    /// provider.
     open: bool,
     workloads: usize,
     ready: usize,
@@ -119,8 +121,8 @@ fn status(objects: &Objects, running: Vec<Running>) -> Status {
         Provider {
             name: (*name).to_owned(),
             healthy: spec.is_none_or(|provider| provider.spec.healthy),
-            circuit: seen.state,
-            failures: seen.consecutive_failures,
+            circuit: seen.circuit.state,
+            failing: seen.circuit.failing,
             probe: seen.probe.map(|probe| probe.holder),
             places: objects.candidates.iter().filter(|c| c.spec.provider == *name).count(),
             workloads: at(name),
@@ -130,8 +132,9 @@ fn status(objects: &Objects, running: Vec<Running>) -> Status {
     for candidate in &objects.candidates {
         let spec = &candidate.spec;
         let cloud = providers.iter().find(|provider| provider.name == spec.provider);
-        let lets = |cloud: &Provider| cloud.healthy && cloud.circuit != CircuitState::Open;
-        let open = spec.healthy && cloud.is_none_or(lets);
+        let circuits = objects.statuses.get(&spec.provider);
+        let closed = circuits.is_none_or(|c| c.state_at(&spec.region) != CircuitState::Open);
+        let open = spec.healthy && closed && cloud.is_none_or(|cloud| cloud.healthy);
         let place = Place::new(&spec.provider, &spec.region);
         places.insert(place, PlaceStatus { open, ..PlaceStatus::default() });
     }
@@ -175,12 +178,12 @@ fn text(out: &mut impl Write, status: &Status) -> std::io::Result<()> {
             }
         };
         let healthy = if provider.healthy { Cell::text("yes") } else { Cell::bad("no") };
-        let failures = Cell::text(&provider.failures.to_string());
+        let failing = Cell::text(&provider.failing.to_string());
         let name = Cell::text(&provider.name);
-        vec![name, healthy, circuit, failures, count(provider.places), count(provider.workloads)]
+        vec![name, healthy, circuit, failing, count(provider.places), count(provider.workloads)]
     };
     let rows: Vec<Vec<Cell>> = status.providers.iter().map(provider).collect();
-    let head = ["PROVIDER", "HEALTHY", "CIRCUIT", "FAILURES", "PLACES", "WORKLOADS"];
+    let head = ["PROVIDER", "HEALTHY", "CIRCUIT", "FAILING", "PLACES", "WORKLOADS"];
     table::columns(out, Some(&head), &rows)?;
     writeln!(out)?;
     let place = |place: &PlaceStatus| {
