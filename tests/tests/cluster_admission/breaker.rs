@@ -100,6 +100,12 @@ pub async fn opens_lets_one_try_and_closes(cluster: &Cluster) {
         if refused.count() == 3 { Ok(()) } else { Err(said) }
     })
     .await;
+    // The one that failed before hears of it by a reconcile of its own.
+    eventually("nobody who fails by the provider's fault", async || {
+        let status = status(cluster)?;
+        if status["failing"] == 0 { Ok(()) } else { Err(status.to_string()) }
+    })
+    .await;
     tokio::time::sleep(Duration::from_secs(8)).await;
     let after = status(cluster).unwrap();
     assert_eq!((&after["state"], &after["failing"]), (&json!("Closed"), &json!(0)), "{after}");
