@@ -89,7 +89,9 @@ fn the_version_names_the_catalog_that_decides() {
     };
     let version: serde_json::Value =
         serde_json::from_str(&run(&["version", "--output", "json"])).unwrap();
-    assert_eq!(run(&["--version"]).trim(), format!("idp {}", version["version"].as_str().unwrap()));
+    let text = |field: &str| version[field].as_str().unwrap();
+    let line = format!("idp {}, catalog {}", text("version"), text("catalog"));
+    assert_eq!(run(&["--version"]).trim(), line);
     let file = std::env::temp_dir().join(format!("idp-version-{}.yaml", std::process::id()));
     std::fs::write(&file, claim("name: orders", "small")).unwrap();
     let rendered = run(&["render", file.to_str().unwrap()]);
