@@ -227,7 +227,7 @@ fn the_status_counts_everything() {
     let mut objects = objects();
     let clouds = objects.get_mut("platform.example.org/cloudproviders").unwrap();
     let aws = clouds.iter_mut().find(|cloud| cloud["metadata"]["name"] == "aws").unwrap();
-    aws["status"] = json!({"state": "Open", "consecutiveFailures": 7});
+    aws["status"] = json!({"state": "Open", "failing": 7});
     let oci = clouds.iter_mut().find(|cloud| cloud["metadata"]["name"] == "oci").unwrap();
     oci["spec"]["healthy"] = false.into();
     let cluster = Cluster::with(objects, &[]);
