@@ -156,8 +156,14 @@ async fn finding_1_a_backup_carries_the_id_at_the_provider() {
         ..fixture::placed("aws", "us-east-1")
     };
     webhook.placements.put(other);
-    let message = webhook.admit(&Review::create(backup).by_admin()).await.refused();
+    let message = webhook.admit(&Review::create(backup.clone()).by_admin()).await.refused();
     assert!(message.contains("MySQLInstanceClaim team-alpha/another"), "{message}");
+
+    // Before all that runs is known, nobody knows whose it is.
+    let snapshot = Snapshot::strict(embedded().unwrap()).unwrap();
+    let webhook = Webhook::beside_unknown_workloads(snapshot).await;
+    let message = webhook.admit(&Review::create(backup).by_admin()).await.refused();
+    assert!(message.contains("cannot tell whether that id is another's"), "{message}");
 }
 
 #[tokio::test]

@@ -37,7 +37,7 @@ pub(super) async fn create(
         let asked = contract.asked.as_ref();
         match restore::objection(admission, workload, brought, asked).await? {
             Restore::Good => {
-                contract.errors.extend(restore::id_error(admission, workload, brought))
+                contract.errors.extend(restore::id_error(admission, workload, brought)?)
             }
             Restore::NotAdoptable(error) => contract.errors.push(error),
             Restore::Forbidden(error) => {

@@ -20,6 +20,7 @@ mod contract;
 mod create;
 mod decide;
 mod failover;
+mod known;
 mod mutate;
 pub mod object;
 mod occupied;

@@ -8,6 +8,7 @@ use idp_crds::record::Record;
 
 use super::authorizer;
 use super::context::Admission;
+use super::known;
 use super::verdict::Denial;
 use super::workload::{Workload, annotation_error};
 use crate::placements::Placed;
@@ -54,9 +55,9 @@ pub(super) fn id_error(
     admission: &Admission,
     workload: &Workload<'_>,
     decision: &str,
-) -> Option<FieldError> {
-    let text = workload.new.metadata.annotation(ID)?;
-    let error = |message: String| Some(annotation_error(ID, Problem::Invalid, message));
+) -> Result<Option<FieldError>, Denial> {
+    let Some(text) = workload.new.metadata.annotation(ID) else { return Ok(None) };
+    let error = |message: String| Ok(Some(annotation_error(ID, Problem::Invalid, message)));
     let pinned: PinnedId = match text.parse() {
         Ok(pinned) => pinned,
         Err(why) => return error(why),
@@ -68,7 +69,14 @@ pub(super) fn id_error(
         ));
     }
     let is_held = |placed: &Placed| placed.id == pinned.id && !workload.is(placed);
-    let holder = admission.placements.list(is_held).into_iter().next()?;
+    let Some(holder) = admission.placements.list(is_held).into_iter().next() else {
+        known::everything(
+            workload.snapshot,
+            &admission.placements,
+            "whether that id is another's",
+        )?;
+        return Ok(None);
+    };
     error(format!(
         "is what {} is called at its provider, and two cannot share it: delete that first, or remove the annotation",
         holder.full_name()

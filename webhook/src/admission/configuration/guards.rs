@@ -6,18 +6,19 @@ use std::collections::BTreeSet;
 use idp_core::catalog::{Named, Site};
 use idp_crds::contract::{FieldError, Problem};
 use idp_crds::names::{ADOPT_CANDIDATE, reference_name};
-use idp_crds::product::{ProductApi, ResourceTemplate};
+use idp_crds::product::ResourceTemplate;
 use idp_crds::{CandidateSpec, ProductSpec};
 use serde_json::Value;
 
 use super::read;
+use crate::admission::known::{self, kinds, some_of};
 use crate::admission::review::AdmissionRequest;
 use crate::admission::verdict::{Denial, Reason};
-use crate::placements::{GroupKind, Placed, Placements};
+use crate::placements::{Placed, Placements};
 use crate::snapshot::Snapshot;
 
-/// More of anything than this are counted, not named.
-const MOST_NAMED: usize = 5;
+/// What cannot be told where not everything is known.
+const QUESTION: &str = "whether something still needs it";
 
 /// Who uses what.
 #[derive(Clone, Copy)]
@@ -34,13 +35,14 @@ impl Guards<'_> {
             "Product" => {
                 let users = self.placements.list(|placed| placed.product == name);
                 needed_by(&users, "delete them first")?;
-                self.all_known(&kinds(&self.product(request)?.spec.api), &[])?;
+                let kinds = kinds(&self.product(request)?.spec.api);
+                known::of_kinds(self.placements, kinds, Vec::new(), QUESTION)?;
             }
             "Tier" => {
                 let tier = reference_name(name);
                 let users = self.placements.list(|placed| placed.tier == tier);
                 needed_by(&users, "give them another tier first")?;
-                self.everything_known()?;
+                known::everything(self.snapshot, self.placements, QUESTION)?;
             }
             "Candidate" => {
                 // What is not in the catalog is not decided by; something may run there all the same.
@@ -50,7 +52,7 @@ impl Guards<'_> {
                 let here = self.placements.list(|placed| placed.place() == place);
                 let way_out = "move them first (spec.healthy: false keeps new ones away)";
                 needed_by(&here, way_out)?;
-                self.everything_known()?;
+                known::everything(self.snapshot, self.placements, QUESTION)?;
                 let keeping = self.placements.list(|placed| placed.retained.contains(&place));
                 if !keeping.is_empty() {
                     return Ok(vec![format!(
@@ -119,7 +121,7 @@ impl Guards<'_> {
             })
             .collect();
         if hit.is_empty() {
-            self.all_known(&kinds(&old.spec.api), &[])?;
+            known::of_kinds(self.placements, kinds(&old.spec.api), Vec::new(), QUESTION)?;
         }
         Ok(hit)
     }
@@ -144,38 +146,6 @@ impl Guards<'_> {
             .or_else(|| known.find(|candidate| candidate.name == *request.name).cloned())
             .map(|candidate| candidate.spec)
     }
-
-    /// Whether everything is known that runs.
-    fn everything_known(self) -> Result<(), Denial> {
-        let products = &self.snapshot.objects.products;
-        let rejected = self.snapshot.rejected.iter().filter(|rejected| rejected.kind == "Product");
-        let unreadable = rejected
-            .filter(|rejected| products.iter().all(|product| product.name != rejected.name))
-            .map(|rejected| format!("the Product {:?} cannot be read", rejected.name));
-        let kinds = products.iter().flat_map(|product| kinds(&product.spec.api));
-        self.all_known(&kinds.collect::<Vec<_>>(), &unreadable.collect::<Vec<_>>())
-    }
-
-    /// Whether everything of these kinds is known, and there is no other `doubt`.
-    fn all_known(self, kinds: &[GroupKind], doubts: &[String]) -> Result<(), Denial> {
-        let unknown = self.placements.unknown(kinds.iter().cloned()).into_iter();
-        let unknown = unknown.map(|unknown| format!("{} {}", unknown.kind, unknown.why));
-        let doubts: Vec<String> = unknown.chain(doubts.iter().cloned()).collect();
-        if doubts.is_empty() {
-            return Ok(());
-        }
-        Err(Denial::new(
-            Reason::Unavailable,
-            format!(
-                "cannot tell whether something still needs it, as not everything is known that runs: {}; try again when it is",
-                some_of(&doubts, "; ")
-            ),
-        ))
-    }
-}
-
-fn kinds(api: &ProductApi) -> Vec<GroupKind> {
-    api.kinds().map(|(_, kind)| GroupKind::new(&api.group, kind)).into()
 }
 
 /// Refuses where something needs it.
@@ -245,13 +215,4 @@ fn providers_used(users: &[Placed]) -> BTreeSet<String> {
 /// The users of something, the first few by name.
 fn named(users: &[Placed]) -> String {
     some_of(&users.iter().map(Placed::full_name).collect::<Vec<_>>(), ", ")
-}
-
-/// The first few, and how many more there are.
-fn some_of(all: &[String], between: &str) -> String {
-    let some = all.iter().take(MOST_NAMED).map(String::as_str).collect::<Vec<_>>().join(between);
-    match all.len().saturating_sub(MOST_NAMED) {
-        0 => some,
-        more => format!("{some} and {more} more"),
-    }
 }
