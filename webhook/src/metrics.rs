@@ -144,24 +144,58 @@ impl Metrics {
         self.refusals.get_or_create(&Refusal { reason }).inc();
     }
 
-    /// Says what state a provider's circuit breaker is in.
-    pub fn circuit(&self, provider: &str, state: CircuitState) {
-        self.circuits
-            .get_or_create(&Provider { provider: provider.to_owned() })
-            .set(circuit_value(state));
-    }
-
-    /// Says what state a place's circuit breaker is in.
-    pub fn place_circuit(&self, provider: &str, region: &str, state: CircuitState) {
-        let place = Place { provider: provider.to_owned(), region: region.to_owned() };
-        self.place_circuits.get_or_create(&place).set(circuit_value(state));
+    /// Says what state the circuit of a provider is in, or of its place in `region`; none where
+    /// there is no such any more.
+    pub fn circuit(&self, provider: &str, region: Option<&str>, state: Option<CircuitState>) {
+        let provider = provider.to_owned();
+        match region {
+            None => tell(&self.circuits, &Provider { provider }, state),
+            Some(region) => {
+                let place = Place { provider, region: region.to_owned() };
+                tell(&self.place_circuits, &place, state);
+            }
+        }
     }
 }
 
-fn circuit_value(state: CircuitState) -> i64 {
-    match state {
-        CircuitState::Closed => 0,
-        CircuitState::HalfOpen => 1,
-        CircuitState::Open => 2,
+fn tell<L>(circuits: &Family<L, Gauge>, of: &L, state: Option<CircuitState>)
+where
+    L: Clone + std::hash::Hash + Eq,
+{
+    let value = match state {
+        None => {
+            circuits.remove(of);
+            return;
+        }
+        Some(CircuitState::Closed) => 0,
+        Some(CircuitState::HalfOpen) => 1,
+        Some(CircuitState::Open) => 2,
+    };
+    circuits.get_or_create(of).set(value);
+}
+
+#[cfg(test)]
+mod tests {
+    use prometheus_client::encoding::text::encode;
+
+    use super::*;
+
+    #[test]
+    fn what_is_gone_is_told_of_no_more() {
+        let mut registry = Registry::default();
+        let metrics = Metrics::register(&mut registry);
+        let text = || {
+            let mut text = String::new();
+            encode(&mut text, &registry).unwrap();
+            text
+        };
+        metrics.circuit("aws", None, Some(CircuitState::HalfOpen));
+        metrics.circuit("aws", Some("us-east-1"), Some(CircuitState::Open));
+        assert!(text().contains("idp_circuit_breaker_state{provider=\"aws\"} 1"));
+        let place = "idp_place_circuit_breaker_state{provider=\"aws\",region=\"us-east-1\"} 2";
+        assert!(text().contains(place));
+        metrics.circuit("aws", Some("us-east-1"), None);
+        metrics.circuit("aws", None, None);
+        assert!(!text().contains("aws"));
     }
 }

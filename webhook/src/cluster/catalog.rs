@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use idp_core::catalog::{Named, Objects, ReadError, Rejected, compile};
 use idp_core::compose::product::Product;
+use idp_crds::cloud_provider::CircuitState;
 use idp_crds::json::to_value;
 use idp_crds::kinds::{self, KINDS, Kind};
 use idp_crds::names::{self, CATALOG, CATALOG_VALUE};
@@ -118,18 +119,7 @@ impl CatalogController {
         for rejected in next.rejected.iter().filter(|rejected| !known(rejected)) {
             warn!(object = %rejected, "left out of the catalog");
         }
-        for provider in &next.objects.providers {
-            let status = next.objects.statuses.get(&provider.name).cloned().unwrap_or_default();
-            self.metrics.circuit(&provider.name, status.circuit.state);
-        }
-        for candidate in next.catalog.scheduler().candidates() {
-            let status = next.objects.statuses.get(&candidate.provider);
-            let place = status.and_then(|status| {
-                status.places.iter().find(|place| place.region == candidate.region)
-            });
-            let state = place.map(|place| place.circuit.state).unwrap_or_default();
-            self.metrics.place_circuit(&candidate.provider, &candidate.region, state);
-        }
+        self.tell_circuits(before.as_deref(), &next);
         let digest = next.catalog.scheduler().digest();
         let products_of = |snapshot: &Snapshot| -> Vec<_> {
             snapshot.catalog.products().iter().map(Arc::as_ptr).collect()
@@ -147,6 +137,35 @@ impl CatalogController {
         self.snapshot.set(next);
         self.readiness.started();
     }
+
+    /// Metrics of the circuits; of what is gone nothing stays, or an alert would.
+    fn tell_circuits(&self, before: Option<&Snapshot>, next: &Snapshot) {
+        let now = circuits(next);
+        let gone = before.map(circuits).unwrap_or_default().into_keys();
+        for (provider, region) in gone.filter(|circuit| !now.contains_key(circuit)) {
+            self.metrics.circuit(provider, region, None);
+        }
+        for ((provider, region), state) in now {
+            self.metrics.circuit(provider, region, Some(state));
+        }
+    }
+}
+
+/// Every circuit: of a provider, and of each of its places.
+fn circuits(snapshot: &Snapshot) -> BTreeMap<(&str, Option<&str>), CircuitState> {
+    let statuses = &snapshot.objects.statuses;
+    let providers = snapshot.objects.providers.iter().map(|provider| {
+        let state = statuses.get(&provider.name).map(|status| status.circuit.state);
+        ((provider.name.as_str(), None), state.unwrap_or_default())
+    });
+    let places = snapshot.catalog.scheduler().candidates().iter().map(|candidate| {
+        let mut places =
+            statuses.get(&candidate.provider).into_iter().flat_map(|status| &status.places);
+        let place = places.find(|place| place.region == candidate.region);
+        let state = place.map(|place| place.circuit.state).unwrap_or_default();
+        ((candidate.provider.as_str(), Some(candidate.region.as_str())), state)
+    });
+    providers.chain(places).collect()
 }
 
 fn verdicts(objects: Vec<Arc<DynamicObject>>, rejected: &[Rejected]) -> Verdicts {
