@@ -5,6 +5,7 @@
 //! ([`idp_core::circuit`]). Only the leader writes, and by compare-and-swap, as admission lets
 //! probes through by the same status.
 
+use std::cell::LazyCell;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -119,14 +120,11 @@ async fn reconcile(
     if !breaker.context.leads() {
         return Ok(Action::await_change());
     }
-    // One that cannot be read, or has patterns that cannot, has a condition that says so.
+    // One that cannot be read has a condition that says so.
     let Ok(mut provider) = DynamicObject::clone(&object).try_parse::<CloudProvider>() else {
         return Ok(Action::await_change());
     };
     let settings = provider.spec.circuit_breaker.clone();
-    let Ok(errors) = ProviderErrors::new(settings.errors.as_deref()) else {
-        return Ok(Action::await_change());
-    };
     let Some(snapshot) = breaker.context.catalog.snapshot.get() else {
         return Ok(Action::requeue(TICK));
     };
@@ -136,7 +134,11 @@ async fn reconcile(
         if !evidence.is_complete(composites.map(|watched| watched.kind)) {
             return Ok(Action::requeue(TICK));
         }
-        evidence.reports(&name, &errors)
+        // Mostly nobody fails, and then the patterns need not be compiled. Those that cannot be have a
+        // condition that says so.
+        let errors = LazyCell::new(|| ProviderErrors::new(settings.errors.as_deref()).ok());
+        let is_its = |message: &str| errors.as_ref().is_some_and(|errors| errors.is_in(message));
+        evidence.reports(&name, is_its)
     };
     let before = provider.status.clone().unwrap_or_default();
     let probe_arrived = before.probe.as_ref().is_some_and(|probe| breaker.arrived(&name, probe));

@@ -5,7 +5,6 @@ use std::collections::{HashMap, HashSet};
 use idp_core::circuit::{Health, Report};
 use idp_crds::condition::PROVIDER_HEALTHY;
 use idp_crds::product::ProductApi;
-use idp_crds::provider_error::ProviderErrors;
 use jiff::Timestamp;
 use kube::ResourceExt as _;
 use kube::api::DynamicObject;
@@ -141,8 +140,8 @@ impl Evidence {
         kinds.all(|kind| self.0.get(&kind).is_some_and(|of_kind| of_kind.is_known))
     }
 
-    /// What there is of `provider`, whose errors are `errors`.
-    pub(super) fn reports(&self, provider: &str, errors: &ProviderErrors) -> Vec<Report> {
+    /// What there is of `provider`; `is_its` tells the provider's errors from others.
+    pub(super) fn reports(&self, provider: &str, is_its: impl Fn(&str) -> bool) -> Vec<Report> {
         let all = self.0.values().flat_map(|of_kind| of_kind.said.values());
         let here = all.filter(|said| said.provider == provider);
         here.map(|said| Report {
@@ -151,7 +150,7 @@ impl Evidence {
             region: said.region.clone(),
             health: match &said.error {
                 None => Health::Well { since: said.since },
-                Some(message) if errors.is_in(message) => Health::Failing { since: said.since },
+                Some(message) if is_its(message) => Health::Failing { since: said.since },
                 Some(_) => Health::Faulty,
             },
         })
@@ -161,9 +160,16 @@ impl Evidence {
 
 #[cfg(test)]
 mod tests {
+    use idp_crds::provider_error::ProviderErrors;
     use serde_json::json;
 
     use super::*;
+
+    /// By what is the provider's where it does not say otherwise.
+    fn reports(evidence: &Evidence, provider: &str) -> Vec<Report> {
+        let errors = ProviderErrors::new(None).unwrap();
+        evidence.reports(provider, |message| errors.is_in(message))
+    }
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(1_800_000_000 + second).unwrap()
@@ -197,18 +203,17 @@ mod tests {
     const DOWN: Option<&str> = Some("aws: instance: dial tcp: no such host");
 
     fn health(evidence: &Evidence) -> Vec<Health> {
-        let errors = ProviderErrors::new(None).unwrap();
-        evidence.reports("aws", &errors).into_iter().map(|report| report.health).collect()
+        reports(evidence, "aws").into_iter().map(|report| report.health).collect()
     }
 
     #[test]
     fn a_workload_is_its_claim_and_its_namespace_the_tenant() {
         let mut evidence = Evidence::default();
         evidence.record(&kind(), said("a", DOWN, 1), at(2));
-        let reports = evidence.reports("aws", &ProviderErrors::new(None).unwrap());
-        assert_eq!(reports[0].workload, "databases.db.example.org/team/a");
-        assert_eq!((reports[0].tenant.as_str(), reports[0].region.as_str()), ("team", "us-east-1"));
-        assert_eq!(evidence.reports("gcp", &ProviderErrors::new(None).unwrap()), []);
+        let said = reports(&evidence, "aws");
+        assert_eq!(said[0].workload, "databases.db.example.org/team/a");
+        assert_eq!((said[0].tenant.as_str(), said[0].region.as_str()), ("team", "us-east-1"));
+        assert_eq!(reports(&evidence, "gcp"), []);
     }
 
     #[test]
@@ -290,9 +295,8 @@ mod tests {
             second.record(&kind(), observation, at(50));
         }
         second.listed(&kind(), &["a", "b", "c"].map(str::to_owned).into());
-        let errors = ProviderErrors::new(None).unwrap();
         let sorted = |evidence: &Evidence| {
-            let mut reports = evidence.reports("aws", &errors);
+            let mut reports = reports(evidence, "aws");
             reports.sort_by(|a, b| a.workload.cmp(&b.workload));
             reports
         };
