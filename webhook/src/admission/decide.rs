@@ -11,7 +11,7 @@ use idp_crds::record::DecidedBy;
 
 use super::context::{Admission, WebhookKind};
 use super::workload::Workload;
-use crate::placements::Placed;
+use crate::placements::GroupKind;
 
 /// What is to be decided.
 #[derive(Debug, Clone, Copy)]
@@ -87,6 +87,8 @@ fn is_there_already(
     workload: &Workload<'_>,
     question: &PlacementQuestion<'_>,
 ) -> bool {
-    let same = |placed: &Placed| workload.is(placed);
-    question.relocation.is_none() && !admission.placements.list(same).is_empty()
+    let request = workload.request;
+    let kind = GroupKind::new(&*request.kind.group, &*request.kind.kind);
+    question.relocation.is_none()
+        && admission.placements.get(&kind, &request.namespace, workload.name()).is_some()
 }
