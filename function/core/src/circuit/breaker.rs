@@ -21,11 +21,16 @@ pub fn close(circuit: &mut CircuitStatus, now: Timestamp) {
 /// An open one whose cooldown is over is half-open. In seconds of floating point, as the reference
 /// counts them.
 pub fn cool(circuit: &mut CircuitStatus, cooldown: SignedDuration, now: Timestamp) {
-    let since = circuit.opened_at.as_ref().map_or(Timestamp::UNIX_EPOCH, |MicroTime(time)| *time);
+    let since = instant(circuit.opened_at.as_ref()).unwrap_or(Timestamp::UNIX_EPOCH);
     let waited = seconds(now) - seconds(since);
     if circuit.state == CircuitState::Open && waited >= cooldown.as_secs_f64() {
         circuit.state = CircuitState::HalfOpen;
     }
+}
+
+/// A time of the status.
+pub(super) fn instant(time: Option<&MicroTime>) -> Option<Timestamp> {
+    time.map(|MicroTime(time)| *time)
 }
 
 fn seconds(time: Timestamp) -> f64 {

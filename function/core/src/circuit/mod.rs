@@ -18,8 +18,8 @@ use idp_crds::cloud_provider::{
     CircuitBreakerSpec, CircuitState, CircuitStatus, PlaceStatus, Probe,
 };
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 
+use self::breaker::instant;
 use self::tally::Tally;
 
 /// A probe that is not to be seen at its place this long after it was let through was never stored.
@@ -158,12 +158,11 @@ fn by_places(
     regions: &BTreeSet<String>,
     provider: &CircuitStatus,
 ) -> bool {
-    let time = |time: &Option<MicroTime>| time.as_ref().map(|MicroTime(time)| *time);
-    let closed = time(&provider.closed_at);
+    let closed = instant(provider.closed_at.as_ref());
     let open: Vec<&String> = places
         .iter()
         .filter(|(_, circuit)| circuit.state == CircuitState::Open)
-        .filter(|(_, circuit)| closed.is_none_or(|closed| time(&circuit.opened_at) > Some(closed)))
+        .filter(|(_, circuit)| instant(circuit.opened_at.as_ref()) > closed)
         .map(|(region, _)| region)
         .collect();
     open.len() >= 2 || (!open.is_empty() && regions.iter().all(|region| open.contains(&region)))

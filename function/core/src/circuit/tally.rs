@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use idp_crds::cloud_provider::{CircuitBreakerSpec, CircuitStatus};
 use jiff::{SignedDuration, Timestamp};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 
+use super::breaker::instant;
 use super::{Health, Report};
 
 /// The workloads behind a circuit, counted. The order in which they are heard of does not matter.
@@ -49,8 +49,8 @@ impl Tally {
         now: Timestamp,
     ) -> Self {
         let dwell = SignedDuration::from_secs(settings.dwell_seconds.into());
-        let time = |time: &Option<MicroTime>| time.as_ref().map(|MicroTime(time)| *time);
-        let (opened, closed) = (time(&circuit.opened_at), time(&circuit.closed_at));
+        let opened = instant(circuit.opened_at.as_ref());
+        let closed = instant(circuit.closed_at.as_ref());
         let mut tally = Tally::default();
         for report in reports {
             tally.workloads += 1;

@@ -1,4 +1,5 @@
 use idp_crds::cloud_provider::Probe;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::MicroTime;
 use proptest::prelude::*;
 
 use super::*;
