@@ -109,32 +109,18 @@ async fn apply_crds() -> Result<(), ClusterError> {
 
 async fn serve(options: ServeOptions, shutdown: CancellationToken) -> Result<(), RunError> {
     let options = Arc::new(options);
-    let listener = listen(options.address).await?;
-    let ops_listener = listen(options.metrics_address).await?;
-    let web_listener = match options.read_address {
-        OptionalAddress(Some(address)) => Some(listen(address).await?),
-        OptionalAddress(None) => None,
-    };
+    let ports = Ports::open(&options).await?;
     let mut registry = Registry::default();
     let metrics = Metrics::register(&mut registry);
     let refusals = Refusals::register(&mut registry);
     let readiness = Readiness::default();
 
-    let environment = match &options.catalog {
-        Some(catalog) => Environment::offline(catalog, &options)?,
-        None => {
-            let params = JoinParams {
-                options: Arc::clone(&options),
-                metrics: metrics.clone(),
-                readiness: readiness.clone(),
-            };
-            // An API server that does not answer must not keep us from stopping.
-            match shutdown.run_until_cancelled(Environment::join(params)).await {
-                Some(joined) => joined?,
-                None => return Ok(()),
-            }
-        }
+    let params = JoinParams {
+        options: Arc::clone(&options),
+        metrics: metrics.clone(),
+        readiness: readiness.clone(),
     };
+    let Some(environment) = environment(params, &shutdown).await? else { return Ok(()) };
     let Environment {
         snapshot,
         placements,
@@ -189,12 +175,12 @@ async fn serve(options: ServeOptions, shutdown: CancellationToken) -> Result<(),
     let drained = CancellationToken::new();
     tokio::join!(
         async {
-            http::serve(listener, webhooks, routes, stopping.clone()).await;
+            http::serve(ports.webhooks, webhooks, routes, stopping.clone()).await;
             drained.cancel();
         },
-        http::serve(ops_listener, for_operators, ops, drained.clone()),
+        http::serve(ports.operators, for_operators, ops, drained.clone()),
         async {
-            if let Some(listener) = web_listener {
+            if let Some(listener) = ports.readers {
                 http::serve(listener, for_readers, console, drained.clone()).await;
             }
         },
@@ -208,6 +194,39 @@ async fn serve(options: ServeOptions, shutdown: CancellationToken) -> Result<(),
     );
     background.end().await;
     Ok(())
+}
+
+/// What there is to work with; none where we are told to end before it is there.
+async fn environment(
+    params: JoinParams,
+    shutdown: &CancellationToken,
+) -> Result<Option<Environment>, RunError> {
+    if let Some(catalog) = &params.options.catalog {
+        return Ok(Some(Environment::offline(catalog, &params.options)?));
+    }
+    // An API server that does not answer must not keep us from stopping.
+    Ok(shutdown.run_until_cancelled(Environment::join(params)).await.transpose()?)
+}
+
+/// What we listen on.
+struct Ports {
+    webhooks: TcpListener,
+    operators: TcpListener,
+    /// Of the console and the read API, where they are wanted.
+    readers: Option<TcpListener>,
+}
+
+impl Ports {
+    async fn open(options: &ServeOptions) -> Result<Self, RunError> {
+        Ok(Ports {
+            webhooks: listen(options.address).await?,
+            operators: listen(options.metrics_address).await?,
+            readers: match options.read_address {
+                OptionalAddress(Some(address)) => Some(listen(address).await?),
+                OptionalAddress(None) => None,
+            },
+        })
+    }
 }
 
 async fn listen(address: SocketAddr) -> Result<TcpListener, RunError> {
