@@ -1,8 +1,6 @@
 //! What else an adversary found, each named after its finding, beside the webhook. The others are
 //! in `tenants`, `guards`, `breaker` and `certificates`.
 
-use std::time::Duration;
-
 use idp_tests::cluster::{Cluster, User, eventually};
 use serde_json::{Value, json};
 
@@ -67,7 +65,11 @@ spec:
     let home = ".status.placement.providerConfigRef.name";
     let before = field(developer, "1-orders", home).unwrap();
     config(&json!({"name": "another-account"}));
-    tokio::time::sleep(Duration::from_secs(5)).await;
+    eventually("a word on the changed Candidate", async || {
+        let notices = field(developer, "1-orders", ".status.placement.notices")?;
+        if notices.contains("candidate-changed-") { Ok(()) } else { Err(notices) }
+    })
+    .await;
     assert_eq!(field(developer, "1-orders", home).unwrap(), before);
     config(&Value::Null);
 
