@@ -93,6 +93,8 @@ impl<'c, 'w> Comparison<'c, 'w> {
         let counts = *counts.or_insert_with(|| is_by_given(now, then, product, tier, ha));
         let sides = [now, then].map(|catalog| side(catalog.scheduler(), tier, name));
         let given = asked.given.filter(|_| counts);
+        // What does not count is not read either: the answer is for all that share the key.
+        let asked = Asked { given, ..asked };
         let key = Key { product, tier, ha, sides, given };
         if !self.known.contains_key(&key) && self.known.len() >= self.most {
             return None;
@@ -111,7 +113,9 @@ fn is_by_given(now: &Catalog, then: &Catalog, product: &str, tier: &str, ha: boo
                 || now.goes_by_parameters(before, tier, ha)
                 || then.goes_by_parameters(after, tier, ha)
         }
-        _ => false,
+        (Some(before), None) => now.goes_by_parameters(before, tier, ha),
+        (None, Some(after)) => then.goes_by_parameters(after, tier, ha),
+        (None, None) => false,
     }
 }
 

@@ -10,7 +10,7 @@ use proptest::sample::{select, subsequence};
 
 use super::change::{Change, STEPS};
 use super::check::{Finding, Severity, check};
-use super::comparison::Comparison;
+use super::comparison::{Asked, Comparison};
 use super::counterfactual::Variations;
 use super::edit;
 use super::fleet::generate;
@@ -382,6 +382,16 @@ fn a_simulation_reads_the_claim_under_both_catalogs() {
     assert_eq!((simulation.changed, simulation.unplaceable), (3, 3));
     let why = simulation.workloads_changed[0].why.as_ref().unwrap();
     assert!(why.contains("spec.parameters.size"), "{why}");
+
+    // One that no catalog reads speaks for nobody else.
+    let odd = Asked { given: Some(r#"{"size":"none","odd":1}"#), ..fleet[9].asked() };
+    let closed = edited(|objects| {
+        objects.candidates.iter_mut().for_each(|c| c.spec.healthy = c.spec.provider != "aws");
+    });
+    let mut comparison = Comparison::new(&now, &closed);
+    comparison.compare(odd).unwrap();
+    let (before, after) = comparison.compare(fleet[9].asked()).unwrap();
+    assert!(before.place.is_some() && before.place != after.place, "{before:?} {after:?}");
 
     let off = edited(|objects| {
         objects.candidates.iter_mut().for_each(|c| {
