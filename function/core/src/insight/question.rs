@@ -1,7 +1,7 @@
 //! What is asked of a scheduler and what it decides by, owned, so that both can be changed and
 //! asked again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use idp_crds::contract::ClaimRequest;
 use idp_crds::names::DIMENSIONS;
@@ -77,10 +77,15 @@ impl Question {
 
     /// Asks `ask` with the question in the form of `scheduler`.
     fn asked<T>(&self, scheduler: &Scheduler, ask: impl FnOnce(&PlacementQuery<'_>) -> T) -> T {
-        let candidates = || scheduler.candidates().iter().enumerate();
-        let unfit = self.unfit.iter().flat_map(|(place, lack)| {
-            let there = candidates().filter(|(_, candidate)| candidate.place() == *place);
-            there.map(|(position, _)| Unfit { position, lack: lack.clone() })
+        let mut lacks: HashMap<(&str, &str), Vec<&Lack>> = HashMap::new();
+        for (place, lack) in &self.unfit {
+            lacks.entry(place.parts()).or_default().push(lack);
+        }
+        let candidates = scheduler.candidates().iter().enumerate();
+        let unfit = candidates.flat_map(|(position, candidate)| {
+            let there = lacks.get(&(candidate.provider.as_str(), candidate.region.as_str()));
+            let there = there.into_iter().flatten();
+            there.map(move |lack| Unfit { position, lack: (*lack).clone() })
         });
         let unfit: Vec<Unfit> = unfit.collect();
         let providers: Vec<String> = self.leave.iter().chain(&self.not_offered).cloned().collect();

@@ -13,7 +13,7 @@ use idp_crds::ProductSpec;
 use crate::placements::{Placed, Placements};
 use crate::snapshot::Snapshot;
 
-/// So many different requests are decided for: some milliseconds, during which the API server waits.
+/// So many different requests are decided for, while the API server and changes of the index wait.
 pub(super) const MOST_REQUESTS: usize = 1000;
 
 /// So many ways are told, those of the most workloads.
