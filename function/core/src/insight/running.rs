@@ -114,12 +114,20 @@ impl Running {
             label(name).map_or_else(given, str::to_owned)
         };
         let status = object.pointer("/status/placement").unwrap_or(&Value::Null);
-        let record = object
-            .pointer("/metadata/annotations")
-            .and_then(|annotations| annotations.get(PLACEMENT_REASON)?.as_str())
+        let at = place(status);
+        let reported = status.get("reason").and_then(Value::as_str);
+        let stamped = || {
+            let annotations = object.pointer("/metadata/annotations");
+            annotations.and_then(|annotations| annotations.get(PLACEMENT_REASON)?.as_str())
+        };
+        let record = reported
+            .filter(|text| !text.is_empty())
+            .or_else(stamped)
             .and_then(|text| Record::parse(text).ok());
         let decided = record.as_ref().map(Record::place);
-        let target = record.as_ref().and_then(|record| record.failover.as_ref());
+        // A record of another place than where it is says nothing of this one.
+        let in_force = record.as_ref().filter(|_| at.is_none() || at == decided);
+        let target = in_force.and_then(|record| record.failover.as_ref());
         let target = target.map(|target| Place::new(&target.provider, &target.region));
         let sequence = status.get("sequence").and_then(Value::as_u64);
         let mut running = Running {
@@ -131,7 +139,7 @@ impl Running {
             tier: asked(TIER, "tier"),
             cell: asked(CELL, "cell"),
             environment: asked(ENVIRONMENT, "environment"),
-            place: place(status).or(decided),
+            place: at.or(decided),
             failover: status.get("failover").and_then(place).or(target),
             sequence: sequence.or(record.map(|record| record.sequence)).unwrap_or_default(),
             phase: text("/status/placement/phase").to_owned(),
@@ -169,7 +177,7 @@ impl Running {
         (state, said(names).unwrap_or_default())
     }
 
-    /// `<plural>.<group>/<name>`, singular as `kubectl -o name` prints it.
+    /// `<kind>.<group>/<name>`, as `kubectl -o name` prints it.
     #[must_use]
     pub fn resource_name(&self) -> String {
         format!("{}.{}/{}", self.kind.to_lowercase(), self.group, self.name)
@@ -221,8 +229,12 @@ fn places(list: Option<&Value>) -> Vec<Place> {
 mod tests {
     use serde_json::json;
 
+    use idp_crds::record::DecidedBy;
+
     use super::*;
-    use crate::catalog::embedded;
+    use crate::catalog::{Catalog, embedded};
+    use crate::insight::Question;
+    use crate::schedule::Provenance;
 
     fn claim(status: &Value) -> Value {
         json!({
@@ -274,6 +286,26 @@ mod tests {
             let running = read(&claim(&status)).unwrap();
             assert_eq!((running.state, running.message.as_str()), (state, message), "{status}");
         }
+    }
+
+    #[test]
+    fn a_record_of_another_place_names_no_target() {
+        let catalog = Catalog::strict(embedded().unwrap()).unwrap();
+        let product = catalog.product("mysql").unwrap();
+        let question = Question::plain(&catalog, product, "orders", "business_critical", true);
+        let decision = question.decide(catalog.scheduler()).unwrap();
+        let record = decision.record(Provenance::first(DecidedBy::Admission)).to_annotation();
+        let mut object = claim(&json!({}));
+        object["metadata"]["annotations"] = json!({PLACEMENT_REASON: record});
+        let failover =
+            |object: &Value| read(object).unwrap().failover.map(|place| place.to_string());
+        assert_eq!(failover(&object).as_deref(), Some("gcp/us-central1"));
+        object["status"] =
+            json!({"placement": {"provider": "oci", "region": "us-ashburn-1", "sequence": 2}});
+        assert_eq!(failover(&object), None);
+        object["status"]["placement"]["region"] = json!("us-east-1");
+        object["status"]["placement"]["provider"] = json!("aws");
+        assert_eq!(failover(&object).as_deref(), Some("gcp/us-central1"));
     }
 
     #[test]
