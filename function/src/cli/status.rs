@@ -92,7 +92,11 @@ pub(super) fn run(
     out: &mut impl Write,
     err: &mut impl Write,
 ) -> Result<(), CliError> {
-    let opened = args.catalog.open(args.scope.is_live(), err)?;
+    let mut opened = args.catalog.open(args.scope.is_live(), err)?;
+    if let (Some(cluster), Some(_)) = (&opened.cluster, args.catalog.folder()) {
+        // The circuits are the cluster's, whatever catalog is looked at.
+        opened.objects.statuses = cluster.catalog()?.objects.statuses;
+    }
     let Found { workloads, .. } = args.scope.read(&opened, true, None, err)?;
     let running = workloads.into_iter().map(|(running, _)| running).collect();
     let status = status(&opened.objects, running);
