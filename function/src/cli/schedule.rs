@@ -19,9 +19,12 @@ use idp_core::schedule::{
 
 /// The longest line that is read, bytes. A longer one is answered with an error, unread.
 const LONGEST_LINE: usize = 16 << 20;
-/// How many states are kept with what decides by them, about 100 bytes a candidate: what a cloud's
-/// failure brings along, and the experiments that run.
+/// How many states are kept with what decides by them, each with its rankings of all candidates: what
+/// a cloud's failure brings along, and the experiments that run.
 const MOST_STATES: NonZeroUsize = NonZeroUsize::new(64).expect("not 0");
+
+/// The largest state that is kept, bytes as JSON. One larger decides for its own line only.
+const LARGEST_KEPT: usize = 64 << 10;
 
 /// Answers questions over one catalog.
 #[derive(Debug)]
@@ -133,12 +136,15 @@ impl Answerer {
     /// What decides by this state.
     fn of_state(&self, state: State) -> Arc<Scheduler> {
         let key = to_vec(&state);
-        // Entries are whole or not there.
-        let mut kept = self.by_state.lock().unwrap_or_else(PoisonError::into_inner);
         let make = || {
             let candidates = Arc::clone(&self.candidates);
             Arc::new(Scheduler::new(candidates, self.tiers.clone(), state))
         };
+        if key.len() > LARGEST_KEPT {
+            return make();
+        }
+        // Entries are whole or not there.
+        let mut kept = self.by_state.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(kept.get_or_insert(key, make))
     }
 
