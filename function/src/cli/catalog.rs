@@ -51,7 +51,8 @@ impl CatalogArgs {
                 Ok(Opened { objects: live.objects, catalog, cluster })
             }
             (_, folder) => {
-                let (objects, catalog) = read(folder)?;
+                let objects = objects(folder)?;
+                let catalog = catalog(folder, objects.clone())?;
                 Ok(Opened { objects, catalog, cluster })
             }
         }
@@ -69,12 +70,12 @@ pub(super) fn objects(folder: Option<&Path>) -> Result<Objects, CliError> {
 
 /// Reads a catalog from a folder, or the built-in one; anything that is wrong with it is an error.
 pub(super) fn load(folder: Option<&Path>) -> Result<Catalog, CliError> {
-    Ok(read(folder)?.1)
+    catalog(folder, objects(folder)?)
 }
 
-fn read(folder: Option<&Path>) -> Result<(Objects, Catalog), CliError> {
-    let objects = objects(folder)?;
-    let catalog = Catalog::strict(objects.clone()).map_err(|errors| CliError::catalog(&errors))?;
+/// Makes a catalog of what was read from there.
+fn catalog(folder: Option<&Path>, objects: Objects) -> Result<Catalog, CliError> {
+    let catalog = Catalog::strict(objects).map_err(|errors| CliError::catalog(&errors))?;
     if catalog.is_empty() {
         let place = folder.map_or_else(
             || "the built-in catalog".to_owned(),
@@ -84,5 +85,5 @@ fn read(folder: Option<&Path>) -> Result<(Objects, Catalog), CliError> {
             "{place} has no Candidate: nothing tells where workloads can run; `idp generate catalog` prints the default catalog to begin with"
         )));
     }
-    Ok((objects, catalog))
+    Ok(catalog)
 }

@@ -16,7 +16,7 @@ pub(super) struct Coverage {
     there: BTreeMap<&'static str, BTreeSet<String>>,
     reached: BTreeSet<String>,
     /// The resources that a product has at a provider under a condition.
-    conditional: BTreeMap<(String, String), Vec<String>>,
+    conditional: BTreeMap<(String, String), BTreeSet<String>>,
 }
 
 const GATES: &str = "gates";
@@ -54,7 +54,7 @@ impl Coverage {
                     if resource.include_when.is_some() {
                         put(BRANCHES, left_out(product, provider, resource_name));
                         let key = (product.clone(), provider.clone());
-                        self.conditional.entry(key).or_default().push(resource_name.clone());
+                        self.conditional.entry(key).or_default().insert(resource_name.clone());
                     }
                 }
             }

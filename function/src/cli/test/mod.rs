@@ -14,7 +14,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use clap::Args;
-use idp_core::catalog::{Catalog, Objects, embedded};
+use idp_core::catalog::{Catalog, Objects};
 use idp_core::compose::product::Product;
 use idp_core::insight::mutation::mutants;
 use serde::Deserialize as _;
@@ -23,6 +23,7 @@ use serde_json::{Map, Value, json};
 use self::coverage::Coverage;
 use self::spec::{API_VERSION, Claim, KIND, PlacementTest};
 use self::watch::Watched;
+use super::catalog;
 use super::input::{self, Document};
 use super::progress::Progress;
 use super::renderer::Rendered;
@@ -240,14 +241,6 @@ fn yaml_files(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), CliError> {
     Ok(())
 }
 
-fn objects(folder: Option<&Path>) -> Result<Objects, CliError> {
-    let objects = match folder {
-        Some(folder) => Objects::from_folder(folder),
-        None => embedded(),
-    };
-    objects.map_err(|errors| CliError::catalog(&errors))
-}
-
 /// Reads a test, its claim and its catalog.
 fn test(
     path: &Path,
@@ -297,7 +290,7 @@ fn test(
 
 impl Tested {
     fn read(folder: Option<&Path>) -> Result<Self, CliError> {
-        let objects = objects(folder)?;
+        let objects = catalog::objects(folder)?;
         let catalog =
             Catalog::strict(objects.clone()).map_err(|errors| CliError::catalog(&errors))?;
         Ok(Tested { products: catalog.products().to_vec(), objects })
