@@ -134,9 +134,12 @@ pub(super) fn run(
 fn in_cluster(files: &[PathBuf]) -> Option<(&str, &str)> {
     let [kind, name] = files else { return None };
     let is_word = |c: char| c.is_ascii_alphanumeric() || c == '.';
-    let (kind_text, name) = (kind.to_str()?, name.to_str()?);
-    let is_kind = kind_text.chars().all(is_word) && !kind.exists();
-    is_kind.then_some((kind_text, name))
+    let is_file = |path: &PathBuf| {
+        path.exists() || path.extension().is_some_and(|e| e == "yaml" || e == "yml" || e == "json")
+    };
+    let (kind_text, name_text) = (kind.to_str()?, name.to_str()?);
+    let is_kind = kind_text.chars().all(is_word) && !is_file(kind) && !is_file(name);
+    is_kind.then_some((kind_text, name_text))
 }
 
 /// A workload of the cluster, and what has happened to it.
