@@ -63,9 +63,9 @@ pub fn simulate(now: &Catalog, then: &Catalog, fleet: &[Workload]) -> Simulation
     let mut simulation = Simulation::default();
     let mut comparison = Comparison::new(now, then);
     for workload in fleet {
+        // Without a bound all are compared.
         let Some((before, after)) = comparison.compare(workload.asked()) else { continue };
-        simulation.count(&workload.question.tier, before, after);
-        let target_lost = before.target.is_some() && after.target.is_none();
+        let target_lost = simulation.count(&workload.question.tier, before, after);
         if before.place != after.place || target_lost {
             simulation.workloads_changed.push(Changed {
                 workload: workload.to_string(),
@@ -80,8 +80,9 @@ pub fn simulate(now: &Catalog, then: &Catalog, fleet: &[Workload]) -> Simulation
 }
 
 impl Simulation {
-    /// Counts a workload of `tier` in, by where it would go before and after.
-    pub fn count(&mut self, tier: &str, before: &Outcome, after: &Outcome) {
+    /// Counts a workload of `tier` in, by where it would go before and after: whether it loses its
+    /// failover target.
+    pub fn count(&mut self, tier: &str, before: &Outcome, after: &Outcome) -> bool {
         self.workloads += 1;
         for (place, is_after) in [(&before.place, false), (&after.place, true)] {
             if let Some(place) = place {
@@ -104,5 +105,6 @@ impl Simulation {
             self.newly_placeable += usize::from(before.place.is_none());
         }
         self.share = self.changed as f64 / self.workloads as f64;
+        lost
     }
 }
