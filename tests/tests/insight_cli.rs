@@ -308,7 +308,6 @@ fn what_schedule_printed_is_replayed_byte_for_byte() {
     assert_eq!(told[3], json!({"same": 0, "others": 3, "withoutDecision": 0}));
 }
 
-/// The example that the console shows is what the platform makes of those claims.
 /// `cargo test --release -p idp-tests --test insight_cli -- --ignored --nocapture a_million`
 #[test]
 #[ignore = "measures: release builds only"]
@@ -332,6 +331,7 @@ fn a_million_records_are_replayed_within_thirty_seconds() {
     assert!(took.as_secs() < 30, "{took:?}");
 }
 
+/// The example that the console shows is what the platform makes of those claims.
 #[test]
 fn the_example_fleet_is_what_the_shipped_catalog_decides() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../package/examples/fleet.yaml");
@@ -517,12 +517,24 @@ fn a_watched_test_runs_again_when_its_file_is_another() {
         .arg(&path)
         .env_remove("IDP_CATALOG")
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut lines = std::io::BufReader::new(child.stdout.take().unwrap()).lines();
-    let mut until = |words: &str| loop {
-        let line = lines.next().expect("it goes on").unwrap();
+    let (sender, lines) = std::sync::mpsc::channel();
+    let pipes: [Box<dyn std::io::Read + Send>; 2] =
+        [Box::new(child.stdout.take().unwrap()), Box::new(child.stderr.take().unwrap())];
+    for pipe in pipes {
+        let sender = sender.clone();
+        std::thread::spawn(move || {
+            for line in std::io::BufReader::new(pipe).lines() {
+                // Nobody listens any more when the test has ended.
+                let _ = sender.send(line.unwrap());
+            }
+        });
+    }
+    let child = Ended(child);
+    let until = |words: &str| loop {
+        let line = lines.recv_timeout(std::time::Duration::from_secs(120)).expect(words);
         if line.contains(words) {
             return;
         }
@@ -532,11 +544,21 @@ fn a_watched_test_runs_again_when_its_file_is_another() {
     until("0 passed, 1 failed");
     // What cannot be read ends nothing.
     std::fs::write(&path, "kind: [").unwrap();
-    std::thread::sleep(std::time::Duration::from_millis(700));
+    until("error: ");
+    until("waiting for a change");
     write("aws/us-east-1");
     until("1 passed, 0 failed");
-    child.kill().unwrap();
-    child.wait().unwrap();
+    drop(child);
+}
+
+/// A program that ends with the test, however that ends.
+struct Ended(std::process::Child);
+
+impl Drop for Ended {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
 }
 
 /// A place that cannot be a workload's any more must not move it: the player holds every step to
