@@ -90,12 +90,15 @@ impl Sample {
     #[must_use]
     pub fn of(all: &[f64]) -> Self {
         let count = float(all.len());
-        let mean = if all.is_empty() { 0.0 } else { all.iter().sum::<f64>() / count };
+        // Of numbers that are all alike the mean is that number, and there is no spread: a sum would be off
+        // by its last bit, by another one for another count, and two sides would differ for sure.
+        let first = all.first().copied().unwrap_or_default();
+        if all.iter().all(|number| *number == first) {
+            return Sample { count: all.len(), mean: first, error: 0.0 };
+        }
+        let mean = all.iter().sum::<f64>() / count;
         let squares: f64 = all.iter().map(|number| (number - mean).powi(2)).sum();
-        // All alike is no spread, whatever the last bit of the mean says.
-        let alike = all.windows(2).all(|two| two.first() == two.last());
-        let error = if alike { 0.0 } else { squares / (count - 1.0) / count };
-        Sample { count: all.len(), mean, error }
+        Sample { count: all.len(), mean, error: squares / (count - 1.0) / count }
     }
 
     /// Student's interval of the mean.
@@ -142,6 +145,14 @@ mod tests {
     }
 
     /// The worked examples of Newcombe's two papers of 1998.
+    #[test]
+    fn numbers_that_are_all_alike_do_not_differ_however_many_they_are() {
+        for (ours, theirs) in [(30, 37), (3, 1000), (7, 11)] {
+            let less = Sample::of(&vec![0.9; ours]).less(Sample::of(&vec![0.9; theirs]), 0.05);
+            assert_eq!((less.low, less.value, less.high), (0.0, 0.0, 0.0), "{ours}, {theirs}");
+        }
+    }
+
     #[test]
     fn shares_are_as_published() {
         let one = Share { part: 81, whole: 263 }.interval(0.05);
