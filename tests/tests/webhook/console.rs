@@ -88,6 +88,15 @@ async fn what_if_answers_and_names_what_is_wrong() {
 }
 
 /// What people write is shown as text.
+/// The command is there to be copied, and its address to be sent to somebody: the shell is to take all of it
+/// as text.
+#[tokio::test]
+async fn nothing_that_is_written_becomes_a_command() {
+    let asked = "/what-if?product=mysql&name=%24(touch%20/tmp/x)&cell=c1&tier=low&environment=dev&size=small&storageGB=20";
+    let page = WebPort::of_example(Access::Open).await.page(asked).await;
+    assert!(page.contains("&lt;&lt;'EOF'") && page.contains("$(touch"), "{page}");
+}
+
 #[tokio::test]
 async fn nothing_that_is_written_becomes_a_script() {
     let console = console().await;

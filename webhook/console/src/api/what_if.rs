@@ -42,10 +42,10 @@ pub struct Answer {
     /// Where it would go, `<provider>/<region>`.
     #[serde(skip_serializing_if = "Option::is_none")]
     place: Option<String>,
-    /// Why there.
+    /// Why there. For those who may list candidates, as all that says what the other places are.
     #[serde(skip_serializing_if = "Option::is_none")]
     explanation: Option<Explanation>,
-    /// The record that would be stamped.
+    /// The record that would be stamped. For those who may list candidates.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<Object>)]
     decision: Option<Box<Record>>,
@@ -57,7 +57,7 @@ pub struct Answer {
 #[utoipa::path(post, path = "/api/v1/what-if", tag = "workloads", request_body = WhatIf,
     responses((status = 200, body = Answer), (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn decide(
-    _: Asker,
+    Asker(visible): Asker,
     Current(snapshot): Current,
     Sent(asked): Sent<WhatIf>,
 ) -> Result<Json<Answer>, Problem> {
@@ -80,15 +80,16 @@ pub(super) async fn decide(
             let reasons = errors.iter().map(ToString::to_string).collect();
             Answer { reasons, ..nothing }
         }
-        Outlook::Nowhere(why, mut reasons) => {
-            reasons.insert(0, why);
+        Outlook::Nowhere(why, reasons) => {
+            let of_each = reasons.into_iter().filter(|_| visible.configuration);
+            let reasons = [why].into_iter().chain(of_each).collect();
             Answer { outcome: "nowhere", reasons, ..nothing }
         }
         Outlook::There(record) => Answer {
             outcome: "placed",
             place: Some(record.place().to_string()),
-            explanation: Some(Explanation::of(&record)),
-            decision: Some(record),
+            explanation: visible.configuration.then(|| Explanation::of(&record)),
+            decision: Some(record).filter(|_| visible.configuration),
             ..nothing
         },
     }))

@@ -24,7 +24,7 @@ pub async fn show(
     let placed = sources.placements.list(|placed| reader.visible.shows(placed));
     let content = html! {
         (attention(&snapshot, &placed, reader.visible.configuration))
-        (places(&snapshot, &placed))
+        (places(&snapshot, &placed, reader.visible.configuration))
     };
     page(Tab::Overview, "Overview", Some(&reader.viewer), &content)
 }
@@ -105,14 +105,18 @@ fn troubled(snapshot: &Snapshot) -> Vec<(String, &'static str)> {
     all
 }
 
-fn places(snapshot: &Snapshot, placed: &[Placed]) -> Markup {
+/// All of them for those who may see the configuration; for others those where they have something.
+fn places(snapshot: &Snapshot, placed: &[Placed], configuration: bool) -> Markup {
     let mut carries: BTreeMap<(&str, &str), usize> = BTreeMap::new();
     for placed in placed {
         *carries.entry((&placed.provider, &placed.region)).or_default() += 1;
     }
     let mut providers: BTreeMap<&str, Vec<_>> = BTreeMap::new();
     for candidate in &snapshot.objects.candidates {
-        providers.entry(&candidate.spec.provider).or_default().push(&candidate.spec);
+        let spec = &candidate.spec;
+        if configuration || carries.contains_key(&(spec.provider.as_str(), spec.region.as_str())) {
+            providers.entry(&spec.provider).or_default().push(spec);
+        }
     }
     let off = troubled(snapshot);
     html! {
@@ -135,8 +139,10 @@ fn places(snapshot: &Snapshot, placed: &[Placed]) -> Markup {
                                         (candidate.region)
                                     }
                                     span.count { (count) " workload" @if count != 1 { "s" } }
-                                    @if !candidate.healthy { span.bad { "switched off" } }
-                                    small { (candidate.capabilities.join(", ")) }
+                                    @if configuration {
+                                        @if !candidate.healthy { span.bad { "switched off" } }
+                                        small { (candidate.capabilities.join(", ")) }
+                                    }
                                 }
                             }
                         }

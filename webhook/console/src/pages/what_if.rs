@@ -29,7 +29,7 @@ pub async fn show(
         p { "Where would it go, and why? Nothing is made." }
         @match product {
             None => (choose(&snapshot)),
-            Some(product) => (ask(&snapshot, product, &given, &without)),
+            Some(product) => (ask(&snapshot, product, &given, &without, reader.visible.configuration)),
         }
     };
     page(Tab::WhatIf, "What if", Some(&reader.viewer), &content)
@@ -49,7 +49,13 @@ fn choose(snapshot: &Snapshot) -> Markup {
     }
 }
 
-fn ask(snapshot: &Snapshot, product: &Product, given: &Given, without: &[String]) -> Markup {
+fn ask(
+    snapshot: &Snapshot,
+    product: &Product,
+    given: &Given,
+    without: &[String],
+    configuration: bool,
+) -> Markup {
     // Nothing is wrong before anything has been asked.
     let asked = given.len() > 1;
     let answer = answer(snapshot, product, given, without);
@@ -72,12 +78,18 @@ fn ask(snapshot: &Snapshot, product: &Product, given: &Given, without: &[String]
                     Outlook::Nowhere(why_not, reasons) => {
                         div.problem role="alert" {
                             p { (why_not) }
-                            ul { @for reason in reasons { li { (reason) } } }
+                            @if configuration {
+                                ul { @for reason in reasons { li { (reason) } } }
+                            }
                         }
                     }
                     Outlook::There(record) => {
-                        p.good { "It would go to " strong { (record.selected.provider) "/" (record.selected.region) } ", score " (record.selected.total_score) "." }
-                        (why(record))
+                        p.good { "It would go to " strong { (record.selected.provider) "/" (record.selected.region) } "." }
+                        @if configuration {
+                            (why(record))
+                        } @else {
+                            p { "Why there is shown to those who may list candidates." }
+                        }
                         p { "The claim that asks for it:" }
                         (command(&claim(product, given)))
                     }
@@ -132,7 +144,7 @@ fn claim(product: &Product, given: &Given) -> String {
         .map(|(name, value)| format!("    {name}: {value}"))
         .collect();
     format!(
-        "kubectl apply --dry-run=server -o yaml -f - <<EOF\napiVersion: {}\nkind: {}\nmetadata: {{name: {}}}\nspec:\n  parameters:\n{}\nEOF",
+        "kubectl apply --dry-run=server -o yaml -f - <<'EOF'\napiVersion: {}\nkind: {}\nmetadata: {{name: {}}}\nspec:\n  parameters:\n{}\nEOF",
         api.api_version(),
         api.claim_kind,
         json!(name),
