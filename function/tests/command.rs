@@ -122,7 +122,8 @@ fn the_console_is_shown_to_this_machine_until_it_is_ended() {
     let address = said.split(['/', ' ']).nth(2).unwrap();
     for (path, shows) in [("/", "What needs attention"), ("/api/v1/workloads", "\"total\":10")] {
         let mut stream = TcpStream::connect(address).unwrap();
-        let request = format!("GET {path} HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n");
+        let request =
+            format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
         stream.write_all(request.as_bytes()).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();

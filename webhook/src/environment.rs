@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use idp_console::WorkloadObjects;
 use idp_console::access::Access;
-use idp_console::fleet::{self, FleetError};
 use idp_core::catalog::{Objects, ReadError, Rejected, embedded};
 use idp_serving::ops::Readiness;
 use idp_serving::tls::{CertificateDir, Pem, ReloadingTls, TlsError};
@@ -90,9 +89,6 @@ pub enum EnvironmentError {
         /// What the system says.
         source: std::io::Error,
     },
-    /// The fleet cannot be read.
-    #[error(transparent)]
-    Fleet(#[from] FleetError),
     /// The cluster cannot be reached.
     #[error(transparent)]
     Cluster(#[from] ClusterError),
@@ -177,18 +173,14 @@ impl Environment {
             }
             None => offline_certificate(options.ca_file.as_deref())?,
         };
-        let placements = Placements::offline();
-        let fleet = options.fleet.as_deref().map_or_else(|| Ok(Vec::new()), fleet::read)?;
-        let fleet: Vec<_> = fleet.into_iter().map(Arc::new).collect();
-        fleet::place(&fleet, &snapshot, &placements);
         Ok(Environment {
             snapshot: snapshot.shared(),
-            placements: Arc::new(placements),
+            placements: Arc::new(Placements::offline()),
             authorizer: Authorizer::NoCluster,
             secrets: Secrets::NotLooked,
             probes: Probes::NoCluster,
             access: Access::Open,
-            objects: WorkloadObjects::Files(fleet),
+            objects: WorkloadObjects::Files(Vec::new()),
             tls,
             background,
         })

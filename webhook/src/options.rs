@@ -61,12 +61,10 @@ pub struct ServeOptions {
     /// token of the cluster's, and what they may list there; empty for nowhere.
     #[arg(long, value_name = "[ADDRESS]:PORT", default_value = "0.0.0.0:8082", value_parser = address::parse_optional)]
     pub read_address: OptionalAddress,
-    /// Serve without a cluster, by the catalog in this folder, or `embedded` for the default one.
+    /// Serve without a cluster, by the catalog in this folder, or `embedded` for the default one. The console
+    /// is then shown at a loopback address only, as nobody is asked who they are.
     #[arg(long, value_name = "DIR|embedded", conflicts_with_all = ["service", "url"])]
     pub catalog: Option<String>,
-    /// Without a cluster: workloads to show in the console, as `kubectl get … -o yaml` prints them.
-    #[arg(long, value_name = "FILE", requires = "catalog")]
-    pub fleet: Option<PathBuf>,
     /// Folder with tls.crt, tls.key and ca.crt, the authority that the API server is to trust, as
     /// cert-manager keeps them; changed files are picked up. Without it the webhook makes its own
     /// certificate.

@@ -222,8 +222,13 @@ impl Ports {
             webhooks: listen(options.address).await?,
             operators: listen(options.metrics_address).await?,
             readers: match options.read_address {
-                OptionalAddress(Some(address)) => Some(listen(address).await?),
-                OptionalAddress(None) => None,
+                // Without a cluster nobody can be asked who they are.
+                OptionalAddress(Some(address))
+                    if options.catalog.is_none() || address.ip().is_loopback() =>
+                {
+                    Some(listen(address).await?)
+                }
+                OptionalAddress(_) => None,
             },
         })
     }

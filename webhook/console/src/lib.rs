@@ -24,15 +24,18 @@ pub mod snapshot;
 pub mod trial;
 pub mod workloads;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::http::HeaderValue;
+use axum::extract::Request;
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
-use axum::middleware::map_response;
-use axum::response::Response;
+use axum::http::uri::Authority;
+use axum::http::{HeaderValue, StatusCode};
+use axum::middleware::{Next, from_fn, map_response};
+use axum::response::{IntoResponse as _, Response};
 use kube::ResourceExt as _;
 use kube::core::DynamicObject;
 use tokio_util::sync::CancellationToken;
@@ -118,10 +121,27 @@ const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; c
 
 /// Everything on this port.
 pub fn router(sources: Sources) -> Router {
-    Router::new()
-        .merge(api::router(sources.clone()))
-        .merge(pages::router(sources))
-        .layer(map_response(harden))
+    let is_open = !sources.access.asks();
+    let all = Router::new().merge(api::router(sources.clone())).merge(pages::router(sources));
+    let all = if is_open { all.layer(from_fn(by_this_machines_name)) } else { all };
+    all.layer(map_response(harden))
+}
+
+/// Where nobody is asked who they are, only browsers of this machine are answered that mean it: a page of
+/// somebody else's could give this address a name of its own, and read what is here (DNS rebinding).
+async fn by_this_machines_name(request: Request, next: Next) -> Response {
+    let header = request.headers().get(HOST).and_then(|host| host.to_str().ok());
+    let host = header.and_then(|host| host.parse::<Authority>().ok());
+    let host = host.as_ref().map(Authority::host).or(request.uri().host()).unwrap_or_default();
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let is_ours = host.eq_ignore_ascii_case("localhost")
+        || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
+    if is_ours {
+        return next.run(request).await;
+    }
+    let why =
+        "ask by the name localhost, or a loopback address: whoever is answered sees everything\n";
+    (StatusCode::MISDIRECTED_REQUEST, why).into_response()
 }
 
 async fn harden(mut response: Response) -> Response {
