@@ -198,8 +198,6 @@ async fn what_changes_is_shown_without_a_reload() {
     let Some(browser) = Browser::open(LIGHT).await else { return };
     browser.client.goto(&at(&port, "/workloads")).await.unwrap();
     browser.script("window.untouched = true").await;
-    // Until it listens: what changes before is on the page already.
-    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
     port.placements.put(Placed { name: "newcomer".to_owned(), ..placed("aws", "us-east-1") });
     browser
         .until(

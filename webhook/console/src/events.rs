@@ -10,29 +10,42 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use futures::stream::unfold;
 
 use crate::Sources;
-use crate::api::ask::{Asker, Problem};
+use crate::api::ask::{Known, Problem};
+use crate::snapshot::Snapshot;
 
 /// How soon a change is told; those that come sooner are told together.
 const LOOKS: Duration = Duration::from_secs(1);
 
 /// What a change changes: the index's version, and which catalog there is.
-type Seen = (u64, usize);
+struct Seen {
+    version: u64,
+    catalog: Option<Arc<Snapshot>>,
+}
 
-fn seen(sources: &Sources) -> Seen {
-    let catalog = sources.snapshot.get().map_or(0, |snapshot| Arc::as_ptr(&snapshot) as usize);
-    (sources.placements.version(), catalog)
+impl Seen {
+    fn now(sources: &Sources) -> Self {
+        Seen { version: sources.placements.version(), catalog: sources.snapshot.get() }
+    }
+
+    fn is_other_than(&self, before: &Seen) -> bool {
+        let same = match (&self.catalog, &before.catalog) {
+            (Some(now), Some(before)) => Arc::ptr_eq(now, before),
+            (now, before) => now.is_none() && before.is_none(),
+        };
+        self.version != before.version || !same
+    }
 }
 
 /// That something has changed, as server-sent events: `data: changed`.
 #[utoipa::path(get, path = "/api/v1/events", tag = "workloads",
     responses((status = 200, body = String, content_type = "text/event-stream"), (status = "default", body = Problem, content_type = "application/problem+json")))]
-pub(crate) async fn changes(_: Asker, State(sources): State<Sources>) -> impl IntoResponse {
-    let changes = unfold((seen(&sources), sources), |(before, sources)| async move {
+pub(crate) async fn changes(_: Known, State(sources): State<Sources>) -> impl IntoResponse {
+    let changes = unfold((Seen::now(&sources), sources), |(before, sources)| async move {
         loop {
             let look = tokio::time::sleep(LOOKS);
             sources.stopping.run_until_cancelled(look).await?;
-            let now = seen(&sources);
-            if now != before {
+            let now = Seen::now(&sources);
+            if now.is_other_than(&before) {
                 return Some((
                     Ok::<_, Infallible>(Event::default().data("changed")),
                     (now, sources),

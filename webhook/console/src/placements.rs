@@ -145,7 +145,7 @@ pub struct Placements {
 }
 
 /// The workloads of a kind, by namespace and name, and whether these are all.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 struct Kind {
     knowledge: Knowledge,
     placed: BTreeMap<(String, String), Placed>,
@@ -191,16 +191,19 @@ impl Placements {
     }
 
     fn write(&self) -> RwLockWriteGuard<'_, BTreeMap<GroupKind, Kind>> {
-        self.version.fetch_add(1, Ordering::Relaxed);
         self.kinds.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn change(&self, kind: &GroupKind, change: impl FnOnce(&mut Kind)) {
+    /// Makes a change, which says whether it was one: kinds that are not served are listed as empty again
+    /// and again.
+    fn change(&self, kind: &GroupKind, change: impl FnOnce(&mut Kind) -> bool) {
         let mut kinds = self.write();
         let entry = kinds
             .entry(kind.clone())
             .or_insert_with(|| Kind { knowledge: self.unwatched.clone(), placed: BTreeMap::new() });
-        change(entry);
+        if change(entry) {
+            self.version.fetch_add(1, Ordering::Relaxed);
+        }
     }
 
     /// Another one than before when something has changed since.
@@ -253,32 +256,46 @@ impl Placements {
 
     /// There may be others of this kind than are known from now on, because of `why`.
     pub fn lost(&self, kind: &GroupKind, why: impl Into<String>) {
-        self.change(kind, |known| known.knowledge = Knowledge::Incomplete(why.into()));
+        let now = Knowledge::Incomplete(why.into());
+        self.change(kind, |known| std::mem::replace(&mut known.knowledge, now.clone()) != now);
     }
 
     /// These are all of a kind.
     pub fn replace(&self, kind: &GroupKind, all: impl IntoIterator<Item = Placed>) {
         let placed = all.into_iter().map(|placed| (placed.key(), placed)).collect();
-        self.change(kind, |known| *known = Kind { knowledge: Knowledge::Complete, placed });
+        let now = Kind { knowledge: Knowledge::Complete, placed };
+        self.change(kind, |known| {
+            let is_other = *known != now;
+            *known = now;
+            is_other
+        });
     }
 
     /// Adds or replaces one.
     pub fn put(&self, placed: Placed) {
         self.change(&placed.group_kind(), |known| {
-            known.placed.insert(placed.key(), placed.clone());
+            let key = placed.key();
+            let is_other = known.placed.get(&key) != Some(&placed);
+            known.placed.insert(key, placed);
+            is_other
         });
     }
 
     /// Removes one.
     pub fn remove(&self, kind: &GroupKind, namespace: &str, name: &str) {
-        if let Some(known) = self.write().get_mut(kind) {
-            known.placed.remove(&(namespace.to_owned(), name.to_owned()));
+        let mut kinds = self.write();
+        let key = (namespace.to_owned(), name.to_owned());
+        if kinds.get_mut(kind).is_some_and(|known| known.placed.remove(&key).is_some()) {
+            self.version.fetch_add(1, Ordering::Relaxed);
         }
     }
 
     /// Nobody watches this kind any more.
     pub fn forget(&self, kind: &GroupKind) {
-        self.write().remove(kind);
+        let mut kinds = self.write();
+        if kinds.remove(kind).is_some() {
+            self.version.fetch_add(1, Ordering::Relaxed);
+        }
     }
 }
 
@@ -348,6 +365,29 @@ mod tests {
         assert_eq!(why(), Vec::<String>::new());
         placements.forget(&kind);
         assert_eq!(why(), ["is not watched yet"]);
+    }
+
+    #[test]
+    fn what_changes_nothing_is_not_told() {
+        let placements = Placements::of_cluster();
+        let kind = GroupKind::new("a.org", "Database");
+        let changed = |change: &dyn Fn()| {
+            let before = placements.version();
+            change();
+            placements.version() != before
+        };
+        let one = || placed("a.org", "orders");
+        let changes: [&dyn Fn(); 6] = [
+            &|| placements.replace(&kind, []),
+            &|| placements.lost(&kind, "forbidden"),
+            &|| placements.put(one()),
+            &|| placements.replace(&kind, [one()]),
+            &|| placements.remove(&kind, "team", "orders"),
+            &|| placements.forget(&kind),
+        ];
+        for (number, change) in changes.into_iter().enumerate() {
+            assert_eq!((changed(change), changed(change)), (true, false), "{number}");
+        }
     }
 
     #[test]

@@ -12,7 +12,10 @@
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     const [now, next] = [document.querySelector("main"), page.querySelector("main")];
     if (!next || now.innerHTML === next.innerHTML) return;
+    // What has the keyboard's focus keeps it, where it is still there.
+    const focused = now.contains(document.activeElement) && document.activeElement.getAttribute("href");
     now.replaceWith(next);
+    if (focused) next.querySelector(`[href="${CSS.escape(focused)}"]`)?.focus();
     live.textContent = "Updated at " + new Date().toLocaleTimeString();
   };
   // Browsers open six connections to a server at most, and keep the pages that one has left: only the page that is
@@ -21,6 +24,8 @@
   const listen = () => {
     if (events || document.visibilityState !== "visible") return;
     events = new EventSource("/api/v1/events");
+    // What has changed before it listened, too.
+    events.onopen = refresh;
     events.onmessage = refresh;
   };
   const leave = () => {
