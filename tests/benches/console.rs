@@ -1,6 +1,6 @@
 //! What a page of the console costs with ten thousand workloads: time to the first byte, and bytes.
 //!
-//! `cargo bench --workspace --bench console`. The limits are 100 ms and 300 KB.
+//! `cargo bench --workspace --bench console`. To be held against 100 ms and, for pages, 300 KB.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing)]
 
 use std::time::{Duration, Instant};

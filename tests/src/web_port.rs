@@ -107,11 +107,29 @@ impl WebPort {
         self.ask(&format!("POST {path} HTTP/1.1\r\n{head}\r\n\r\n{json}")).await
     }
 
+    /// Sends JSON as the bearer of a token.
+    pub async fn post_as(&self, path: &str, token: &str, json: &str) -> Answer {
+        let length = json.len();
+        let head = format!(
+            "authorization: Bearer {token}\r\ncontent-type: application/json\r\ncontent-length: {length}"
+        );
+        self.ask(&format!("POST {path} HTTP/1.1\r\n{head}\r\n\r\n{json}")).await
+    }
+
+    /// What is there for who calls this machine so.
+    pub async fn get_of(&self, path: &str, host: &str) -> Answer {
+        self.ask_of(&format!("GET {path} HTTP/1.1\r\n\r\n"), host).await
+    }
+
     /// A request, but for what every one has.
     async fn ask(&self, request: &str) -> Answer {
+        self.ask_of(request, "localhost").await
+    }
+
+    async fn ask_of(&self, request: &str, host: &str) -> Answer {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         let (line, rest) = request.split_once("\r\n").unwrap();
-        let request = format!("{line}\r\nhost: localhost\r\nconnection: close\r\n{rest}");
+        let request = format!("{line}\r\nhost: {host}\r\nconnection: close\r\n{rest}");
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.unwrap();

@@ -65,7 +65,8 @@ impl Readers {
         resource: &str,
         namespace: Option<&str>,
     ) -> Result<bool, kube::Error> {
-        let question = key(&(&user.username, &user.uid, &user.groups, group, resource, namespace));
+        let who = (&user.username, &user.uid, &user.groups, &user.extra);
+        let question = key(&(who, group, resource, namespace));
         if let Some(answer) = self.answers.get(&question) {
             return Ok(answer);
         }

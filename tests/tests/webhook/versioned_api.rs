@@ -187,10 +187,12 @@ async fn each_sees_what_they_may_list_and_no_route_is_without_a_guard() {
         };
         assert_eq!(answer.status, 401, "{path}: {}", answer.body);
         assert!(answer.head.to_lowercase().contains("www-authenticate: bearer"), "{path}");
-        assert_eq!(
-            port.get_as(&there, "nobody").await.status,
-            if item["post"].is_object() { 405 } else { 401 }
-        );
+        let unknown = if item["post"].is_object() {
+            port.post_as(&there, "nobody", "{}").await
+        } else {
+            port.get_as(&there, "nobody").await
+        };
+        assert_eq!(unknown.status, 401, "{path}: {}", unknown.body);
     }
     assert_eq!(port.get(DOCUMENT).await.status, 200);
     let count = async |token| {
@@ -199,6 +201,12 @@ async fn each_sees_what_they_may_list_and_no_route_is_without_a_guard() {
         let analytics = port.get_as("/api/v1/analytics", token).await;
         let analytics: Value = serde_json::from_str(&analytics.body).unwrap();
         assert_eq!(analytics["total_requests"], value["total"], "{token}");
+        let decisions = port.get_as("/api/v1/decisions", token).await;
+        let decisions: Value = serde_json::from_str(&decisions.body).unwrap();
+        assert_eq!(decisions["total"], value["total"], "{token}");
+        let older = port.get_as("/api/placements", token).await;
+        let older: Value = serde_json::from_str(&older.body).unwrap();
+        assert_eq!(json!(older["placements"].as_array().unwrap().len()), value["total"], "{token}");
         value["total"].as_u64().unwrap()
     };
     assert_eq!(count("admin").await, 10);
@@ -212,9 +220,37 @@ async fn each_sees_what_they_may_list_and_no_route_is_without_a_guard() {
         let refused = port.get_as(&path, "developer").await;
         assert!(refused.status == 403 && refused.body.contains("kubectl auth can-i"), "{path}");
     }
+    let asked = json!({"product": "mysql", "parameters": {
+        "cell": "c1", "tier": "medium", "environment": "dev", "size": "small", "storageGB": 20,
+    }});
+    for (token, all) in [("admin", true), ("developer", false), ("stranger", false)] {
+        let answer = port.post_as("/api/v1/what-if", token, &asked.to_string()).await;
+        let value: Value = serde_json::from_str(&answer.body).unwrap();
+        assert_eq!(value["outcome"], "placed", "{token}");
+        let told = ["decision", "explanation"].map(|field| value[field].is_object());
+        assert_eq!(told, [all, all], "what other places are is configuration: {token}");
+        let overview = port.get_as("/", token).await.body;
+        assert_eq!(overview.contains("cross_region_replication"), all, "{token}");
+    }
     let orders = format!("/api/v1/workloads/{ORDERS}");
     assert_eq!(port.get_as(&orders, "developer").await.status, 200);
     assert_eq!(port.get_as(&orders, "stranger").await.status, 404, "as if it were not there");
+}
+
+/// Where nobody is asked who they are, another's page must not read it by a name of its own.
+#[tokio::test]
+async fn what_is_open_is_answered_by_this_machines_names_only() {
+    let port = WebPort::of_example(Access::Open).await;
+    for host in ["localhost", "localhost:8082", "127.0.0.1:8082", "[::1]:8082", "LocalHost"] {
+        assert_eq!(port.get_of("/api/v1/workloads", host).await.status, 200, "{host}");
+    }
+    for host in ["evil.example", "localhost.evil.example:8082", "10.0.0.1", ""] {
+        for path in ["/", "/api/v1/workloads", "/api/placements"] {
+            assert_eq!(port.get_of(path, host).await.status, 421, "{host:?} {path}");
+        }
+    }
+    let asks = WebPort::of_example(People::default().access()).await;
+    assert_eq!(asks.get_of("/api/v1/workloads", "idp.example").await.status, 401);
 }
 
 #[tokio::test]
@@ -229,7 +265,7 @@ async fn an_experiment_says_what_came_of_it() {
     };
     assert_eq!(says("score: latency"), "less", "{answer}");
     assert_eq!(says("moved"), "noDifference");
-    assert_eq!(says("seconds until ready"), "tooFew");
+    assert_eq!(says("seconds from creation to last becoming ready"), "tooFew");
     let page = port.page("/experiments").await;
     for said in ["Workloads are split as was asked for.", "The sides differ in: score: latency."] {
         assert!(page.contains(said), "{said}: {page}");

@@ -21,7 +21,7 @@ use crate::placements::{GroupKind, Placed, Placements};
 /// The cookie that a browser's session is in.
 pub const COOKIE_NAME: &str = "idp-token";
 
-/// How many questions are asked at once.
+/// Of how many kinds, and of how many namespaces of each, is asked at once.
 const AT_ONCE: usize = 16;
 /// No token of a cluster's is longer.
 const LONGEST_TOKEN: usize = 16 * 1024;
@@ -112,6 +112,17 @@ impl Access {
         Ok(Viewer::Person(Box::new(user)))
     }
 
+    /// Whether they may list the platform's configuration.
+    ///
+    /// # Errors
+    /// When the API server does not say.
+    pub async fn may_see_configuration(&self, viewer: &Viewer) -> Result<bool, AccessError> {
+        let (Access::Cluster(cluster), Viewer::Person(user)) = (self, viewer) else {
+            return Ok(true);
+        };
+        Ok(cluster.may_list(user, GROUP, "candidates", None).await?)
+    }
+
     /// What they see of what runs.
     ///
     /// # Errors
@@ -124,7 +135,7 @@ impl Access {
         let (Access::Cluster(cluster), Viewer::Person(user)) = (self, viewer) else {
             return Ok(Visible { kinds: None, configuration: true });
         };
-        let configuration = cluster.may_list(user, GROUP, "candidates", None).await?;
+        let configuration = self.may_see_configuration(viewer).await?;
         let all = placements.namespaces();
         let kinds = stream::iter(all)
             .map(|(kind, namespaces)| scope(&**cluster, user, kind, namespaces))

@@ -113,12 +113,18 @@ pub fn placed(watched: &Watched, object: &DynamicObject) -> Option<Placed> {
         given: given(object.data.pointer("/spec/parameters").unwrap_or(&Value::Null)),
         facts: Facts::default(),
     };
-    let recorded = status.and_then(|status| status.get("reason")?.as_str());
+    let recorded =
+        status.and_then(|status| status.get("reason")?.as_str()).filter(|text| !text.is_empty());
     let stamped = || object.annotations().get(PLACEMENT_REASON).map(String::as_str);
     let reason = recorded.or_else(stamped).and_then(|text| serde_json::from_str(text).ok());
     if let Some(reason) = reason {
         decided(&mut placed, reason);
     }
+    let target = status.and_then(|status| status.get("failover"));
+    let target = target.and_then(|target| {
+        Some(Place::new(target.get("provider")?.as_str()?, target.get("region")?.as_str()?))
+    });
+    placed.facts.failover = target.or(placed.facts.failover);
     observed(&mut placed.facts, object);
     Some(placed)
 }

@@ -168,7 +168,7 @@ pub fn report(share: f64, all: &[Participant<'_>]) -> Report {
         ("not ready".to_owned(), shares(&|one| Some(!one.ready?))),
         ("refused by the provider".to_owned(), shares(&|one| Some(one.failing))),
         ("moved".to_owned(), shares(&|one| Some(one.moved))),
-        ("seconds until ready".to_owned(), means(&|one| one.ready_after)),
+        ("seconds from creation to last becoming ready".to_owned(), means(&|one| one.ready_after)),
     ];
     let dimensions: BTreeSet<&str> =
         all.iter().flat_map(|one| one.scores.keys()).map(String::as_str).collect();

@@ -86,6 +86,18 @@ impl Sources {
     }
 }
 
+/// Whoever may ask at all.
+pub struct Known;
+
+impl FromRequestParts<Sources> for Known {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, sources: &Sources) -> Result<Self, Problem> {
+        sources.access.viewer(&parts.headers).await?;
+        Ok(Known)
+    }
+}
+
 /// Whoever may ask at all, and what they see.
 pub struct Asker(pub Visible);
 
@@ -105,8 +117,9 @@ impl FromRequestParts<Sources> for Insider {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, sources: &Sources) -> Result<Self, Problem> {
-        let (_, visible) = sources.visible(&parts.headers).await?;
-        visible.configuration.then_some(Insider).ok_or_else(Problem::configuration)
+        let viewer = sources.access.viewer(&parts.headers).await?;
+        let may = sources.access.may_see_configuration(&viewer).await?;
+        may.then_some(Insider).ok_or_else(Problem::configuration)
     }
 }
 

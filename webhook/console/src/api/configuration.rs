@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
-use super::ask::{Asker, Current, Insider, Problem};
+use super::ask::{Current, Insider, Known, Problem};
 use crate::snapshot::Snapshot;
 
 /// A managed service that can be asked for.
@@ -99,7 +99,7 @@ impl<T> Items<T> {
 /// What can be asked for, with its parameters.
 #[utoipa::path(get, path = "/api/v1/products", tag = "configuration",
     responses((status = 200, body = Items<ProductItem>), (status = "default", body = Problem, content_type = "application/problem+json")))]
-pub(super) async fn products(_: Asker, Current(snapshot): Current) -> Json<Items<ProductItem>> {
+pub(super) async fn products(_: Known, Current(snapshot): Current) -> Json<Items<ProductItem>> {
     Items::of(snapshot.catalog.products().iter().map(|product| ProductItem::of(product)))
 }
 
@@ -108,7 +108,7 @@ pub(super) async fn products(_: Asker, Current(snapshot): Current) -> Json<Items
     params(("name" = String, Path, description = "The product's name.")),
     responses((status = 200, body = ProductItem), (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn product(
-    _: Asker,
+    _: Known,
     Current(snapshot): Current,
     Path(name): Path<String>,
 ) -> Result<Json<ProductItem>, Problem> {
@@ -296,7 +296,7 @@ impl ProviderItem {
 /// Which clouds are healthy, by the operator's switch and by the circuit breaker.
 #[utoipa::path(get, path = "/api/v1/providers", tag = "configuration",
     responses((status = 200, body = Items<ProviderItem>), (status = "default", body = Problem, content_type = "application/problem+json")))]
-pub(super) async fn providers(_: Asker, Current(snapshot): Current) -> Json<Items<ProviderItem>> {
+pub(super) async fn providers(_: Known, Current(snapshot): Current) -> Json<Items<ProviderItem>> {
     Items::of(health(&snapshot))
 }
 

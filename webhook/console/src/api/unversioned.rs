@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use utoipa::IntoParams;
 
-use super::ask::{Asked, Asker, Current, Problem};
+use super::ask::{Asked, Asker, Current, Known, Problem};
 use super::configuration::health as all_health;
 use crate::Sources;
 use crate::placements::Placed;
@@ -34,7 +34,7 @@ impl<T: FromRequestParts<Sources, Rejection = Problem>> FromRequestParts<Sources
 #[utoipa::path(get, path = "/api/products", tag = "unversioned", responses((status = 200, body = Object)))]
 #[deprecated]
 pub(super) async fn products(
-    _: Plain<Asker>,
+    _: Plain<Known>,
     Plain(Current(snapshot)): Plain<Current>,
 ) -> Json<Value> {
     let products = snapshot.catalog.products().iter().map(|product| {
@@ -56,7 +56,7 @@ pub(super) async fn products(
 #[utoipa::path(get, path = "/api/providers/health", tag = "unversioned", responses((status = 200, body = Object)))]
 #[deprecated]
 pub(super) async fn health(
-    _: Plain<Asker>,
+    _: Plain<Known>,
     Plain(Current(snapshot)): Plain<Current>,
 ) -> Json<Value> {
     let all: Map<String, Value> =
@@ -106,6 +106,6 @@ pub(super) async fn list(
 /// That something has changed: see `/api/v1/events`.
 #[utoipa::path(get, path = "/api/events", tag = "unversioned", responses((status = 200, body = String, content_type = "text/event-stream")))]
 #[deprecated]
-pub(super) async fn events(asker: Plain<Asker>, state: State<Sources>) -> impl IntoResponse {
+pub(super) async fn events(asker: Plain<Known>, state: State<Sources>) -> impl IntoResponse {
     crate::events::changes(asker.0, state).await
 }
