@@ -7,7 +7,8 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use idp_core::compose::product::Product;
-use idp_tests::provider_schema::ProviderSchemas;
+use idp_function::schemas::ProviderSchemas;
+use idp_tests::provider_schema;
 use idp_tests::rule_book::RuleBook;
 use idp_tests::simulated_cloud::SimulatedCloud;
 use idp_tests::workload::{Workload, default_product};
@@ -40,7 +41,7 @@ impl Checker {
     fn new(product: &str) -> Self {
         Checker {
             product: default_product(product),
-            schemas: ProviderSchemas::open(),
+            schemas: provider_schema::open(),
             rules: RuleBook::open(),
             seen: HashSet::new(),
             workloads: 0,

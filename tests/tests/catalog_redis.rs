@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 use idp_core::catalog::{Objects, compile};
-use idp_tests::provider_schema::ProviderSchemas;
+use idp_tests::provider_schema;
 use idp_tests::simulated_cloud::SimulatedCloud;
 use idp_tests::workload::Workload;
 use rstest::rstest;
@@ -17,7 +17,7 @@ fn redis_runs_on_every_cloud(#[case] place: &str, #[case] kind: &str, #[case] po
     objects.add_yaml("redis.yaml", include_str!("../fixtures/redis.yaml"), &mut errors);
     assert!(errors.is_empty(), "{errors:?}");
     let product = compile(&objects.products[0]).unwrap();
-    let schemas = ProviderSchemas::open();
+    let schemas = provider_schema::open();
     for size in ["small", "medium", "large"] {
         for ha in [false, true] {
             let claimed = Workload::new(place, json!({"size": size, "ha": ha}));

@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use super::input::{self, Document};
+use super::progress::Progress;
 use super::renderer::Renderer;
 use super::summary;
 use super::{CliError, catalog};
@@ -90,7 +91,9 @@ pub(super) fn run(
     for document in skipped {
         writeln!(err, "{}: skipped, no product has this API", document.title())?;
     }
+    let progress = Progress::new("claims");
     for document in &asked {
+        progress.add(1);
         match renderer.render(document, namespaced, &exclude, &observed) {
             Ok(rendered) => {
                 summaries.push_str(&summary::text(&rendered));
@@ -102,6 +105,7 @@ pub(super) fn run(
             Err(error) => return Err(error),
         }
     }
+    drop(progress);
     let refusal = refusal(refused, asked.len());
     match output {
         // Nothing to show: the refusal says it all.

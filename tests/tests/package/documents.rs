@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use idp_core::catalog::embedded;
-use idp_tests::provider_schema::ProviderSchemas;
+use idp_tests::provider_schema;
 use serde_json::Value;
 
 use super::root;
@@ -21,7 +21,7 @@ fn objects(document: &str) -> Vec<Value> {
 /// Every ProviderConfig is one that its provider takes, and by a name that the catalog asks for.
 #[test]
 fn provider_configs_fit() {
-    let Some(schemas) = ProviderSchemas::open() else { return };
+    let Some(schemas) = provider_schema::open() else { return };
     let text = std::fs::read_to_string(root().join("package/README.md")).unwrap();
     let places: BTreeSet<String> = embedded()
         .unwrap()

@@ -1,6 +1,6 @@
 //! What a step expects, against what came of it.
 
-use idp_crds::names::{PROVIDER, REGION, RESOURCE};
+use idp_crds::names::{COMPOSITION_RESOURCE_NAME, PROVIDER, REGION, RESOURCE};
 use idp_crds::record::Record;
 use serde_json::Value;
 
@@ -158,4 +158,10 @@ fn subset(expected: &Value, found: &Value, path: &str, wrong: &mut Vec<String>) 
         }
         _ => {}
     }
+}
+
+/// A composed resource's name in its composite.
+pub(super) fn key_of(object: &Value) -> Option<&str> {
+    let annotations = object.pointer("/metadata/annotations")?;
+    annotations.get(COMPOSITION_RESOURCE_NAME)?.as_str()
 }

@@ -5,6 +5,7 @@ mod expect;
 mod junit;
 mod play;
 mod spec;
+mod valid;
 mod watch;
 
 use std::collections::BTreeMap;
@@ -22,6 +23,7 @@ use serde_json::{Map, Value, json};
 
 use self::coverage::Coverage;
 use self::spec::{API_VERSION, Claim, KIND, PlacementTest};
+use self::valid::Schemas;
 use self::watch::Watched;
 use super::catalog;
 use super::input::{self, Document};
@@ -33,7 +35,8 @@ use super::{CliError, workloads};
 /// Nothing is contacted or changed.
 ///
 /// Unasked, every step is held to this: the same question has the same answer, a workload moves only
-/// when that is asked for, and nothing that holds data is let go.
+/// when that is asked for, nothing that holds data is let go, and the API server takes what is
+/// written.
 #[derive(Debug, Args)]
 pub struct TestArgs {
     /// Files with tests, or folders of them, `-` for standard input; with --record, files with
@@ -43,6 +46,10 @@ pub struct TestArgs {
     /// The catalog to test, whatever the tests name.
     #[arg(long, value_name = "DIR", env = "IDP_CATALOG")]
     catalog: Option<PathBuf>,
+    /// A folder with the providers' CRDs: they must take whatever is made, with nothing in it that
+    /// they do not know.
+    #[arg(long, value_name = "DIR", env = "IDP_SCHEMAS", conflicts_with = "record")]
+    schemas: Option<PathBuf>,
     /// Write the outcome to this file too, as JUnit XML.
     #[arg(long, value_name = "FILE", conflicts_with = "record")]
     junit: Option<PathBuf>,
@@ -82,6 +89,7 @@ struct Loaded {
 struct Tested {
     objects: Objects,
     products: Vec<Arc<Product>>,
+    schemas: Schemas,
 }
 
 pub(super) fn run(
@@ -210,7 +218,7 @@ fn load(args: &TestArgs, watched: &mut Watched) -> Result<Vec<Loaded>, CliError>
         for object in workloads::objects(path)? {
             // Tests may stand beside the claims that they name.
             if object.get("kind").and_then(Value::as_str) == Some(KIND) {
-                tests.push(test(path, &object, args.catalog.as_deref(), &mut catalogs, watched)?);
+                tests.push(test(path, &object, args, &mut catalogs, watched)?);
             }
         }
     }
@@ -245,7 +253,7 @@ fn yaml_files(path: &Path, files: &mut Vec<PathBuf>) -> Result<(), CliError> {
 fn test(
     path: &Path,
     object: &Value,
-    catalog: Option<&Path>,
+    args: &TestArgs,
     catalogs: &mut BTreeMap<Option<PathBuf>, Rc<Tested>>,
     watched: &mut Watched,
 ) -> Result<Loaded, CliError> {
@@ -258,12 +266,13 @@ fn test(
     }
     let folder = path.parent().unwrap_or(Path::new("."));
     let named = || test.spec.catalog.as_ref().map(|catalog| folder.join(catalog));
-    let catalog_folder = catalog.map(Path::to_owned).or_else(named);
+    let catalog_folder = args.catalog.clone().or_else(named);
     catalog_folder.iter().for_each(|folder| watched.add(folder));
     let catalog = match catalogs.get(&catalog_folder) {
         Some(known) => Rc::clone(known),
         None => {
-            let read = Rc::new(Tested::read(catalog_folder.as_deref())?);
+            let schemas = args.schemas.as_deref();
+            let read = Rc::new(Tested::read(catalog_folder.as_deref(), schemas)?);
             catalogs.insert(catalog_folder.clone(), Rc::clone(&read));
             read
         }
@@ -289,11 +298,13 @@ fn test(
 }
 
 impl Tested {
-    fn read(folder: Option<&Path>) -> Result<Self, CliError> {
+    fn read(folder: Option<&Path>, schemas: Option<&Path>) -> Result<Self, CliError> {
         let objects = catalog::objects(folder)?;
         let catalog =
             Catalog::strict(objects.clone()).map_err(|errors| CliError::catalog(&errors))?;
-        Ok(Tested { products: catalog.products().to_vec(), objects })
+        let products = catalog.products().to_vec();
+        let schemas = Schemas::new(products.iter().map(Arc::as_ref), schemas)?;
+        Ok(Tested { objects, products, schemas })
     }
 }
 
@@ -309,7 +320,8 @@ impl Loaded {
                 Value::String(text) => format!("{name}={text}"),
                 other => format!("{name}={other}"),
             });
-            let catalog = play::Played { objects, products: &self.catalog.products };
+            let Tested { products, schemas, .. } = &*self.catalog;
+            let catalog = play::Played { objects, products, schemas };
             Ok(Outcome {
                 test: self.title.clone(),
                 case: values.collect::<Vec<_>>().join(" "),
@@ -322,8 +334,8 @@ impl Loaded {
 
 /// Prints what the catalog decides of claims now, as tests.
 fn record(files: &[PathBuf], catalog: Option<&Path>, out: &mut impl Write) -> Result<(), CliError> {
-    let Tested { objects, products } = Tested::read(catalog)?;
-    let renderer = play::Played { objects: &objects, products: &products }.renderer(&[])?;
+    let Tested { objects, products, schemas } = &Tested::read(catalog, None)?;
+    let renderer = play::Played { objects, products, schemas }.renderer(&[])?;
     let mut tests = Vec::new();
     for path in files {
         for object in workloads::objects(path)? {

@@ -6,11 +6,12 @@ use std::sync::Arc;
 use idp_core::catalog::{Catalog, Named, Objects};
 use idp_core::compose::product::Product;
 use idp_crds::CloudProviderSpec;
-use idp_crds::names::{COMPOSITION_RESOURCE_NAME, RESOURCE, STATEFUL};
+use idp_crds::names::{RESOURCE, STATEFUL};
 use serde_json::{Map, Value, json};
 
-use super::expect::{differences, label, place};
+use super::expect::{differences, key_of, label, place};
 use super::spec::{Observation, PlacementTest, State, Step};
+use super::valid::Schemas;
 use crate::cli::CliError;
 use crate::cli::input::Document;
 use crate::cli::renderer::{Rendered, Renderer};
@@ -20,6 +21,7 @@ use crate::cli::renderer::{Rendered, Renderer};
 pub(super) struct Played<'t> {
     pub(super) objects: &'t Objects,
     pub(super) products: &'t [Arc<Product>],
+    pub(super) schemas: &'t Schemas,
 }
 
 /// A workload on its way through the steps.
@@ -138,6 +140,8 @@ impl Player<'_> {
         if self.render(&leave).ok().as_ref() != Some(&rendered) {
             wrong.push("deterministic: rendered again it is something else".to_owned());
         }
+        let invalid = self.catalog.schemas.errors(self.objects, &self.claim, &rendered);
+        wrong.extend(invalid.into_iter().map(|error| format!("schema-valid: {error}")));
         if let Some(expected) = &step.expect.refused {
             wrong.push(format!("refused: expected {}, and it is not refused", expected.join(", ")));
         }
@@ -239,11 +243,6 @@ fn refused(step: &Step, reasons: &[String], wrong: &mut Vec<String>) {
             wrong.push(format!("refused: expected {part}, found {}", reasons.join("; ")));
         }
     }
-}
-
-fn key_of(object: &Value) -> Option<&str> {
-    let annotations = object.pointer("/metadata/annotations")?;
-    annotations.get(COMPOSITION_RESOURCE_NAME)?.as_str()
 }
 
 /// An object as it is read back.
