@@ -46,6 +46,15 @@ impl User {
 
     /// Runs kubectl with something on its standard input; an error is what it printed.
     pub fn kubectl(&self, arguments: &[&str], input: &str) -> Result<String, String> {
+        self.run(arguments, input).map(|(printed, _)| printed)
+    }
+
+    /// The same, with what it warns of.
+    pub fn kubectl_loud(&self, arguments: &[&str], input: &str) -> Result<String, String> {
+        self.run(arguments, input).map(|(printed, warned)| printed + &warned)
+    }
+
+    fn run(&self, arguments: &[&str], input: &str) -> Result<(String, String), String> {
         let mut child = Command::new(tool("kubectl"))
             .arg("--kubeconfig")
             .arg(&self.kubeconfig)
@@ -62,7 +71,7 @@ impl User {
         let output = child.wait_with_output().expect("kubectl ends");
         let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
         match output.status.success() {
-            true => Ok(text(&output.stdout)),
+            true => Ok((text(&output.stdout), text(&output.stderr))),
             false => Err(text(&output.stderr)),
         }
     }

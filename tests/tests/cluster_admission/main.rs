@@ -15,6 +15,7 @@ mod console;
 mod findings;
 mod guards;
 mod live;
+mod simulation;
 mod tenants;
 
 use std::net::{SocketAddr, TcpListener};
@@ -340,6 +341,7 @@ async fn kubectl_meets_the_webhook() {
     .await;
 
     live::answers_each_by_their_own_rights(cluster).await;
+    simulation::foretells_what_happens(cluster).await;
 
     println!("--- the console");
     console::shows_each_what_they_may_list(cluster, first.read).await;
