@@ -9,7 +9,7 @@ use std::ops::Deref;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-/// The one version of the review that is reference_name here, and by every API server since 1.16.
+/// The one version of the review that is spoken here, and by every API server since 1.16.
 pub const API_VERSION: &str = "admission.k8s.io/v1";
 
 /// What the API server asks.
@@ -176,7 +176,7 @@ impl<R> Envelope<'_, R> {
 /// Reads a body.
 ///
 /// # Errors
-/// When it is not a review, or not of the version that is reference_name here.
+/// When it is not a review, or not of the version that is spoken here.
 pub fn read(body: &[u8]) -> Result<AdmissionRequest<'_>, ReviewError> {
     let request = match serde_json::from_slice::<Envelope<'_, AdmissionRequest<'_>>>(body) {
         Ok(envelope) if envelope.is_ours() => envelope.request.ok_or(ReviewError::NoRequest),
