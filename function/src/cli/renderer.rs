@@ -29,6 +29,8 @@ pub struct Rendered {
     pub resources: Vec<Value>,
     /// The decision, where one was made or given.
     pub record: Option<Record>,
+    /// The keys of the connection secret that are known, in order.
+    pub connection_keys: Vec<String>,
     /// Warnings and events, `severity: message`.
     pub results: Vec<String>,
 }
@@ -265,12 +267,16 @@ fn read_response(
         return Err(CliError::refused(subject, why));
     }
     let composite = shown(composite, status, &response.conditions);
+    let connection = desired.and_then(|desired| desired.composite.as_ref());
+    let mut connection_keys: Vec<String> =
+        connection.iter().flat_map(|made| made.connection_details.keys().cloned()).collect();
+    connection_keys.sort_unstable();
     let results = response
         .results
         .iter()
         .map(|r| format!("{}: {}", severity(r.severity()), r.message))
         .collect();
-    Ok(Rendered { composite, resources, record, results })
+    Ok(Rendered { composite, resources, record, connection_keys, results })
 }
 
 /// The composite as output shows it: who it is, and its status.

@@ -91,6 +91,43 @@ fn a_test_that_expects_something_else_fails_with_what_was_found() {
     }
 }
 
+/// Branches begin where the last step that is none has ended; a placed workload changes as its
+/// product allows.
+#[test]
+fn a_variant_leaves_no_trace_and_update_rules_hold() {
+    let placed = json!({"place": "aws/us-east-1", "connectionKeys": []});
+    let steps = json!([
+        {"set": {"parameters": {"storageGB": 10}}, "expect": placed},
+        {"variant": true, "annotate": {"failover": "aws"}, "expect": {"place": "gcp/us-central1"}},
+        {"variant": true, "down": ["aws"], "set": {"parameters": {"storageGB": 40}}, "expect": placed},
+        {"set": {"parameters": {"storageGB": 30}}, "expect": placed},
+        {"set": {"parameters": {"storageGB": 20}}, "expect": {"refused": ["spec.parameters.storageGB: can only grow"]}},
+    ]);
+    let ran = idp(&["test", "-"], &placement_test(steps));
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+}
+
+#[test]
+fn connection_keys_are_those_that_are_known() {
+    let seen = json!({"state": "ready", "status": {"atProvider": {"dnsName": "lb.example.com"}}});
+    let test = |keys: Value| {
+        json!({
+            "apiVersion": "test.platform.example.org/v1alpha1", "kind": "PlacementTest",
+            "metadata": {"name": "checkout"},
+            "spec": {"claim": "package/examples/webapp.yaml", "steps": [
+                {"expect": {"connectionKeys": []}},
+                {"observe": {"load-balancer": seen}, "expect": {"connectionKeys": keys}},
+            ]},
+        })
+        .to_string()
+    };
+    let ran = idp(&["test", "-"], &test(json!(["url", "host", "port"])));
+    assert_eq!(ran.code, 0, "{}{}", ran.out, ran.err);
+    let ran = idp(&["test", "-"], &test(json!(["host"])));
+    let told = "step 2: connectionKeys: expected host, found host, port, url";
+    assert!(ran.code == 1 && ran.out.contains(told), "{}{}", ran.out, ran.err);
+}
+
 /// What a Product makes of a workload is held to the providers' CRDs, with nothing dropped.
 #[test]
 fn what_a_provider_would_refuse_or_drop_fails() {

@@ -35,10 +35,15 @@ pub(super) fn differences(
         });
         same("ready", &expected.to_string(), &found.to_string());
     }
-    if let Some(expected) = &expect.deletes {
-        let mut expected = expected.clone();
-        expected.sort();
-        same("deletes", &expected.join(", "), &deletes.join(", "));
+    for (what, expected, found) in [
+        ("deletes", &expect.deletes, deletes),
+        ("connectionKeys", &expect.connection_keys, &rendered.connection_keys),
+    ] {
+        if let Some(expected) = expected {
+            let mut expected = expected.clone();
+            expected.sort();
+            same(what, &expected.join(", "), &found.join(", "));
+        }
     }
     failover(expect.failover.as_ref(), rendered, &mut wrong);
     for (place, expected) in &expect.rejected {

@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use idp_core::catalog::{Catalog, Named, Objects};
 use idp_core::compose::product::Product;
-use idp_crds::CloudProviderSpec;
+use idp_crds::contract::{ClaimRequest, update};
+use idp_crds::names::reference_name;
 use idp_crds::names::{RESOURCE, STATEFUL};
+use idp_crds::{CloudProviderSpec, ProductSpec};
 use serde_json::{Map, Value, json};
 
 use super::expect::{differences, key_of, label, place};
@@ -29,12 +31,20 @@ struct Player<'t> {
     catalog: Played<'t>,
     objects: &'t Objects,
     namespaced: bool,
-    claim: Value,
     renderer: Renderer,
+    now: Now,
+}
+
+/// How far a workload has come.
+#[derive(Clone)]
+struct Now {
+    claim: Value,
     /// What is asked for, and what exists, by composition-resource-name.
     desired: BTreeMap<String, Value>,
     observed: BTreeMap<String, Value>,
     place: Option<String>,
+    /// The providers that are switched off.
+    down: Vec<String>,
 }
 
 /// Plays a case: everything that was not as expected, by step.
@@ -51,11 +61,14 @@ pub(super) fn play(
         catalog,
         objects: catalog.objects,
         namespaced: test.spec.namespaced,
-        claim,
         renderer: catalog.renderer(&[])?,
-        desired: BTreeMap::new(),
-        observed: BTreeMap::new(),
-        place: None,
+        now: Now {
+            claim,
+            desired: BTreeMap::new(),
+            observed: BTreeMap::new(),
+            place: None,
+            down: Vec::new(),
+        },
     };
     let mut failures = Vec::new();
     for (number, step) in (1..).zip(&test.spec.steps) {
@@ -63,7 +76,12 @@ pub(super) fn play(
             Some(name) => format!("step {number} ({name})"),
             None => format!("step {number}"),
         };
+        let before = step.variant.then(|| player.now.clone());
         let wrong = player.step(step, seen)?;
+        if let Some(before) = before {
+            player.switch_off(&before.down)?;
+            player.now = before;
+        }
         failures.extend(wrong.into_iter().map(|wrong| format!("{title}: {wrong}")));
     }
     Ok(failures)
@@ -103,9 +121,9 @@ impl Player<'_> {
         step: &Step,
         seen: &mut dyn FnMut(&Rendered),
     ) -> Result<Vec<String>, CliError> {
-        let before = self.claim.clone();
+        let before = self.now.clone();
         if let Some(change) = &step.set {
-            set(&mut self.claim, &change.parameters);
+            set(&mut self.now.claim, &change.parameters);
         }
         let mut wrong = Vec::new();
         if let Some(down) = &step.down {
@@ -115,7 +133,7 @@ impl Player<'_> {
             };
             let unknown = down.iter().filter(|name| !is_known(name));
             wrong.extend(unknown.map(|name| format!("down: there is no provider {name:?}")));
-            self.renderer = self.catalog.renderer(down)?;
+            self.switch_off(down)?;
         }
         for (name, observation) in &step.observe {
             self.observe(name, observation, &mut wrong);
@@ -126,11 +144,11 @@ impl Player<'_> {
             .flat_map(|annotate| annotate.failover.split(','))
             .map(|provider| provider.trim().to_owned())
             .collect();
-        let rendered = match self.render(&leave) {
+        let rendered = match self.changed(&before).and_then(|()| self.render(&leave)) {
             Ok(rendered) => rendered,
             Err(CliError::Refused { reasons, .. }) => {
                 // What is refused changes nothing.
-                self.claim = before;
+                self.now.claim = before.claim;
                 refused(step, &reasons, &mut wrong);
                 return Ok(wrong);
             }
@@ -140,7 +158,7 @@ impl Player<'_> {
         if self.render(&leave).ok().as_ref() != Some(&rendered) {
             wrong.push("deterministic: rendered again it is something else".to_owned());
         }
-        let invalid = self.catalog.schemas.errors(self.objects, &self.claim, &rendered);
+        let invalid = self.catalog.schemas.errors(self.objects, &self.now.claim, &rendered);
         wrong.extend(invalid.into_iter().map(|error| format!("schema-valid: {error}")));
         if let Some(expected) = &step.expect.refused {
             wrong.push(format!("refused: expected {}, and it is not refused", expected.join(", ")));
@@ -149,18 +167,54 @@ impl Player<'_> {
         let is_offered = |provider: &str| self.is_offered(provider);
         wrong.extend(differences(&step.expect, &rendered, &deletes, &is_offered));
         let here = place(&rendered);
-        if let Some(there) = self.place.as_ref().filter(|there| **there != here && leave.is_empty())
+        if let Some(there) =
+            self.now.place.as_ref().filter(|there| **there != here && leave.is_empty())
         {
             wrong.push(format!("sticky: it moved from {there} to {here}, and nobody has asked"));
         }
-        self.place = Some(here);
+        self.now.place = Some(here);
         self.keep(rendered);
         Ok(wrong)
     }
 
+    fn switch_off(&mut self, down: &[String]) -> Result<(), CliError> {
+        if self.now.down != down {
+            self.renderer = self.catalog.renderer(down)?;
+            self.now.down = down.to_vec();
+        }
+        Ok(())
+    }
+
+    /// Whether a workload that exists may change so, as admission says.
+    fn changed(&self, before: &Now) -> Result<(), CliError> {
+        let spec = |claim: &Value| claim.get("spec")?.as_object().cloned();
+        let (Some(product), Some(old), Some(new)) =
+            (self.product(), spec(&before.claim), spec(&self.now.claim))
+        else {
+            return Ok(());
+        };
+        if before.place.is_none() || old == new {
+            return Ok(());
+        }
+        let tiers: Vec<String> =
+            self.objects.tiers.iter().map(|tier| reference_name(&tier.name)).collect();
+        let tiers = || tiers.iter().map(String::as_str);
+        let read = |spec: &Map<String, Value>| ClaimRequest::read(&product.spec, spec, tiers());
+        // What cannot be read is refused by whoever renders it.
+        let (Ok(old), Ok(new)) = (read(&old), read(&new)) else { return Ok(()) };
+        match update::check(&product.spec, &old, &new) {
+            errors if errors.is_empty() => Ok(()),
+            errors => {
+                let reasons = errors.iter().map(ToString::to_string).collect();
+                Err(CliError::refused("the change", reasons))
+            }
+        }
+    }
+
     fn render(&self, leave: &[String]) -> Result<Rendered, CliError> {
-        let document = Document { origin: "claim".to_owned(), object: self.claim.clone() };
+        let document = Document { origin: "claim".to_owned(), object: self.now.claim.clone() };
         let observed = self
+            .now
             .observed
             .values()
             .map(|object| Document { origin: "observed".to_owned(), object: object.clone() });
@@ -174,10 +228,11 @@ impl Player<'_> {
             Observation::State(state) => (*state, &nothing),
             Observation::Object(seen) => (seen.state, &seen.status),
         };
-        let of_name = self.desired.iter().filter(|(_, object)| label(object, RESOURCE) == name);
+        let of_name = self.now.desired.iter().filter(|(_, object)| label(object, RESOURCE) == name);
         let keys: Vec<String> = of_name.map(|(key, _)| key.clone()).collect();
         if keys.is_empty() {
-            let mut known: Vec<&str> = self.desired.values().map(|o| label(o, RESOURCE)).collect();
+            let mut known: Vec<&str> =
+                self.now.desired.values().map(|o| label(o, RESOURCE)).collect();
             known.dedup();
             wrong.push(format!(
                 "observe: there is no resource {name}; there are {}",
@@ -186,16 +241,16 @@ impl Player<'_> {
         }
         for key in keys {
             if state == State::Gone {
-                self.observed.remove(&key);
-            } else if let Some(object) = self.desired.get(&key) {
-                self.observed.insert(key, read_back(object, state, status));
+                self.now.observed.remove(&key);
+            } else if let Some(object) = self.now.desired.get(&key) {
+                self.now.observed.insert(key, read_back(object, state, status));
             }
         }
     }
 
     /// The names of what exists and is not asked for any more. Nothing of it may hold data.
     fn deletes(&self, rendered: &Rendered, wrong: &mut Vec<String>) -> Vec<String> {
-        let gone = self.observed.iter().filter(|(key, _)| {
+        let gone = self.now.observed.iter().filter(|(key, _)| {
             !rendered.resources.iter().any(|object| key_of(object) == Some(key.as_str()))
         });
         let mut names = Vec::new();
@@ -211,25 +266,29 @@ impl Player<'_> {
         names
     }
 
-    fn is_offered(&self, provider: &str) -> bool {
-        let text = |field: &str| self.claim.get(field).and_then(Value::as_str).unwrap_or_default();
+    fn product(&self) -> Option<&Named<ProductSpec>> {
+        let text =
+            |field: &str| self.now.claim.get(field).and_then(Value::as_str).unwrap_or_default();
         let group = text("apiVersion").split('/').next().unwrap_or_default();
         let mut products = self.objects.products.iter();
-        let product = products.find(|product| product.spec.api.has(group, text("kind")));
-        product.is_some_and(|product| product.spec.providers.contains_key(provider))
+        products.find(|product| product.spec.api.has(group, text("kind")))
+    }
+
+    fn is_offered(&self, provider: &str) -> bool {
+        self.product().is_some_and(|product| product.spec.providers.contains_key(provider))
     }
 
     /// What Crossplane keeps of an answer.
     fn keep(&mut self, rendered: Rendered) {
         if let (Some(claim), Some(status)) =
-            (self.claim.as_object_mut(), rendered.composite.get("status"))
+            (self.now.claim.as_object_mut(), rendered.composite.get("status"))
         {
             claim.insert("status".to_owned(), status.clone());
         }
         let resources = rendered.resources.into_iter();
-        self.desired =
+        self.now.desired =
             resources.filter_map(|object| Some((key_of(&object)?.to_owned(), object))).collect();
-        self.observed.retain(|key, _| self.desired.contains_key(key));
+        self.now.observed.retain(|key, _| self.now.desired.contains_key(key));
     }
 }
 

@@ -56,6 +56,9 @@ pub(super) enum Claim {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct Step {
     pub(super) name: Option<String>,
+    /// Whether the next step goes on from before this one.
+    #[serde(default)]
+    pub(super) variant: bool,
     /// Parameters that the developer changes.
     pub(super) set: Option<Set>,
     /// What is asked of a placed workload.
@@ -123,6 +126,8 @@ pub(super) struct Expect {
     #[serde(default)]
     pub(super) resources: Vec<Resource>,
     pub(super) ready: Option<bool>,
+    /// The keys of the connection secret that are known.
+    pub(super) connection_keys: Option<Vec<String>>,
     pub(super) phase: Option<String>,
     /// Parts of the reasons: field paths, or words.
     pub(super) refused: Option<Vec<String>>,
