@@ -2,6 +2,7 @@
 // A fixture that cannot do its work ends the test with a message, as an assertion does.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+pub mod absent;
 pub mod cluster;
 pub mod https;
 pub mod pages;

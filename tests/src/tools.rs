@@ -1,7 +1,8 @@
 //! Programs that some tests need and not every machine has: what `tests/cluster/build` made.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
+
+use crate::absent::not_tested_unless;
 
 /// A program's path; none where it has not been built, said on standard error. With `IDP_CLUSTER`
 /// set, which asks for everything, its absence is a failure.
@@ -14,13 +15,8 @@ pub fn find(name: &str) -> Option<PathBuf> {
     if path.exists() {
         return Some(path);
     }
-    let message = format!(
-        "NOT TESTED with {name}: {} is not there; run tests/cluster/build {name}",
-        path.display()
-    );
-    assert!(std::env::var_os("IDP_CLUSTER").is_none(), "{message}");
-    // Not by eprintln, which the test harness swallows while a test passes.
-    #[allow(clippy::explicit_write)]
-    writeln!(std::io::stderr(), "\n{message}\n").unwrap();
+    let what =
+        format!("with {name}: {} is not there; run tests/cluster/build {name}", path.display());
+    not_tested_unless(&what, "IDP_CLUSTER");
     None
 }

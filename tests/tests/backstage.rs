@@ -18,6 +18,7 @@ use std::process::{Command, Stdio};
 use idp_core::catalog::{Catalog, embedded, read_objects};
 use idp_crds::contract::ClaimRequest;
 use idp_function::generate::{Site, backstage};
+use idp_tests::absent::not_tested;
 use idp_tests::pages::top;
 use serde_json::{Value, json};
 
@@ -27,11 +28,7 @@ fn check(asked: &Value) -> Option<Vec<String>> {
     if !folder.join("node_modules").exists()
         || Command::new("node").arg("--version").output().is_err()
     {
-        let message = "NOT TESTED with Backstage: npm ci --prefix tests/backstage --ignore-scripts";
-        assert!(std::env::var_os("CI").is_none(), "{message}");
-        // Not by eprintln, which the test harness swallows while a test passes.
-        #[allow(clippy::explicit_write)]
-        writeln!(std::io::stderr(), "\n{message}\n").unwrap();
+        not_tested("with Backstage: npm ci --prefix tests/backstage --ignore-scripts");
         return None;
     }
     let mut node = Command::new("node")

@@ -1,6 +1,6 @@
 //! A browser, and how it looks at pages.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -8,6 +8,7 @@ use std::time::Duration;
 use fantoccini::wd::{Capabilities, TimeoutConfiguration};
 use fantoccini::{Client, ClientBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
+use idp_tests::absent::not_tested;
 use idp_tests::pages::top;
 use serde_json::{Value, json};
 
@@ -48,26 +49,17 @@ pub fn axe() -> PathBuf {
     top().join("tests/browser/node_modules/axe-core/axe.min.js")
 }
 
-/// Says on standard error that nothing is tested; in CI that is a failure.
-fn absent(what: &str) {
-    let message = format!("NOT TESTED in a browser: {what}");
-    assert!(std::env::var_os("CI").is_none(), "{message}");
-    // Not by eprintln, which the test harness swallows while a test passes.
-    #[allow(clippy::explicit_write)]
-    writeln!(std::io::stderr(), "\n{message}\n").unwrap();
-}
-
 impl Browser {
     /// None where there is none.
     pub async fn open(look: Look) -> Option<Self> {
         let (Some(chromium), Some(driver)) =
             (program(&["chromium", "google-chrome"]), program(&["chromedriver"]))
         else {
-            absent("apt-get install chromium chromium-driver");
+            not_tested("in a browser: apt-get install chromium chromium-driver");
             return None;
         };
         if !axe().exists() {
-            absent("npm ci --prefix tests/browser --ignore-scripts");
+            not_tested("in a browser: npm ci --prefix tests/browser --ignore-scripts");
             return None;
         }
         let mut driver =
