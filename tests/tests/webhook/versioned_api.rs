@@ -35,7 +35,12 @@ fn fits(validator: &jsonschema::Validator, answer: &Value, path: &str) {
 async fn every_route_that_is_described_answers_as_it_is_described() {
     let (whole, tried) = (WebPort::of_example(Access::Open).await, trying().await);
     let document = whole.json(DOCUMENT).await;
-    assert_eq!(document, api(), "what is served is what the docs are made of");
+    let mut described = api();
+    // Whoever reaches an open port shows nothing of themselves.
+    assert!(described.as_object_mut().unwrap().remove("security").is_some());
+    let components = described["components"].as_object_mut().unwrap();
+    assert!(components.remove("securitySchemes").is_some());
+    assert_eq!(document, described, "what is served is what the docs are made of");
     let mut seen = 0;
     for (path, item) in document["paths"].as_object().unwrap() {
         for (method, operation) in item.as_object().unwrap() {

@@ -32,6 +32,7 @@ pub struct Question {
     pub phase: String,
     /// A column, `-` before it for the other way round: name, namespace, product, tier, environment,
     /// cell, provider, region.
+    #[param(pattern = "^(-?(name|namespace|product|tier|environment|cell|provider|region))?$")]
     pub sort: String,
     /// Which page of the list, from 0; one beyond the last is the last.
     pub page: usize,
@@ -194,6 +195,14 @@ mod tests {
         let address = question.address("/workloads", "-name", 2);
         assert_eq!(address, "/workloads?q=a+b%26c&tier=low&sort=-name&page=2");
         assert_eq!(Question::default().address("/workloads", "", 0), "/workloads?");
+    }
+
+    #[test]
+    fn what_the_document_says_of_columns_is_so() {
+        let parameters = Question::into_params(|| None);
+        let described = serde_json::to_string(&parameters).unwrap();
+        let pattern = format!("^(-?({}))?$", COLUMNS.map(|(name, ..)| name).join("|"));
+        assert!(described.contains(&serde_json::to_string(&pattern).unwrap()), "{described}");
     }
 
     #[test]

@@ -26,6 +26,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::Sources;
+use crate::access::Access;
 
 /// Where the document is.
 pub const DOCUMENT: &str = "/api/v1/openapi.json";
@@ -77,7 +78,13 @@ pub fn document() -> OpenApi {
 
 /// All of it, and the document.
 pub fn router(sources: Sources) -> Router {
-    let (router, document) = table().split_for_parts();
+    let (router, mut document) = table().split_for_parts();
+    if matches!(sources.access, Access::Open) {
+        document.security = None;
+        if let Some(components) = &mut document.components {
+            components.security_schemes.clear();
+        }
+    }
     let text = idp_crds::json::to_vec(&document);
     let show = move || async move { ([(CONTENT_TYPE, "application/json")], text).into_response() };
     // It says nothing of what runs: whoever reaches the port may read it, as the style of the pages.

@@ -31,7 +31,7 @@ impl<T: FromRequestParts<Sources, Rejection = Problem>> FromRequestParts<Sources
 }
 
 /// Every product, with the parameters that it takes: see `/api/v1/products`.
-#[utoipa::path(get, path = "/api/products", tag = "unversioned", responses((status = 200, body = Object)))]
+#[utoipa::path(get, path = "/api/products", tag = "unversioned", responses((status = 200, body = Object), (status = "default", body = String, content_type = "text/plain")))]
 #[deprecated]
 pub(super) async fn products(
     _: Plain<Known>,
@@ -53,7 +53,7 @@ pub(super) async fn products(
 }
 
 /// Every provider's health: see `/api/v1/providers`.
-#[utoipa::path(get, path = "/api/providers/health", tag = "unversioned", responses((status = 200, body = Object)))]
+#[utoipa::path(get, path = "/api/providers/health", tag = "unversioned", responses((status = 200, body = Object), (status = "default", body = String, content_type = "text/plain")))]
 #[deprecated]
 pub(super) async fn health(
     _: Plain<Known>,
@@ -91,7 +91,7 @@ impl Filter {
 }
 
 /// What runs where: see `/api/v1/workloads`.
-#[utoipa::path(get, path = "/api/placements", tag = "unversioned", params(Filter), responses((status = 200, body = Object)))]
+#[utoipa::path(get, path = "/api/placements", tag = "unversioned", params(Filter), responses((status = 200, body = Object), (status = "default", body = String, content_type = "text/plain")))]
 #[deprecated]
 pub(super) async fn list(
     State(sources): State<Sources>,
@@ -104,7 +104,7 @@ pub(super) async fn list(
 }
 
 /// That something has changed: see `/api/v1/events`.
-#[utoipa::path(get, path = "/api/events", tag = "unversioned", responses((status = 200, body = String, content_type = "text/event-stream")))]
+#[utoipa::path(get, path = "/api/events", tag = "unversioned", responses((status = 200, body = String, content_type = "text/event-stream"), (status = "default", body = String, content_type = "text/plain")))]
 #[deprecated]
 pub(super) async fn events(asker: Plain<Known>, state: State<Sources>) -> impl IntoResponse {
     crate::events::changes(asker.0, state).await
