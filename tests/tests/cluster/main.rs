@@ -9,6 +9,7 @@ mod claims;
 mod contract;
 mod fixture;
 mod fleet;
+mod large;
 mod moves;
 mod outage;
 mod processes;
