@@ -311,16 +311,18 @@ fn what_schedule_printed_is_replayed_byte_for_byte() {
     assert_eq!(told[3], json!({"same": 0, "others": 3, "withoutDecision": 0}));
 }
 
+/// One line for `idp schedule`.
+fn question(number: usize) -> Value {
+    let tier = ["low", "medium", "critical", "business_critical"][number % 4];
+    let request = json!({"name": format!("w{number}"), "tier": tier, "ha": number % 8 < 4});
+    json!({"id": number, "kind": "schedule", "input": {"request": request}})
+}
+
 /// `cargo test --release -p idp-tests --test insight_cli -- --ignored --nocapture a_million`
 #[test]
 #[ignore = "measures: release builds only"]
 fn a_million_records_are_replayed_within_thirty_seconds() {
     let folder = tempfile::tempdir().unwrap();
-    let tiers = ["low", "medium", "critical", "business_critical"];
-    let question = |number: usize| {
-        let (tier, ha) = (tiers[number % 4], number % 8 < 4);
-        json!({"id": number, "kind": "schedule", "input": {"request": {"name": format!("w{number}"), "tier": tier, "ha": ha}}})
-    };
     let questions: String =
         (0..1_000_000).map(|number| format!("{}\n", question(number))).collect();
     let answers = folder.path().join("answers.jsonl");
@@ -332,6 +334,36 @@ fn a_million_records_are_replayed_within_thirty_seconds() {
     println!("1 000 000 records, {bytes} bytes, in {took:?}: {}", ran.out);
     assert_eq!((ran.code, ran.json()["same"].as_u64()), (0, Some(1_000_000)), "{}", ran.err);
     assert!(took.as_secs() < 30, "{took:?}");
+}
+
+/// With a build for another architecture and what runs it, such as
+/// `IDP_FOREIGN='qemu-aarch64 -L /usr/aarch64-linux-gnu target/aarch64-unknown-linux-gnu/debug/idp'`.
+#[test]
+#[ignore = "needs a build for another architecture"]
+fn another_architecture_decides_the_same_bytes() {
+    let foreign = std::env::var("IDP_FOREIGN").expect("IDP_FOREIGN");
+    let foreign = |arguments: &[&str], input: &Path| {
+        let mut words = foreign.split_whitespace();
+        let ran = Command::new(words.next().unwrap())
+            .args(words)
+            .args(arguments)
+            .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."))
+            .stdin(std::fs::File::open(input).unwrap())
+            .output()
+            .unwrap();
+        assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+        String::from_utf8(ran.stdout).unwrap()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let [questions, answers] = ["questions", "answers"].map(|name| folder.path().join(name));
+    let asked: String = (0..20_000).map(|number| format!("{}\n", question(number))).collect();
+    std::fs::write(&questions, &asked).unwrap();
+    let here = idp(&["schedule"], &asked).out;
+    std::fs::write(&answers, &here).unwrap();
+    assert!(foreign(&["schedule"], &questions) == here, "the same answers, byte for byte");
+    let told: Value =
+        serde_json::from_str(&foreign(&["replay", answers.to_str().unwrap()], &answers)).unwrap();
+    assert_eq!(told["same"], 20_000, "{told}");
 }
 
 /// The example that the console shows is what the platform makes of those claims.
