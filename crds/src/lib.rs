@@ -7,6 +7,7 @@
 //! - [`condition`]: what such an object says of itself;
 //! - [`contract`]: the developer's side, a request read from a claim and every error in it;
 //! - [`record`]: the placement decision as it is stamped on a claim;
+//! - [`recovery`]: what keeps a workload's data, and how far behind it can be;
 //! - [`status`]: the placement as a composite resource reports it;
 //! - [`provider_error`]: which errors are a provider's;
 //! - [`pinned_id`]: what a workload is called at its provider, for backups;
@@ -32,6 +33,7 @@ pub mod product;
 pub mod provider_error;
 pub mod reason;
 pub mod record;
+pub mod recovery;
 pub mod schema;
 pub mod status;
 pub mod tier;

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::condition::ConfigurationStatus;
+use crate::recovery::RecoverySpec;
 use crate::schema;
 
 /// A managed service: its API, its parameters, and its resources on every provider.
@@ -220,6 +221,10 @@ pub struct ProviderTemplates {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32), inner(length(min = 1, max = 1024)))]
     pub prerequisites: Vec<String>,
+    /// What keeps the data here, and how far behind each can be.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    pub recovery: Vec<RecoverySpec>,
     /// Values computed once and used by name (`vars.<name>`), in this order: a later one may use an
     /// earlier one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
