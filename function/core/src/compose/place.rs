@@ -151,7 +151,7 @@ impl Product {
 const DECIDED_BY: [&str; 3] = ["placement", "tier", "ha"];
 
 /// Whoever asks: what is lacking is lacking for everybody.
-fn nobody() -> Identity {
+pub(super) fn nobody() -> Identity {
     Identity {
         name: String::new(),
         claim_name: String::new(),

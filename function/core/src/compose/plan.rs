@@ -8,6 +8,7 @@ use idp_crds::contract::Problem;
 
 use super::expression::{Expression, PlaceRead, References};
 use super::field_mask::FieldMask;
+use super::recovery::RecoveryPlan;
 use super::template::Template;
 
 /// The variables that every expression sees.
@@ -44,6 +45,7 @@ pub struct ProviderPlan {
     pub(super) connection: Vec<(String, Template)>,
     pub(super) effective: Vec<(String, Template)>,
     pub(super) notices: Vec<NoticePlan>,
+    pub(super) recovery: Vec<RecoveryPlan>,
     /// Resources whose observed state some expression reads, and what of it.
     pub(super) observed_read: BTreeMap<String, FieldMask>,
     /// How many values its expressions keep during a rendering.
