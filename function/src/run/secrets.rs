@@ -126,8 +126,10 @@ fn label_workload(secret: &mut Value, context: ComposeContext<'_>, resource: &st
         names::CELL: request.cell, names::TIER: request.tier, names::ENVIRONMENT: request.environment, names::PRODUCT: product.name,
         names::PROVIDER: placement.provider, names::REGION: placement.region, names::RESOURCE: resource,
     });
-    if let (true, Some(labels)) = (stateful, labels.as_object_mut()) {
-        labels.insert(names::STATEFUL.to_owned(), json!("true"));
+    if let Some(labels) = labels.as_object_mut() {
+        let deletion = product.spec.stateful.then_some(request.deletion.name());
+        labels.extend(deletion.map(|deletion| (names::DELETION.to_owned(), json!(deletion))));
+        labels.extend(stateful.then(|| (names::STATEFUL.to_owned(), json!("true"))));
     }
     if let Some(metadata) = secret.get_mut("metadata").and_then(Value::as_object_mut) {
         metadata.insert("labels".to_owned(), labels);

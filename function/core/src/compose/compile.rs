@@ -95,6 +95,9 @@ impl Compiler<'_> {
                 Some(NoticePlan { name: notice.name.clone(), when, message })
             })
             .collect();
+        let deletion = templates.deletion.as_ref().map(|text| {
+            self.checked(&Value::String(text.clone()), "deletion", &needs_of_vars, templates)
+        });
         let recovery = self.recovery(&templates.recovery);
         let (slots, observed_read) = (self.expressions.slots(), BTreeMap::new());
         let reserved_prefixes = templates.reserved_prefixes.clone();
@@ -106,6 +109,7 @@ impl Compiler<'_> {
             resources,
             connection,
             effective,
+            deletion,
             notices,
             recovery,
             observed_read,

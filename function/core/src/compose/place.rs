@@ -4,7 +4,7 @@
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use idp_crds::contract::ClaimRequest;
+use idp_crds::contract::{ClaimRequest, Deletion};
 use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
@@ -87,6 +87,7 @@ impl Product {
             tier: String::new(),
             environment: String::new(),
             ha,
+            deletion: Deletion::default(),
             params: Map::new(),
         };
         let variables = Variables::new(&request, tier, placement, &nobody(), None);

@@ -12,10 +12,11 @@ use super::recovery::RecoveryPlan;
 use super::template::Template;
 
 /// The variables that every expression sees.
-pub const VARIABLES: [&str; 15] = [
+pub const VARIABLES: [&str; 16] = [
     "cell",
     "claim",
     "credentials",
+    "deletion",
     "environment",
     "flavour",
     "ha",
@@ -44,6 +45,8 @@ pub struct ProviderPlan {
     pub resources: Vec<ResourcePlan>,
     pub(super) connection: Vec<(String, Template)>,
     pub(super) effective: Vec<(String, Template)>,
+    /// What deleting the workload would do, as the provider reports it.
+    pub(super) deletion: Option<Template>,
     pub(super) notices: Vec<NoticePlan>,
     pub(super) recovery: Vec<RecoveryPlan>,
     /// Resources whose observed state some expression reads, and what of it.
@@ -146,6 +149,7 @@ impl ProviderPlan {
             .chain(&self.effective)
             .map(|(_, template)| template);
         let templates = keyed
+            .chain(&self.deletion)
             .chain(self.resources.iter().map(|r| &r.template))
             .chain(self.notices.iter().map(|n| &n.message));
         templates.for_each(|template| template.references(&mut collect));

@@ -15,8 +15,8 @@ use super::template::Template;
 use super::variables::Variables;
 
 /// What such expressions see: the request and the place, nothing that is only known later.
-pub(super) const VARIABLES: [&str; 7] =
-    ["cell", "environment", "ha", "params", "placement", "tier", "values"];
+pub(super) const VARIABLES: [&str; 8] =
+    ["cell", "deletion", "environment", "ha", "params", "placement", "tier", "values"];
 
 /// One mechanism, compiled.
 #[derive(Debug)]
