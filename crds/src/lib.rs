@@ -7,6 +7,7 @@
 //! - [`condition`]: what such an object says of itself;
 //! - [`contract`]: the developer's side, a request read from a claim and every error in it;
 //! - [`record`]: the placement decision as it is stamped on a claim;
+//! - [`history`]: what has happened to a workload;
 //! - [`recovery`]: what keeps a workload's data, and how far behind it can be;
 //! - [`status`]: the placement as a composite resource reports it;
 //! - [`provider_error`]: which errors are a provider's;
@@ -24,6 +25,7 @@ pub mod condition;
 pub mod contract;
 pub mod experiment;
 pub mod feature_flag;
+pub mod history;
 pub mod json;
 pub mod kinds;
 pub mod names;

@@ -20,6 +20,10 @@ pub const RELEASE: &str = "platform.example.org/release";
 /// the notice of that change names it.
 pub const ADOPT_CANDIDATE: &str = "platform.example.org/adopt-candidate";
 
+/// Annotation on claims and composite resources: what has happened to the workload, compact JSON, the
+/// newest last. The platform's.
+pub const HISTORY: &str = "platform.example.org/history";
+
 /// Label every configuration object carries, so that one selector lists them (Crossplane 1.20
 /// refuses an empty selector).
 pub const CATALOG: &str = "platform.example.org/catalog";

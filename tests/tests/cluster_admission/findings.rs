@@ -4,7 +4,7 @@
 use idp_tests::cluster::{Cluster, User, eventually};
 use serde_json::{Value, json};
 
-use super::{NAMESPACE, apply, claim, placement};
+use super::{NAMESPACE, apply, claim, deletion, placement};
 
 const KIND: &str = "mysqlinstanceclaims.db.platform.example.org";
 
@@ -31,6 +31,7 @@ pub async fn do_not_come_back(cluster: &Cluster) {
 
     println!("--- finding 1: no other workload is called the same at the provider");
     for name in ["1-orders", "2-orders"] {
+        deletion::unprotect(admin, NAMESPACE, name).await;
         apply(developer, &claim(name)).unwrap();
     }
     let ids = [id(developer, "1-orders").await, id(developer, "2-orders").await];

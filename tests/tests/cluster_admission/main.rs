@@ -12,6 +12,7 @@ mod breaker;
 mod certificates;
 mod conditions;
 mod console;
+mod deletion;
 mod findings;
 mod guards;
 mod live;
@@ -177,12 +178,14 @@ async fn kubectl_meets_the_webhook() {
     println!("--- a good claim");
     eventually("the first stamp", async || {
         apply(developer, &claim("orders-db"))?;
-        placement(developer, "orders-db").or_else(|error| {
+        let stamped = placement(developer, "orders-db");
+        if stamped.is_err() {
             // The API server takes a moment to learn of a registration.
-            developer
-                .kubectl(&["-n", NAMESPACE, "delete", "mysqlinstanceclaim", "orders-db"], "")?;
-            Err(error)
-        })
+            deletion::unprotect(admin, NAMESPACE, "orders-db").await;
+            let delete = ["-n", NAMESPACE, "delete", "mysqlinstanceclaim", "orders-db"];
+            developer.kubectl(&delete, "")?;
+        }
+        stamped
     })
     .await;
     let decided = placement(developer, "orders-db").unwrap();
@@ -322,6 +325,7 @@ async fn kubectl_meets_the_webhook() {
     for field in ["resourceVersion", "uid", "finalizers"] {
         backup["metadata"].as_object_mut().unwrap().shift_remove(field);
     }
+    deletion::unprotect(admin, NAMESPACE, "orders-db").await;
     developer
         .kubectl(
             &["-n", NAMESPACE, "delete", "mysqlinstanceclaim", "orders-db", "--timeout=60s"],
@@ -346,6 +350,7 @@ async fn kubectl_meets_the_webhook() {
 
     tenants::find_the_webhook(admin, developer).await;
     findings::do_not_come_back(cluster).await;
+    deletion::is_on_purpose(cluster).await;
 
     println!("--- the catalog");
     let message = admin.kubectl(&["delete", "product", "mysql"], "");
@@ -412,8 +417,13 @@ async fn kubectl_meets_the_webhook() {
     second.process.assert_running();
     assert_eq!(generation(), before);
 
-    println!("--- down: claims fail closed, their deletion does not");
+    println!(
+        "--- down: claims fail closed, their deletion does not, and what is protected is not deleted"
+    );
+    apply(developer, &claim("down-db")).unwrap();
+    deletion::unprotect(admin, NAMESPACE, "orders-db").await;
     first.process.kill();
+    deletion::is_refused_while_the_webhook_is_down(developer);
     let message = apply(developer, &claim("late-db")).unwrap_err();
     println!("{message}");
     assert!(message.contains("failed calling webhook"), "{message}");

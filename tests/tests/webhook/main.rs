@@ -15,6 +15,7 @@ mod effect;
 mod fixture;
 mod golden;
 mod guards;
+mod history;
 mod hostile;
 mod read_api;
 mod robustness;
