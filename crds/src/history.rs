@@ -72,6 +72,16 @@ impl Event {
 }
 
 impl Happened {
+    /// Where from and to, by whom and why, in words.
+    #[must_use]
+    pub fn words(&self) -> String {
+        let place = |word: &str, place: &Option<String>| {
+            place.as_ref().map(|place| format!("{word} {place} ")).unwrap_or_default()
+        };
+        let why = self.why.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
+        format!("{}{}by {}{why}", place("from", &self.from), place("to", &self.to), self.by)
+    }
+
     /// Whether it is the same thing, whenever it is said to have happened and why.
     #[must_use]
     pub fn is(&self, other: &Happened) -> bool {
@@ -86,17 +96,7 @@ impl Happened {
 impl fmt::Display for Happened {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let at = self.at.as_deref().unwrap_or("(no time)");
-        write!(f, "{at} {}", self.event.name())?;
-        for (word, what) in [("from", &self.from), ("to", &self.to)] {
-            if let Some(what) = what {
-                write!(f, " {word} {what}")?;
-            }
-        }
-        write!(f, " by {}", self.by)?;
-        match &self.why {
-            Some(why) => write!(f, " ({why})"),
-            None => Ok(()),
-        }
+        write!(f, "{at} {} {}", self.event.name(), self.words())
     }
 }
 
