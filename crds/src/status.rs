@@ -10,7 +10,7 @@ use crate::contract::Deletion;
 pub use crate::place::{Place, place_id};
 use crate::record::{FailoverTarget, Previous};
 use crate::recovery::RecoveryPoint;
-use crate::schema::{free_object, sequence};
+use crate::schema::{deletion, free_object, sequence};
 
 /// Where the workload is, and why. The function writes it, and reads it back as evidence.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
@@ -66,6 +66,7 @@ pub struct PlacementStatus {
     /// What deleting the workload does now, as far as what it is made of shows: what is asked for,
     /// once that has been carried out. None where it holds no data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "deletion")]
     pub deletion: Option<Deletion>,
     /// What keeps the data, and how far behind it can be: of several the one that is behind the
     /// least. None where nothing does.

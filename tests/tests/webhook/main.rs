@@ -18,5 +18,6 @@ mod guards;
 mod history;
 mod hostile;
 mod read_api;
+mod recovery;
 mod robustness;
 mod versioned_api;
