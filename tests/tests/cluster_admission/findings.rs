@@ -31,7 +31,6 @@ pub async fn do_not_come_back(cluster: &Cluster) {
 
     println!("--- finding 1: no other workload is called the same at the provider");
     for name in ["1-orders", "2-orders"] {
-        deletion::unprotect(admin, NAMESPACE, name).await;
         apply(developer, &claim(name)).unwrap();
     }
     let ids = [id(developer, "1-orders").await, id(developer, "2-orders").await];
@@ -105,6 +104,7 @@ spec:
     assert!(message.contains("one that is restored has at most"), "{message}");
 
     for name in ["1-orders", "2-orders"] {
+        deletion::unprotect(admin, NAMESPACE, name).await;
         developer.kubectl(&["-n", NAMESPACE, "delete", KIND, name, "--wait=false"], "").unwrap();
     }
 }
