@@ -20,6 +20,10 @@ pub const RELEASE: &str = "platform.example.org/release";
 /// the notice of that change names it.
 pub const ADOPT_CANDIDATE: &str = "platform.example.org/adopt-candidate";
 
+/// Annotation on claims and composite resources: what has happened to the workload, compact JSON, the
+/// newest last. The platform's.
+pub const HISTORY: &str = "platform.example.org/history";
+
 /// Label every configuration object carries, so that one selector lists them (Crossplane 1.20
 /// refuses an empty selector).
 pub const CATALOG: &str = "platform.example.org/catalog";
@@ -57,6 +61,9 @@ pub const RESOURCE: &str = "platform.example.org/resource";
 /// Label (`true`) on composed objects that hold data: never deleted without a human act.
 pub const STATEFUL: &str = "platform.example.org/stateful";
 
+/// Label on composed objects of products that hold data: what deleting the workload means.
+pub const DELETION: &str = "platform.example.org/deletion";
+
 /// Label Crossplane puts on the composite resource of a claim: the claim's name.
 pub const CLAIM_NAME: &str = "crossplane.io/claim-name";
 /// Label Crossplane puts on the composite resource of a claim: the claim's namespace.
@@ -73,9 +80,11 @@ pub const EXTERNAL_NAME: &str = "crossplane.io/external-name";
 pub const VERB_RESTORE: &str = "restore";
 /// RBAC verb: ask for a failover, or take a changed Candidate over.
 pub const VERB_FAILOVER: &str = "failover";
-/// RBAC verb: let go of what protects data: a retained placement, or the environment production of a
-/// workload that holds data.
+/// RBAC verb: let go of a retained placement.
 pub const VERB_RELEASE: &str = "release";
+/// RBAC verb: take protection off data in production, by lowering `deletion` or by leaving that
+/// environment.
+pub const VERB_UNPROTECT: &str = "unprotect";
 
 /// The built-in feature flag: weigh cost higher.
 pub const PREFER_COST_OPTIMIZATION: &str = "prefer_cost_optimization";

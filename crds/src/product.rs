@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::condition::ConfigurationStatus;
+use crate::recovery::RecoverySpec;
 use crate::schema;
 
 /// A managed service: its API, its parameters, and its resources on every provider.
@@ -220,6 +221,10 @@ pub struct ProviderTemplates {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32), inner(length(min = 1, max = 1024)))]
     pub prerequisites: Vec<String>,
+    /// What keeps the data here, and how far behind each can be.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    pub recovery: Vec<RecoverySpec>,
     /// Values computed once and used by name (`vars.<name>`), in this order: a later one may use an
     /// earlier one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -238,6 +243,13 @@ pub struct ProviderTemplates {
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     #[schemars(schema_with = "schema::map_of_any")]
     pub effective: IndexMap<String, Value>,
+    /// What deleting the workload would do at the provider now, as the provider reports it: text with
+    /// expressions, `protect`, `backup` or `discard`. As long as that is not what is asked for, or an
+    /// `orphan` is not one yet, the workload is not deleted. Without a value, as while nothing is
+    /// reported, what the composed objects ask for counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 4096))]
+    pub deletion: Option<String>,
     /// What a developer should be told, once, when it applies.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 32))]
@@ -304,9 +316,11 @@ pub struct ResourceTemplate {
     /// given.
     ///
     /// Expressions see: `id` (a name at the provider: at most 40 characters, the workload's at this
-    /// place alone), `params`, `cell`, `environment`, `ha`, `tier` (name, rtoMinutes, rpoMinutes,
-    /// capabilities), `placement` (provider, region, runtimeCluster, network, settings, sequence),
-    /// `claim` and `xr` (name, namespace: where namespaced objects go), `values`, `vars`, `flavour`
+    /// place alone), `params`, `cell`, `environment`, `ha`, `deletion` (`protect`, `orphan`, `backup`
+    /// or `discard`), `tier` (name, rtoMinutes, rpoMinutes, capabilities), `placement` (provider,
+    /// region, runtimeCluster, network, settings, sequence),
+    /// `claim` and `xr` (name, namespace: where namespaced objects go; `xr.uid`, empty outside of a
+    /// cluster), `values`, `vars`, `flavour`
     /// (`cluster` or `namespaced`), `credentials` (secretName, username, password),
     /// `names.<resource>` (the composed object's name), `observed.<resource>`, and with forEach
     /// `each` and `index`.

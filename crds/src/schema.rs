@@ -6,7 +6,7 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::Value;
 
-use crate::contract::listed;
+use crate::contract::{Deletion, listed};
 use crate::names::DIMENSIONS;
 
 /// The schema of a type in the structural form, as part of a definition that is made by hand.
@@ -27,6 +27,13 @@ pub fn structural<T: JsonSchema>() -> Value {
 /// The number of a decision. Kubernetes knows no unsigned numbers.
 pub(crate) fn sequence(_: &mut SchemaGenerator) -> Schema {
     json_schema!({"type": "integer", "format": "int64", "minimum": 0})
+}
+
+/// What deleting a workload means, where it may be absent: the derived schema would have alternatives,
+/// which a structural one does not.
+pub(crate) fn deletion(_: &mut SchemaGenerator) -> Schema {
+    let all = [Deletion::Discard, Deletion::Backup, Deletion::Orphan, Deletion::Protect];
+    json_schema!({"type": "string", "enum": all.map(Deletion::name)})
 }
 
 /// An object whose fields are free: kept as given, not described.

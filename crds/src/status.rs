@@ -6,9 +6,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::candidate::ProviderConfigRef;
+use crate::contract::Deletion;
 pub use crate::place::{Place, place_id};
 use crate::record::{FailoverTarget, Previous};
-use crate::schema::{free_object, sequence};
+use crate::recovery::RecoveryPoint;
+use crate::schema::{deletion, free_object, sequence};
 
 /// Where the workload is, and why. The function writes it, and reads it back as evidence.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq)]
@@ -61,6 +63,15 @@ pub struct PlacementStatus {
     /// What is kept of other placements, or of resources that nothing asks for any more.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub retained: Vec<Retained>,
+    /// What deleting the workload does now, as far as what it is made of shows: what is asked for,
+    /// once that has been carried out. None where it holds no data.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "deletion")]
+    pub deletion: Option<Deletion>,
+    /// What keeps the data, and how far behind it can be: of several the one that is behind the
+    /// least. None where nothing does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recovery: Option<RecoveryPoint>,
     /// Notices that have been given, by name, so that each is given once.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notices: Vec<String>,

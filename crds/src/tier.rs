@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::condition::ConfigurationStatus;
 use crate::names::TIER_WEIGHTS_TOLERANCE;
+use crate::recovery::TierRecovery;
 use crate::schema;
 
 /// A class of service: recovery objectives, the capabilities a place must have, and the weights of
@@ -66,6 +67,9 @@ pub struct TierSpec {
     /// must be able to do.
     #[serde(default)]
     pub failover: TierFailover,
+    /// What `rpoMinutes` means where nothing keeps it.
+    #[serde(default)]
+    pub recovery: TierRecovery,
 }
 
 /// A tier's failover target.

@@ -123,7 +123,7 @@ impl Validate for ProductSpec {
         errors.extend(distinct("spec.parameters", &names));
         for (at, parameter) in self.parameters.iter().enumerate() {
             let path = format!("spec.parameters[{at}]");
-            if ["cell", "tier", "environment", "ha"].contains(&parameter.name.as_str())
+            if crate::contract::COMMON.contains(&parameter.name.as_str())
                 || crate::contract::forbidden::DECIDED_BY_PLATFORM
                     .contains(&parameter.name.as_str())
             {

@@ -73,6 +73,23 @@ fn made(object: &Value) -> Value {
 
 /// What the provider reports of a kind: those fields that templates read.
 fn reported(object: &Value) -> Value {
+    let mut reported = made_up(object);
+    // What deleting it would do is reported as it was asked for.
+    let asked = &object["spec"]["forProvider"];
+    for field in ["deletionProtection", "skipFinalSnapshot", "deletionPolicy"] {
+        if let Some(value) = asked.get(field).filter(|value| !value.is_string()) {
+            reported[field] = value.clone();
+        }
+    }
+    for field in ["deletionProtectionEnabled", "finalBackupConfig"] {
+        if let Some(value) = asked["settings"].get(field) {
+            reported["settings"][field] = value.clone();
+        }
+    }
+    reported
+}
+
+fn made_up(object: &Value) -> Value {
     match object["kind"].as_str().unwrap() {
         "Instance" if object["apiVersion"].as_str().unwrap().starts_with("rds.") => json!({
             "arn": "arn:aws:rds:us-east-1:123456789012:db:orders", "address": "orders.abc.us-east-1.rds.amazonaws.com", "port": if object["spec"]["forProvider"]["engine"] == "mysql" { 3306 } else { 5432 },

@@ -13,7 +13,8 @@ use idp_core::compose::product::Product;
 use idp_core::compose::render;
 use idp_core::compose::rendering::{self, Composed, Inputs, Observed, Pending};
 use idp_core::structs::from_struct;
-use idp_crds::contract::ClaimRequest;
+use idp_crds::contract::{ClaimRequest, Deletion};
+use idp_crds::recovery::RecoveryPoint;
 use serde_json::{Map, Value, json};
 
 /// What has been rendered, with its objects decoded.
@@ -28,6 +29,10 @@ pub struct Rendering {
     pub effective: Map<String, Value>,
     /// Notices that apply, name → message.
     pub notices: BTreeMap<String, String>,
+    /// What deleting it would do, as the provider reports it.
+    pub deletion: Option<Deletion>,
+    /// What keeps its data.
+    pub recovery: Vec<RecoveryPoint>,
 }
 
 /// One object that has been rendered.
@@ -157,8 +162,15 @@ impl Workload {
             identity: &identity,
             credentials: credentials.as_ref(),
         };
-        let rendering::Rendering { objects, pending, connection, effective, notices } =
-            render::render(product, plan, inputs, observed);
+        let rendering::Rendering {
+            objects,
+            pending,
+            connection,
+            effective,
+            notices,
+            deletion,
+            recovery,
+        } = render::render(product, plan, inputs, observed);
         let made = |composed: Composed| {
             let object = from_struct(&composed.object).unwrap();
             Made {
@@ -174,6 +186,8 @@ impl Workload {
             connection,
             effective,
             notices,
+            deletion,
+            recovery,
         }
     }
 }

@@ -2,6 +2,9 @@
 //! privacy, encryption, high availability, storage, replicas.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+use std::collections::BTreeSet;
+
+use idp_crds::contract::{ClaimRequest, Deletion};
 use idp_tests::simulated_cloud::SimulatedCloud;
 use idp_tests::workload::{Rendering, Workload, default_product, for_provider, made_of};
 use rstest::rstest;
@@ -56,6 +59,91 @@ fn protection_backups_and_logs_follow_the_environment(
     } else {
         assert_eq!(system["managementPolicy"][0]["backupPolicy"][0]["retentionDays"], backup_days);
     }
+}
+
+/// Whatever the environment: asked for is asked for. Made so, reported so.
+#[rstest]
+fn deleting_it_means_what_was_asked_for(
+    #[values("mysql", "postgresql")] product: &str,
+    #[values("dev", "production")] environment: &str,
+    #[values("protect", "backup", "orphan")] deletion: &str,
+) {
+    let parameters =
+        json!({"environment": environment, "deletion": deletion, "tier": "business_critical"});
+    let (protected, leaves) = (deletion == "protect", deletion != "discard");
+    for place in [AWS, GCP, OCI] {
+        let made = settled(product, place, parameters.clone());
+        for composed in &made.objects {
+            let labels = &composed.object["metadata"]["labels"];
+            assert_eq!(labels["platform.example.org/deletion"], deletion, "{}", composed.key);
+            let Some(policies) = composed.object.pointer("/spec/managementPolicies") else {
+                continue;
+            };
+            let reaches = policies.as_array().unwrap().contains(&json!("Delete"));
+            assert_eq!(reaches, deletion != "orphan", "{}", composed.key);
+        }
+        let reported = if protected { Deletion::Protect } else { Deletion::Backup };
+        let nobody_reports = (product, place) == ("postgresql", OCI);
+        assert_eq!(made.deletion, (!nobody_reports).then_some(reported), "{place}");
+    }
+    let aws = settled(product, AWS, parameters.clone());
+    let instance = for_provider(&aws, "instance");
+    assert_eq!(instance["deletionProtection"], protected);
+    assert_eq!(instance["skipFinalSnapshot"], !leaves);
+    assert_eq!(for_provider(&aws, "replica")["deletionProtection"], protected);
+    let gcp = settled(product, GCP, parameters.clone());
+    let instance = for_provider(&gcp, "instance");
+    assert_eq!(instance["deletionProtection"], protected);
+    assert_eq!(instance["settings"]["deletionProtectionEnabled"], protected);
+    // As long as that of a production database, also where backups are kept for a day.
+    let last = json!({"enabled": true, "retentionDays": 14});
+    assert_eq!(instance["settings"]["finalBackupConfig"], last);
+    let oci = settled(product, OCI, parameters);
+    if product == "mysql" {
+        let policy = &for_provider(&oci, "db-system")["deletionPolicy"][0];
+        assert_eq!(policy["isDeleteProtected"], protected);
+        assert_eq!(policy["finalBackup"], "REQUIRE_FINAL_BACKUP");
+        assert_eq!(policy["automaticBackupRetention"], "RETAIN");
+    } else {
+        assert_eq!(oci.notices.contains_key("no-final-backup"), deletion != "orphan");
+    }
+}
+
+/// A final snapshot outlives the database, and what is restored from a backup has its id again.
+#[rstest]
+fn final_snapshots_never_collide(#[values("mysql", "postgresql")] product: &str) {
+    let name = |uid: &str, sequence: u64| {
+        let workload = Workload {
+            uid: Some(uid.to_owned()),
+            sequence,
+            ..Workload::new(AWS, json!({"size": "small", "storageGB": 100}))
+        };
+        let mut cloud = SimulatedCloud::with_credentials();
+        let made =
+            cloud.settle(&workload.with(json!({"deletion": "backup"})), &default_product(product));
+        for_provider(&made, "instance")["finalSnapshotIdentifier"].as_str().unwrap().to_owned()
+    };
+    let (first, second) =
+        ("20000000-0000-4000-8000-000000000001", "20000000-0000-4000-8000-000000000002");
+    assert!(name(first, 1).ends_with(first), "{}", name(first, 1));
+    // Two lives of one name, and two places of one life.
+    let all = BTreeSet::from([name(first, 1), name(second, 1), name(first, 2)]);
+    assert_eq!(all.len(), 3, "{all:?}");
+}
+
+/// What holds no data has nothing to protect, and says so.
+#[test]
+fn deletion_is_of_what_holds_data() {
+    let webapp = default_product("webapp");
+    let spec = json!({"parameters": {"cell": "c", "tier": "low", "environment": "production", "image": "i", "deletion": "protect"}});
+    let read = ClaimRequest::read(&webapp.spec, spec.as_object().unwrap(), ["low"]);
+    let errors = read.unwrap_err();
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    assert!(errors[0].to_string().contains("spec.parameters.deletion: is not a parameter"));
+    let mysql = default_product("mysql");
+    let spec = json!({"parameters": {"cell": "c", "tier": "low", "environment": "dev", "size": "small", "storageGB": 20, "deletion": "discard"}});
+    let errors = ClaimRequest::read(&mysql.spec, spec.as_object().unwrap(), ["low"]).unwrap_err();
+    assert!(errors[0].message.contains("protect, backup or orphan"), "{errors:?}");
 }
 
 #[rstest]

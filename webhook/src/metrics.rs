@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use idp_crds::cloud_provider::CircuitState;
+use idp_crds::history::Event;
 use idp_crds::record::Scored;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
@@ -28,6 +29,7 @@ pub struct Metrics {
     pub validating: Histogram,
     scheduling: Histogram,
     placements: Family<Placement, Counter>,
+    events: Family<Happened, Counter>,
     gate_rejections: Family<Tier, Counter>,
     refusals: Family<Refusal, Counter>,
     circuits: Family<Provider, Gauge>,
@@ -44,6 +46,12 @@ struct Placement {
     provider: String,
     region: String,
     tier: String,
+    product: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Happened {
+    event: &'static str,
     product: String,
 }
 
@@ -86,6 +94,12 @@ impl Metrics {
         );
         let placements = Family::default();
         registry.register("idp_placements", "Workloads placed or moved", placements.clone());
+        let events = Family::default();
+        registry.register(
+            "idp_workload_events",
+            "What has happened to workloads, as their histories have it",
+            events.clone(),
+        );
         let gate_rejections = Family::default();
         registry.register(
             "idp_gate_rejections",
@@ -115,6 +129,7 @@ impl Metrics {
             validating: admission.get_or_create_owned(&Webhook { webhook: "validating" }),
             scheduling,
             placements,
+            events,
             gate_rejections,
             refusals,
             circuits,
@@ -134,6 +149,11 @@ impl Metrics {
             product: product.to_owned(),
         };
         self.placements.get_or_create(&labels).inc();
+    }
+
+    pub(crate) fn happened(&self, event: Event, product: &str) {
+        let labels = Happened { event: event.name(), product: product.to_owned() };
+        self.events.get_or_create(&labels).inc();
     }
 
     pub(crate) fn gates_rejected(&self, tier: &str) {

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::error::{did_you_mean, one_of};
 use super::parameter::{self, Given, describe};
-use super::{FieldError, Problem, forbidden};
+use super::{Deletion, FieldError, Problem, forbidden};
 use crate::names::ENVIRONMENTS;
 use crate::product::ProductSpec;
 
@@ -19,6 +19,8 @@ pub struct ClaimRequest {
     pub environment: String,
     /// Whether the workload must survive the loss of a zone.
     pub ha: bool,
+    /// What deleting it means; by default what its environment says.
+    pub deletion: Deletion,
     /// The product's parameters, in the Product's order; one that is neither given nor has a
     /// default is absent.
     pub params: Map<String, Value>,
@@ -50,17 +52,24 @@ impl ClaimRequest {
             }
         };
         let mut reader = Reader { given, errors };
+        let cell = reader.cell();
+        let tier = reader.choice("tier", &tiers.into_iter().collect::<Vec<_>>());
+        let environment = reader.choice("environment", &ENVIRONMENTS);
         let request = ClaimRequest {
-            cell: reader.cell(),
-            tier: reader.choice("tier", &tiers.into_iter().collect::<Vec<_>>()),
-            environment: reader.choice("environment", &ENVIRONMENTS),
+            cell,
+            tier,
             ha: reader.ha(),
+            deletion: reader.deletion(product, &environment),
+            environment,
             params: reader.params(product),
         };
         reader.unknown(product);
         if reader.errors.is_empty() { Ok(request) } else { Err(reader.errors) }
     }
 }
+
+/// What every product takes; `deletion` where it holds data.
+pub(crate) const COMMON: [&str; 5] = ["cell", "tier", "environment", "ha", "deletion"];
 
 struct Reader<'a> {
     given: &'a Map<String, Value>,
@@ -134,6 +143,20 @@ impl Reader<'_> {
         }
     }
 
+    /// What holds no data has none: there it is a field like any other that is not known.
+    fn deletion(&mut self, product: &ProductSpec, environment: &str) -> Deletion {
+        if !product.stateful {
+            return Deletion::Discard;
+        }
+        match self.value("deletion") {
+            None => Deletion::by_default(environment),
+            Some(_) => {
+                let chosen = self.choice("deletion", &Deletion::CHOICES);
+                Deletion::named(&chosen).unwrap_or_default()
+            }
+        }
+    }
+
     fn params(&mut self, product: &ProductSpec) -> Map<String, Value> {
         let mut params = Map::new();
         for spec in &product.parameters {
@@ -166,9 +189,9 @@ impl Reader<'_> {
     }
 
     fn unknown(&mut self, product: &ProductSpec) {
-        const COMMON: [&str; 4] = ["cell", "tier", "environment", "ha"];
+        let common = COMMON.into_iter().filter(|field| product.stateful || *field != "deletion");
         let known: Vec<&str> =
-            COMMON.into_iter().chain(product.parameters.iter().map(|p| p.name.as_str())).collect();
+            common.chain(product.parameters.iter().map(|p| p.name.as_str())).collect();
         /// More of them are counted, not told: each is compared with all that are known.
         const MOST_TOLD: usize = 20;
         let given = self.given;

@@ -3,7 +3,7 @@
 use super::{FieldError, Problem, did_you_mean};
 use crate::names::{
     ADOPT_CANDIDATE, CELL, CLAIM_NAME, CLAIM_NAMESPACE, COMPOSITE, COMPOSITION_RESOURCE_NAME,
-    ENVIRONMENT, EXTERNAL_NAME, FAILOVER, GROUP, PLACEMENT_REASON, PRODUCT, RELEASE, TIER,
+    ENVIRONMENT, EXTERNAL_NAME, FAILOVER, GROUP, HISTORY, PLACEMENT_REASON, PRODUCT, RELEASE, TIER,
 };
 
 /// What Crossplane sets on claims and composite resources, and goes by.
@@ -14,7 +14,7 @@ pub const CROSSPLANE: [&str; 5] =
 pub const STAMPED_LABELS: [&str; 4] = [CELL, ENVIRONMENT, PRODUCT, TIER];
 
 /// The platform's annotations on users' objects, each with rules of its own.
-pub const ANNOTATIONS: [&str; 4] = [PLACEMENT_REASON, FAILOVER, RELEASE, ADOPT_CANDIDATE];
+pub const ANNOTATIONS: [&str; 5] = [PLACEMENT_REASON, FAILOVER, RELEASE, ADOPT_CANDIDATE, HISTORY];
 
 /// Errors for every reserved label that a user adds or changes.
 #[must_use]

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::parameter::{describe, integer};
-use super::{ClaimRequest, FieldError, Problem};
+use super::{ClaimRequest, Deletion, FieldError, Problem};
 use crate::names::PRODUCTION;
 use crate::product::{ParameterSpec, ProductSpec, UpdateRule};
 
@@ -30,15 +30,21 @@ pub fn check(product: &ProductSpec, old: &ClaimRequest, new: &ClaimRequest) -> V
         .collect()
 }
 
-/// Whether a changed `spec` leaves production: deletion protection, final backups and long retention
-/// go with it.
+/// The parameter by which a changed `spec` of a product that holds data takes protection off what
+/// is in production: deletion itself, or the environment, with which long retention goes as well.
 #[must_use]
-pub fn leaves_production(old: &Map<String, Value>, new: &Map<String, Value>) -> bool {
+pub fn unprotects(old: &Map<String, Value>, new: &Map<String, Value>) -> Option<&'static str> {
     let in_production = |spec: &Map<String, Value>| {
         let environment = spec.get("parameters").and_then(|given| given.get("environment"));
         environment.and_then(Value::as_str) == Some(PRODUCTION)
     };
-    in_production(old) && !in_production(new)
+    if !in_production(old) {
+        return None;
+    }
+    if !in_production(new) {
+        return Some("environment");
+    }
+    (Deletion::of(new) < Deletion::of(old)).then_some("deletion")
 }
 
 fn refusal(spec: &ParameterSpec, before: Option<&Value>, now: Option<&Value>) -> Option<String> {

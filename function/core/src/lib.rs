@@ -7,6 +7,7 @@
 //! - [`compose`]: what a workload is made of at a place;
 //! - [`circuit`]: whether new placements go to a provider, by what those that are there say;
 //! - [`placement`]: what is in force of it, what may replace it, what becomes of what it left;
+//! - [`recovery`]: by what its data can be had again, and where;
 //! - [`structs`]: Kubernetes objects as Crossplane sends them.
 //!
 //! A decision, with the catalog that is built in:
@@ -32,5 +33,6 @@ pub mod compose;
 pub mod experiment;
 pub mod insight;
 pub mod placement;
+pub mod recovery;
 pub mod schedule;
 pub mod structs;

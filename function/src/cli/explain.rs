@@ -8,7 +8,9 @@ use idp_core::catalog::Catalog;
 use idp_core::insight::{Explanation, Question, Workload, explain, picture, replay};
 use idp_core::schedule::Candidate;
 use idp_crds::contract::did_you_mean;
+use idp_crds::history::{self, History};
 use idp_crds::json::float;
+use idp_crds::names::HISTORY;
 use idp_crds::record::{DecidedBy, Record};
 use idp_crds::status::Place;
 use serde::Serialize;
@@ -22,7 +24,7 @@ use crate::live::workloads::Happened;
 /// that would let it win. Nothing is changed, and nothing contacted but the cluster that is asked for.
 ///
 /// `idp explain KIND NAMESPACE/NAME` asks the cluster, with your own rights: for the workload, for its
-/// catalog, and for the events that it still has. KIND is what `kubectl get` takes.
+/// catalog, and for the events that it still has; the history that the workload carries is told with them. KIND is what `kubectl get` takes.
 ///
 /// Every change that is named was tried: with it alone the decision falls on that place. Scores and
 /// weights are tried in steps of 0.001; when a weight changes, the others share the rest in
@@ -167,8 +169,21 @@ fn live_subject(
         )));
     };
     let mut subject = subject(&opened.catalog, &workloads::name("the cluster", &object), &object)?;
-    subject.history = cluster.happened(&object);
+    subject.history.extend(cluster.happened(&object));
+    subject.history.sort_by(|a, b| a.time.cmp(&b.time));
     Ok(subject)
+}
+
+/// The history that a workload carries.
+fn written(object: &Value) -> Vec<Happened> {
+    let text = object.pointer("/metadata/annotations").and_then(|all| all.get(HISTORY)?.as_str());
+    let history = text.and_then(History::parse).unwrap_or_default();
+    let happened = |one: &history::Happened| Happened {
+        time: one.at.clone().unwrap_or_default(),
+        reason: one.event.name().to_owned(),
+        message: one.words(),
+    };
+    history.all().iter().map(happened).collect()
 }
 
 fn known_place(catalog: &Catalog, place: &str) -> Result<Place, CliError> {
@@ -202,7 +217,7 @@ fn subject(catalog: &Catalog, title: &str, object: &Value) -> Result<Subject, Cl
                 (question.leave, question.not_to) = (leave, not_to);
                 question.unfit = asked.unfit;
             }
-            Ok(Subject { title: shown, question, record, history: Vec::new() })
+            Ok(Subject { title: shown, question, record, history: written(object) })
         }
         None => {
             // A record, or a line that `idp schedule` has answered.
@@ -321,7 +336,7 @@ fn history(out: &mut impl Write, recorded: &Recorded) -> std::io::Result<()> {
     writeln!(out, "  decided by {catalog}; decided anew, without moving it, it is {now}:")
 }
 
-/// What the cluster still knows of it, the latest at the end.
+/// What it carries, and what the cluster still knows of it, the latest at the end.
 fn events(out: &mut impl Write, history: &[Happened]) -> std::io::Result<()> {
     if history.is_empty() {
         return Ok(());
@@ -329,6 +344,7 @@ fn events(out: &mut impl Write, history: &[Happened]) -> std::io::Result<()> {
     writeln!(out, "  what has happened to it:")?;
     let first = history.len().saturating_sub(MOST_EVENTS);
     for Happened { time, reason, message } in history.iter().skip(first) {
+        let time = if time.is_empty() { "(no time)" } else { time };
         writeln!(out, "      {time} {reason}: {}", message.trim())?;
     }
     Ok(())

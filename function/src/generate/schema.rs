@@ -2,6 +2,7 @@
 //! webhook is down.
 
 use idp_crds::ProductSpec;
+use idp_crds::contract::Deletion;
 use idp_crds::contract::forbidden::DECIDED_BY_PLATFORM;
 use idp_crds::names::ENVIRONMENTS;
 use idp_crds::product::{ParameterSpec, ParameterType, UpdateRule};
@@ -45,6 +46,9 @@ fn parameters(product: &ProductSpec) -> Value {
         "ha".to_owned(),
         json!({"type": "boolean", "default": false, "description": "Whether it must survive the loss of a zone."}),
     );
+    if product.stateful {
+        properties.insert("deletion".to_owned(), deletion());
+    }
     let mut required = vec!["cell", "tier", "environment"];
     for parameter in &product.parameters {
         properties.insert(parameter.name.clone(), property(parameter));
@@ -63,6 +67,14 @@ fn parameters(product: &ProductSpec) -> Value {
     });
     declare_forbidden(&mut schema);
     schema
+}
+
+/// A default is not among it: what production means must follow the environment.
+fn deletion() -> Value {
+    json!({
+        "type": "string", "enum": Deletion::CHOICES,
+        "description": "What deleting it means. protect: it is not deleted; backup: the data goes and leaves a final backup; orphan: what it is made of stays at the provider. Not given: protect in production, elsewhere the data goes and nothing is left. In production it is lowered by who holds the verb unprotect.",
+    })
 }
 
 fn property(parameter: &ParameterSpec) -> Value {

@@ -18,13 +18,15 @@ pub(super) fn plan(context: ComposeContext<'_>, seen: &Resources<'_>) -> Plan {
         Some(provider) => render(product, provider, inputs, seen),
         None => Rendering::default(),
     };
-    let Rendering { objects, pending, connection, effective, notices } = rendering;
+    let Rendering { objects, pending, connection, effective, notices, deletion, recovery } =
+        rendering;
     plan.unready =
         objects.iter().filter(|object| !object.ready).map(|object| object.key.clone()).collect();
     // Nobody can use it without them, and on a move what it replaces must stay until then.
     let missing = product.spec.connection_keys.iter().filter(|key| !connection.contains_key(*key));
     plan.unready.extend(missing.map(|key| format!("connection detail {key}")));
     plan.placement_ready = plan.unready.is_empty() && pending.is_empty() && !objects.is_empty();
+    (plan.deletion, plan.recovery) = (deletion, recovery);
     plan.effective = effective;
     plan.notices = notices;
 

@@ -10,6 +10,7 @@
 mod catalogs;
 mod compose;
 mod composite;
+mod deletion;
 mod input;
 mod limit;
 mod observed;

@@ -65,6 +65,8 @@ struct FieldsLabels<'r> {
     resource: Option<&'r str>,
     #[serde(default, borrow, rename = "platform.example.org/stateful")]
     stateful: Option<&'r str>,
+    #[serde(default, borrow, rename = "platform.example.org/deletion")]
+    deletion: Option<&'r str>,
 }
 
 #[derive(Debug, Deserialize, Default)]
@@ -127,6 +129,11 @@ impl<'r> Resources<'r> {
             .iter()
             .filter(move |(key, _)| key.starts_with(&prefix))
             .map(|(key, item)| (*key, item))
+    }
+
+    /// All of them.
+    pub(super) fn all(&self) -> impl Iterator<Item = &ObservedResource<'r>> {
+        self.by_key.values()
     }
 
     pub(super) fn get(&self, key: &str) -> Option<&ObservedResource<'r>> {
@@ -212,6 +219,11 @@ impl ObservedResource<'_> {
     pub(super) fn is_stateful(&self) -> bool {
         let labels = &self.fields.metadata.labels;
         self.unreadable.is_some() || labels.resource.is_none() || labels.stateful == Some("true")
+    }
+
+    /// What deleting it means, as its label says.
+    pub(super) fn deletion(&self) -> Option<&str> {
+        self.fields.metadata.labels.deletion
     }
 
     pub(super) fn is_managed(&self) -> bool {

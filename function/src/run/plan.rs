@@ -6,7 +6,8 @@ use bytes::Bytes;
 use idp_core::compose::facts::{Identity, Placement, TierFacts};
 use idp_core::compose::product::Product;
 use idp_core::compose::rendering::Pending;
-use idp_crds::contract::ClaimRequest;
+use idp_crds::contract::{ClaimRequest, Deletion};
+use idp_crds::recovery::RecoveryPoint;
 use idp_crds::status::{Place, Retained};
 use serde_json::{Map, Value};
 
@@ -27,6 +28,10 @@ pub(super) struct Plan {
     pub(super) foreign_secret: Option<String>,
     /// Resources of the current placement that are not ready.
     pub(super) unready: Vec<String>,
+    /// What deleting the workload would do now, as the provider reports it.
+    pub(super) deletion: Option<Deletion>,
+    /// What keeps its data here.
+    pub(super) recovery: Vec<RecoveryPoint>,
     pub(super) effective: Map<String, Value>,
     pub(super) notices: BTreeMap<String, String>,
     /// The connection, once complete.

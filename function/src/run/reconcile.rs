@@ -24,7 +24,7 @@ use super::report::StatusReport;
 use super::requirements::{Extent, Needs};
 use super::response::ResponseBuilder;
 use super::site::{self, Located, Pinned};
-use super::{Failure, compose, preserve};
+use super::{Failure, compose, deletion, preserve};
 use crate::wire::v1;
 
 /// One request, read.
@@ -87,12 +87,17 @@ impl Reconcile<'_> {
             Err(failure) => return self.preserved(response, failure),
         };
         let plan = self.compose(&asked, &placement, &tier);
+        let holds_data = asked.product.spec.stateful;
+        let deletion = holds_data
+            .then(|| deletion::in_force(&asked.request, &plan, self.seen, status))
+            .flatten();
         let report = StatusReport {
             in_force: &in_force,
             placement: &placement,
             candidate: candidate.as_deref(),
             product: asked.product,
             plan: &plan,
+            deletion,
             before: status,
         };
         let not_followed = not_followed.map(annotation_not_followed);

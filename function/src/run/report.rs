@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use idp_core::compose::facts::Placement;
 use idp_core::compose::product::Product;
 use idp_core::placement::PlacementInForce;
+use idp_crds::contract::Deletion;
 use idp_crds::json::{float, to_value};
 use idp_crds::reason::Reason;
 use idp_crds::status::{Phase, PlacementStatus};
@@ -26,6 +27,8 @@ pub(super) struct StatusReport<'a> {
     pub(super) candidate: Option<&'a str>,
     pub(super) product: &'a Product,
     pub(super) plan: &'a Plan,
+    /// What deleting the workload does now, where it holds data.
+    pub(super) deletion: Option<Deletion>,
     /// What the status said before.
     pub(super) before: Option<&'a PlacementStatus>,
 }
@@ -50,6 +53,8 @@ impl StatusReport<'_> {
             previous: in_force.previous.clone(),
             leaving: plan.leaving.clone(),
             retained: plan.retained.clone(),
+            deletion: self.deletion,
+            recovery: idp_core::recovery::best(&plan.recovery).cloned(),
             notices: notices.keys().cloned().collect(),
         };
         let mut status = Map::new();

@@ -45,8 +45,11 @@ pub(super) fn credentials(
         credentials.password = None;
         return Some(credentials);
     }
-    label_workload(&mut secret, context, "credentials", true);
     let ready = credentials.password.is_some();
+    // Protected once it is known to be the workload's: what turns out to be somebody else's is
+    // deleted by hand.
+    let is_protected = ready && context.identity.in_cluster();
+    label_workload(&mut secret, context, "credentials", Keeps { data: true, is_protected });
     if let Some(desired) = desired(&secret, ready) {
         plan.desired.insert(credentials::RESOURCE_KEY.to_owned(), desired);
     }
@@ -98,7 +101,8 @@ pub(super) fn connect(
                 "metadata": {"name": name, "namespace": identity.namespace},
                 "data": encode(connection),
             });
-            label_workload(&mut secret, context, "connection", false);
+            let keeps = Keeps { data: false, is_protected: true };
+            label_workload(&mut secret, context, "connection", keeps);
             desired(&secret, true)
         }
         None => observed.and_then(unchanged),
@@ -118,16 +122,28 @@ fn encode(connection: &BTreeMap<String, String>) -> Value {
         .into()
 }
 
+/// What the labels of a workload's own object say of its loss.
+#[derive(Clone, Copy)]
+struct Keeps {
+    /// It is never deleted without a human act.
+    data: bool,
+    /// What deleting the workload means is of it, too.
+    is_protected: bool,
+}
+
 /// Labels of what belongs to the workload: like those of composed objects, but without a decision's
 /// sequence.
-fn label_workload(secret: &mut Value, context: ComposeContext<'_>, resource: &str, stateful: bool) {
+fn label_workload(secret: &mut Value, context: ComposeContext<'_>, resource: &str, keeps: Keeps) {
     let ComposeContext { request, product, placement, .. } = context;
     let mut labels = json!({
         names::CELL: request.cell, names::TIER: request.tier, names::ENVIRONMENT: request.environment, names::PRODUCT: product.name,
         names::PROVIDER: placement.provider, names::REGION: placement.region, names::RESOURCE: resource,
     });
-    if let (true, Some(labels)) = (stateful, labels.as_object_mut()) {
-        labels.insert(names::STATEFUL.to_owned(), json!("true"));
+    if let Some(labels) = labels.as_object_mut() {
+        let is_protected = product.spec.stateful && keeps.is_protected;
+        let deletion = is_protected.then_some(request.deletion.name());
+        labels.extend(deletion.map(|deletion| (names::DELETION.to_owned(), json!(deletion))));
+        labels.extend(keeps.data.then(|| (names::STATEFUL.to_owned(), json!("true"))));
     }
     if let Some(metadata) = secret.get_mut("metadata").and_then(Value::as_object_mut) {
         metadata.insert("labels".to_owned(), labels);

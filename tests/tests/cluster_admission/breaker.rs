@@ -6,7 +6,7 @@ use std::time::Duration;
 use idp_tests::cluster::{Cluster, Mood, eventually};
 use serde_json::{Value, json};
 
-use super::{NAMESPACE, apply, claim, placement};
+use super::{NAMESPACE, apply, claim, deletion, placement};
 
 /// Where claims like these go while all is well.
 const REGION: &str = "us-east-1";
@@ -162,8 +162,10 @@ pub async fn opens_lets_one_try_and_closes(cluster: &Cluster) {
     .await;
     set(cluster, &json!({"failureThreshold": 5, "dwellSeconds": 15, "cooldownSeconds": 60}));
     for name in ["break-a", "break-b", "break-probe", "break-second"] {
+        deletion::unprotect(admin, NAMESPACE, name).await;
         let ask = ["-n", NAMESPACE, "delete", "mysqlinstanceclaim", name, "--wait=false"];
         developer.kubectl(&ask, "").unwrap();
     }
+    deletion::unprotect(admin, "team-beta", "break-c").await;
     admin.kubectl(&["delete", "namespace", "team-beta", "--wait=false"], "").unwrap();
 }

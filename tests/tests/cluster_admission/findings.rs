@@ -4,7 +4,7 @@
 use idp_tests::cluster::{Cluster, User, eventually};
 use serde_json::{Value, json};
 
-use super::{NAMESPACE, apply, claim, placement};
+use super::{NAMESPACE, apply, claim, deletion, placement};
 
 const KIND: &str = "mysqlinstanceclaims.db.platform.example.org";
 
@@ -104,6 +104,7 @@ spec:
     assert!(message.contains("one that is restored has at most"), "{message}");
 
     for name in ["1-orders", "2-orders"] {
+        deletion::unprotect(admin, NAMESPACE, name).await;
         developer.kubectl(&["-n", NAMESPACE, "delete", KIND, name, "--wait=false"], "").unwrap();
     }
 }

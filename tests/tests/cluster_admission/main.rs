@@ -12,6 +12,7 @@ mod breaker;
 mod certificates;
 mod conditions;
 mod console;
+mod deletion;
 mod findings;
 mod guards;
 mod live;
@@ -178,12 +179,14 @@ async fn kubectl_meets_the_webhook() {
     println!("--- a good claim");
     eventually("the first stamp", async || {
         apply(developer, &claim("orders-db"))?;
-        placement(developer, "orders-db").or_else(|error| {
+        let stamped = placement(developer, "orders-db");
+        if stamped.is_err() {
             // The API server takes a moment to learn of a registration.
-            developer
-                .kubectl(&["-n", NAMESPACE, "delete", "mysqlinstanceclaim", "orders-db"], "")?;
-            Err(error)
-        })
+            deletion::unprotect(admin, NAMESPACE, "orders-db").await;
+            let delete = ["-n", NAMESPACE, "delete", "mysqlinstanceclaim", "orders-db"];
+            developer.kubectl(&delete, "")?;
+        }
+        stamped
     })
     .await;
     let decided = placement(developer, "orders-db").unwrap();
@@ -261,12 +264,12 @@ async fn kubectl_meets_the_webhook() {
     assert_eq!(placement(developer, "orders-db").unwrap(), decided);
 
     println!("--- replace without the annotation");
-    let replaced = developer
-        .kubectl(
-            &["replace", "-f", "-"],
-            &claim("orders-db").replace("storageGB: 20", "storageGB: 40"),
-        )
-        .unwrap();
+    let larger = claim("orders-db").replace("storageGB: 20", "storageGB: 40");
+    // What is still being made reports of itself between kubectl's reading and its writing.
+    let replaced = eventually("a replace that nobody else's write comes between", async || {
+        developer.kubectl(&["replace", "-f", "-"], &larger)
+    })
+    .await;
     println!("{replaced}");
     assert_eq!(placement(developer, "orders-db").unwrap(), decided);
 
@@ -323,6 +326,7 @@ async fn kubectl_meets_the_webhook() {
     for field in ["resourceVersion", "uid", "finalizers"] {
         backup["metadata"].as_object_mut().unwrap().shift_remove(field);
     }
+    deletion::unprotect(admin, NAMESPACE, "orders-db").await;
     developer
         .kubectl(
             &["-n", NAMESPACE, "delete", "mysqlinstanceclaim", "orders-db", "--timeout=60s"],
@@ -348,6 +352,7 @@ async fn kubectl_meets_the_webhook() {
 
     tenants::find_the_webhook(admin, developer).await;
     findings::do_not_come_back(cluster).await;
+    deletion::is_on_purpose(cluster).await;
 
     println!("--- the catalog");
     let message = admin.kubectl(&["delete", "product", "mysql"], "");
@@ -414,8 +419,13 @@ async fn kubectl_meets_the_webhook() {
     second.process.assert_running();
     assert_eq!(generation(), before);
 
-    println!("--- down: claims fail closed, their deletion does not");
+    println!(
+        "--- down: claims fail closed, their deletion does not, and what is protected is not deleted"
+    );
+    apply(developer, &claim("down-db")).unwrap();
+    deletion::unprotect(admin, NAMESPACE, "orders-db").await;
     first.process.kill();
+    deletion::is_refused_while_the_webhook_is_down(developer);
     let message = apply(developer, &claim("late-db")).unwrap_err();
     println!("{message}");
     assert!(message.contains("failed calling webhook"), "{message}");

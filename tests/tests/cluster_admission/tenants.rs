@@ -6,7 +6,7 @@ use idp_core::compose::names::credentials_name;
 use idp_tests::cluster::{User, eventually};
 use serde_json::{Value, json};
 
-use super::{NAMESPACE, apply, claim, placement};
+use super::{NAMESPACE, apply, claim, deletion, placement};
 
 const KIND: &str = "mysqlinstanceclaims.db.platform.example.org";
 const REASON: &str = "platform.example.org/placement-reason";
@@ -177,6 +177,8 @@ pub async fn find_the_policy_before_the_webhook(admin: &User, developer: &User) 
         hold(all.into())
     };
     patch(developer, "early-db", &with_hold(&get(developer, "early-db").unwrap())).unwrap();
+    deletion::is_refused_by_the_policy_alone(admin, developer).await;
+    deletion::unprotect(admin, NAMESPACE, "early-db").await;
     kubectl(developer, &["delete", KIND, "early-db", "--wait=false"], "").unwrap();
     let larger = json!({"spec": {"parameters": {"storageGB": 40}}});
     refused(patch(developer, "early-db", &larger), "the object is being deleted");
@@ -240,21 +242,9 @@ pub async fn make_the_credentials_before_the_workload_does(admin: &User, develop
     assert!(!made.contains("late-db"), "{made}");
     kubectl(admin, &["delete", "secret", &name], "").unwrap();
     condition("Available").await;
+    deletion::unprotect(admin, NAMESPACE, "late-db").await;
     kubectl(developer, &["delete", KIND, "late-db", "--timeout=60s"], "").unwrap();
 }
-
-const RELEASE_RIGHT: &str = "
-apiVersion: rbac.authorization.k8s.io/v1
-kind: Role
-metadata: {name: releaser, namespace: team-alpha}
-rules: [{apiGroups: [db.platform.example.org], resources: [mysqlinstanceclaims], verbs: [release]}]
----
-apiVersion: rbac.authorization.k8s.io/v1
-kind: RoleBinding
-metadata: {name: releaser, namespace: team-alpha}
-roleRef: {apiGroup: rbac.authorization.k8s.io, kind: Role, name: releaser}
-subjects: [{apiGroup: rbac.authorization.k8s.io, kind: Group, name: developers}]
-";
 
 /// Beside the webhook, with `orders-db` restored from a backup, and developers who may fail over.
 pub async fn find_the_webhook(admin: &User, developer: &User) {
@@ -309,19 +299,20 @@ pub async fn find_the_webhook(admin: &User, developer: &User) {
         ["patch", KIND, "orders-db", "--subresource=status", "--type=merge", "-p", &elsewhere];
     refused(kubectl(developer, &ask, ""), "status.placement");
 
-    println!("--- finding 19: a database leaves production by who may release it");
+    println!("--- finding 19: a database leaves production by who may unprotect it");
     let leave = json!({"spec": {"parameters": {"environment": "staging"}}}).to_string();
     let leave = ["patch", KIND, "orders-db", "--type=merge", "--dry-run=server", "-p", &leave];
     refused(kubectl(developer, &leave, ""), "keep production");
-    apply(admin, RELEASE_RIGHT).unwrap();
-    eventually("the right to release", async || kubectl(developer, &leave, "")).await;
-    admin.kubectl(&["-n", NAMESPACE, "delete", "rolebinding", "releaser"], "").unwrap();
+    apply(admin, deletion::UNPROTECT_RIGHT).unwrap();
+    eventually("the right to unprotect", async || kubectl(developer, &leave, "")).await;
+    admin.kubectl(&["-n", NAMESPACE, "delete", "rolebinding", "unprotector"], "").unwrap();
 
     println!("--- findings 11 and 24: a Secret that is in the way is told before");
     kubectl(admin, &["create", "secret", "generic", "next-db-mysql-conn"], "").unwrap();
     refused(apply(developer, &claim("next-db")), "delete that Secret, or choose another name");
     kubectl(admin, &["delete", "secret", "next-db-mysql-conn"], "").unwrap();
     apply(developer, &claim("next-db")).unwrap();
+    deletion::unprotect(admin, NAMESPACE, "next-db").await;
     kubectl(developer, &["delete", KIND, "next-db", "--timeout=60s"], "").unwrap();
 }
 

@@ -107,7 +107,9 @@ fn messages_in_troubleshooting_are_said_by_the_programs() {
         source(&top().join(folder), &mut said);
     }
     let read = |path: &str| std::fs::read_to_string(top().join(path)).unwrap();
-    said.push_str(&read("package/chart/templates/admission-policy.yaml"));
+    for policy in ["admission", "deletion"] {
+        said.push_str(&read(&format!("package/chart/templates/{policy}-policy.yaml")));
+    }
     let page = read("docs/src/operations/troubleshooting.md");
     let mut unsaid = Vec::new();
     let rows =

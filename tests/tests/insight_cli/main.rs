@@ -246,6 +246,12 @@ fn the_shipped_catalog_passes_and_the_references_does_not() {
     assert!(ran.out.contains("error: NoTarget: Tier business_critical"), "{}", ran.out);
     assert!(ran.out.contains("error: NoPlaceAfterLoss: Tier business_critical"), "{}", ran.out);
 
+    std::fs::write(&tiers, text.replace("rpoMinutes: 15", "rpoMinutes: 0")).unwrap();
+    let ran = idp(&["check", "--catalog", path], "");
+    let said = "warning: NothingKeepsData: Tier medium promises what it cannot keep";
+    assert!(ran.out.contains(said), "{}", ran.out);
+    std::fs::write(&tiers, text.replace(line, "")).unwrap();
+
     let log = idp(&["check", "--catalog", path, "-o", "sarif"], "").json();
     assert_eq!(log["version"], "2.1.0");
     let results = log["runs"][0]["results"].as_array().unwrap();

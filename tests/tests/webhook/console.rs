@@ -64,6 +64,9 @@ async fn a_workloads_page_says_why_and_how_to_act() {
         "kubectl describe mysqlinstanceclaim.db.platform.example.org invoices --namespace team-finance",
         "platform.example.org/failover=gcp@2",
         "platform.example.org/release=aws-us-east-1",
+        "What has happened to it",
+        "2026-05-11T22:41:37Z",
+        "on-call",
     ] {
         assert!(page.contains(expected), "{expected}: {page}");
     }

@@ -89,7 +89,7 @@ async fn finding_19_leaving_production_takes_a_verb_where_there_is_data() {
     };
     let message = webhook.admit(&to("dev")).await.refused();
     for part in
-        ["spec.parameters.environment: cannot leave production", "keep production", "release"]
+        ["spec.parameters.environment: cannot leave production", "keep production", "unprotect"]
     {
         assert!(message.contains(part), "{message}");
     }
@@ -112,6 +112,34 @@ async fn finding_19_leaving_production_takes_a_verb_where_there_is_data() {
         object["spec"]["parameters"]["environment"] = "dev".into();
     });
     webhook.admit(&leaves).await.allowed();
+}
+
+/// Lowered by who may, raised by everybody; outside of production it is everybody's.
+#[tokio::test]
+async fn deletion_is_lowered_in_production_by_a_verb() {
+    let webhook = Webhook::start().await;
+    let deletion = |object: &Value, deletion: Value| {
+        Review::update(object, move |object| object["spec"]["parameters"]["deletion"] = deletion)
+    };
+    let stored = webhook.admit(&Review::create(claim())).await.allowed();
+    let protected = with_status(&stored, &[]);
+    for lower in ["backup", "orphan"] {
+        let message = webhook.admit(&deletion(&protected, json!(lower))).await.refused();
+        let said = format!("spec.parameters.deletion: cannot go from protect to {lower}");
+        assert!(message.contains(&said) && message.contains("unprotect"), "{message}");
+    }
+    let lowered = webhook.admit(&deletion(&protected, json!("backup")).by_admin()).await.allowed();
+    let raised = webhook.admit(&deletion(&lowered, json!("orphan"))).await.allowed();
+    let message = webhook.admit(&deletion(&raised, json!("backup"))).await.refused();
+    assert!(message.contains("cannot go from orphan to backup"), "{message}");
+    webhook.admit(&deletion(&raised, Value::Null)).await.allowed();
+
+    let mut dev = claim();
+    dev["spec"]["parameters"]["environment"] = "dev".into();
+    dev["spec"]["parameters"]["deletion"] = "protect".into();
+    let dev = webhook.admit(&Review::create(dev)).await.allowed();
+    let free = webhook.admit(&deletion(&dev, Value::Null)).await.allowed();
+    webhook.admit(&deletion(&free, json!("orphan"))).await.allowed();
 }
 
 /// A cluster with these Secrets' metadata, and how often it was asked.

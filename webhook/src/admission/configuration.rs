@@ -5,6 +5,7 @@ mod effect;
 mod guards;
 
 use idp_core::catalog::{Named, Objects, ReadError, Site};
+use idp_core::compose::facts::TierFacts;
 use idp_core::compose::product::Product;
 use idp_core::insight::edit;
 use idp_crds::contract::{FieldError, Problem, did_you_mean};
@@ -168,6 +169,16 @@ impl Findings {
                 "no Candidate has all that tier {:?} requires: nothing can be placed",
                 reference_name(&tier.name)
             ));
+        }
+        let facts = TierFacts {
+            rto_minutes: tier.spec.rto_minutes,
+            rpo_minutes: tier.spec.rpo_minutes,
+            capabilities: tier.spec.required_capabilities.clone(),
+        };
+        let name = reference_name(&tier.name);
+        for product in snapshot.catalog.products() {
+            let gap = snapshot.catalog.tier_gap(product, &name, &facts);
+            self.warnings.extend(gap.map(|gap| format!("{}: {gap}", product.name)));
         }
     }
 

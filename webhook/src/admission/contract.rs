@@ -2,7 +2,7 @@
 
 use idp_core::placement::PlacementInForce;
 use idp_crds::contract::{ClaimRequest, FieldError, Problem, forbidden, reserved, update};
-use idp_crds::names::{ADOPT_CANDIDATE, FAILOVER, PLACEMENT_REASON, RELEASE};
+use idp_crds::names::{ADOPT_CANDIDATE, FAILOVER, RELEASE};
 use idp_crds::record::Record;
 use serde_json::{Map, Value};
 
@@ -75,7 +75,7 @@ pub(super) fn of_terminating(new: &Object<'_>, old: &Object<'_>) -> Vec<FieldErr
     if new.spec != old.spec {
         errors.push(FieldError::new("spec", Problem::Forbidden, message));
     }
-    for name in [PLACEMENT_REASON, FAILOVER, RELEASE, ADOPT_CANDIDATE] {
+    for name in reserved::ANNOTATIONS {
         if new.metadata.annotation(name) != old.metadata.annotation(name) {
             errors.push(annotation_error(name, Problem::Forbidden, message));
         }

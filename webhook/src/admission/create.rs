@@ -13,6 +13,7 @@ use super::occupied;
 use super::restore::{self, Restore};
 use super::verdict::Denial;
 use super::workload::Workload;
+use super::{history, recovery};
 
 /// Settles what a new workload is to be like.
 ///
@@ -33,7 +34,8 @@ pub(super) async fn create(
     // A restored claim also carries what Crossplane and the platform had set on it.
     let not_theirs = contract::not_theirs(workload);
     let is_ours = is_ours(admission, workload, brought, &contract).await?;
-    if !is_ours || !not_theirs.is_empty() {
+    let is_restored = !is_ours || !not_theirs.is_empty();
+    if is_restored {
         let asked = contract.asked.as_ref();
         match restore::objection(admission, workload, brought, asked).await? {
             Restore::Good => {
@@ -48,7 +50,16 @@ pub(super) async fn create(
     }
     let asked = contract.fulfilled().map_err(Denial::fields)?;
     let decision = Some(Decision::Kept(brought.to_owned()));
-    Ok(DesiredClaim { asked: Some(asked), decision, ..DesiredClaim::default() })
+    let mut desired = DesiredClaim { asked: Some(asked), decision, ..DesiredClaim::default() };
+    match Record::parse(brought) {
+        Ok(record) if !is_restored => {
+            desired.happened.push(history::decided(workload, &record, None));
+            history::settle(workload, None, &mut desired);
+        }
+        Ok(record) => history::settle_restored(workload, &record, &mut desired),
+        Err(_) => {}
+    }
+    Ok(desired)
 }
 
 /// Decides where a new workload goes.
@@ -58,12 +69,20 @@ async fn place(
     asked: ClaimRequest,
 ) -> Result<DesiredClaim, Denial> {
     if admission.decision_mode == DecisionMode::Pipeline {
-        return Ok(DesiredClaim { asked: Some(asked), ..DesiredClaim::default() });
+        let mut desired = DesiredClaim { asked: Some(asked), ..DesiredClaim::default() };
+        history::settle(workload, None, &mut desired);
+        return Ok(desired);
     }
     let decided = decide(admission, workload, &PlacementQuestion::first(&asked)).await;
     let stamp = decided.map_err(|error| Denial::schedule(&error, "spec.parameters.tier"))?;
+    let warnings = recovery::promise(workload, &asked, &stamp.record, "spec.parameters.tier")?;
+    let happened = vec![history::decided(workload, &stamp.record, None)];
     let decision = Some(Decision::Made(stamp));
-    Ok(DesiredClaim { asked: Some(asked), decision, ..DesiredClaim::default() })
+    let asked = Some(asked);
+    let mut desired =
+        DesiredClaim { asked, decision, happened, warnings, ..DesiredClaim::default() };
+    history::settle(workload, None, &mut desired);
+    Ok(desired)
 }
 
 /// Whether the decision that a new workload carries is the one that we make of it: the validating

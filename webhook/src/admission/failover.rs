@@ -16,6 +16,7 @@ use super::mutate::{Decision, DesiredClaim};
 use super::verdict::{Denial, Reason};
 use super::workload::{ApiKind, Workload, annotation_error, annotation_path};
 use super::{authorizer, release};
+use super::{history, recovery};
 
 /// What `any` means: leave the place, whatever the provider.
 const ANY: &str = "any";
@@ -133,9 +134,12 @@ pub(super) async fn fail_over(
     }
     let mut consumed = vec![FAILOVER];
     consumed.extend(release::is_of(&workload.new, place).then_some(RELEASE));
-    let decision = Some(Decision::Made(stamp));
-    let warnings = vec![warning];
-    Ok(DesiredClaim { asked: Some(asked), consumed, warnings, decision, ..DesiredClaim::default() })
+    let mut warnings = vec![warning];
+    warnings.extend(recovery::promise(workload, &asked, record, &annotation_path(FAILOVER))?);
+    let why = workload.new.metadata.annotation(FAILOVER);
+    let happened = vec![history::decided(workload, record, why)];
+    let (decision, asked) = (Some(Decision::Made(stamp)), Some(asked));
+    Ok(DesiredClaim { asked, consumed, warnings, decision, happened, ..DesiredClaim::default() })
 }
 
 /// Whether `given` is a decision to move that this user could have asked for: how the outcome of

@@ -20,6 +20,7 @@ mod contract;
 mod create;
 mod decide;
 mod failover;
+mod history;
 mod known;
 mod mutate;
 pub mod object;
@@ -27,6 +28,7 @@ mod occupied;
 mod ownership;
 pub mod patch;
 mod protection;
+mod recovery;
 mod release;
 pub mod respond;
 mod restore;
@@ -109,7 +111,7 @@ async fn admit_workload(
     }
 }
 
-/// Counts and logs a decision that is going to be stored.
+/// Counts and logs what is going to be stored.
 fn record_placement(
     admission: &Admission,
     workload: &Workload<'_>,
@@ -117,6 +119,9 @@ fn record_placement(
     patch: &Patch,
 ) {
     let request = workload.request;
+    for happened in desired.happened.iter().filter(|_| !request.is_dry_run()) {
+        admission.metrics.happened(happened.event, &workload.product.name);
+    }
     let Some(Decision::Made(stamp)) = desired.decision.as_ref().filter(|_| !request.is_dry_run())
     else {
         debug!(uid = %request.uid, changes = patch.operations().len(), "admitted");

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use idp_core::schedule::DecisionText;
 use idp_crds::contract::ClaimRequest;
+use idp_crds::history::{Happened, History};
 use idp_crds::names;
 use serde_json::{Map, Value, json};
 
@@ -23,6 +24,10 @@ pub struct DesiredClaim {
     pub decision: Option<Decision>,
     /// The id at the provider that it is to carry, for backups; none where there is none to know.
     pub id: Option<String>,
+    /// What has happened to it, in this review. Both webhooks find the same; when, the first one says.
+    pub happened: Vec<Happened>,
+    /// The history it is to carry, where it carries another.
+    pub history: Option<History>,
     /// Annotations that have been acted on.
     pub consumed: Vec<&'static str>,
     /// Fields of `spec` that Crossplane had set and the change would take away.
@@ -65,14 +70,23 @@ pub fn patch(workload: &Workload<'_>, desired: &DesiredClaim) -> Patch {
         }
     }
     let id = desired.id.as_deref().map(|id| (names::ID, id));
-    match &desired.decision {
-        Some(Decision::Kept(text)) => {
-            let annotations: Vec<_> =
-                [(names::PLACEMENT_REASON, text.as_str())].into_iter().chain(id).collect();
-            patch.annotations(metadata, &annotations);
-        }
-        Some(Decision::Made(stamp)) => patch.decision(metadata, names::PLACEMENT_REASON, stamp),
-        None => {}
+    let history = desired.history.as_ref().map(History::to_string);
+    let history = history.as_deref().map(|text| (names::HISTORY, text));
+    let (kept, made) = match &desired.decision {
+        Some(Decision::Kept(text)) => (Some((names::PLACEMENT_REASON, text.as_str())), None),
+        Some(Decision::Made(stamp)) => (None, Some(stamp)),
+        None => (None, None),
+    };
+    // A patch makes a map that is not there once.
+    let first = made.filter(|_| metadata.annotations.is_none());
+    let first = first.map(|stamp| (names::PLACEMENT_REASON, stamp.text()));
+    let annotations: Vec<_> = [first, kept, id, history].into_iter().flatten().collect();
+    patch.annotations(metadata, &annotations);
+    if let (Some(stamp), true) = (made, metadata.annotations.is_some()) {
+        patch.decision(metadata, names::PLACEMENT_REASON, stamp);
+    }
+    if desired.history.is_some() {
+        disown(&mut patch, metadata, names::HISTORY);
     }
     // Crossplane's own writes settle nothing that was not admitted, and it would write again.
     if desired.asked.is_some() && desired.decision.is_some() {

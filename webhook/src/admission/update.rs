@@ -1,6 +1,9 @@
 //! A workload that changes: it stays where it is, unless a move is asked for.
 
-use idp_crds::names::{FAILOVER, PLACEMENT_REASON, RELEASE};
+use idp_crds::contract::update;
+use idp_crds::history::{Event, Happened};
+use idp_crds::names::{ADOPT_CANDIDATE, FAILOVER, HISTORY, PLACEMENT_REASON, RELEASE};
+use idp_crds::record::Record;
 
 use super::before::Before;
 use super::context::Admission;
@@ -10,7 +13,7 @@ use super::mutate::{Decision, DesiredClaim};
 use super::object::Object;
 use super::verdict::Denial;
 use super::workload::Workload;
-use super::{adopt, connection, failover, protection, release, restore};
+use super::{adopt, connection, failover, history, protection, release, restore};
 
 /// Settles what a changed workload is to be like: resolve → failover, or keep.
 ///
@@ -61,7 +64,28 @@ pub(super) async fn update<'r>(
     let released = release::is_done(&workload.new, &before.object, before.status.as_ref());
     desired.consumed.extend(released.then_some(RELEASE));
     desired.put_back = contract::dropped_machinery(&workload.new, &before.object);
+    write_down(workload, &before, &mut desired);
     Ok(desired)
+}
+
+/// What has happened beside a move.
+fn write_down(workload: &Workload<'_>, before: &Before<'_>, desired: &mut DesiredClaim) {
+    let (old, new) = (&before.object.metadata, &workload.new.metadata);
+    let sequence = before.in_force.as_ref().map_or(0, |in_force| in_force.sequence);
+    let place = before.in_force.as_ref().map(|in_force| in_force.place.to_string());
+    desired.happened.extend(history::released(workload, old.annotation(RELEASE), sequence));
+    let adopted = new.annotation(ADOPT_CANDIDATE);
+    if let Some(what) = adopted.filter(|what| Some(*what) != old.annotation(ADOPT_CANDIDATE)) {
+        let happened = history::happened(workload, Event::Adopted, sequence);
+        desired.happened.push(Happened { to: place, why: Some(history::short(what)), ..happened });
+    }
+    if workload.product.spec.stateful
+        && let Some(field) = update::unprotects(&before.object.spec, &workload.new.spec)
+    {
+        let happened = history::happened(workload, Event::Unprotected, sequence);
+        desired.happened.push(Happened { why: Some(field.to_owned()), ..happened });
+    }
+    history::settle(workload, old.annotation(HISTORY), desired);
 }
 
 fn is_terminating(new: &Object<'_>, old: &Object<'_>) -> bool {
@@ -106,7 +130,10 @@ async fn keep(
     {
         // Decided, its gates checked, by an earlier review of this very change.
         return if errors.is_empty() {
-            Ok(DesiredClaim { asked: Some(asked.clone()), ..DesiredClaim::default() })
+            let record = Record::parse(text).ok();
+            let moved = record.map(|record| history::decided(workload, &record, None));
+            let (asked, happened) = (Some(asked.clone()), moved.into_iter().collect());
+            Ok(DesiredClaim { asked, happened, ..DesiredClaim::default() })
         } else {
             Err(Denial::fields(errors))
         };

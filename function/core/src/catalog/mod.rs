@@ -11,6 +11,7 @@ mod fitness;
 mod objects;
 mod places;
 mod products;
+mod recovery;
 mod yaml;
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -6,10 +6,12 @@ use std::sync::Arc;
 
 use idp_crds::contract::{Problem, did_you_mean};
 use idp_crds::product::{ProviderTemplates, ResourceTemplate};
+use idp_crds::recovery::RecoverySpec;
 use serde_json::Value;
 
 use super::expression::{Expression, Interner, References};
 use super::plan::{Needs, NoticePlan, ProductError, ProviderPlan, ResourcePlan};
+use super::recovery::{self, RecoveryPlan};
 use super::template::{Template, TemplateError};
 
 /// Compiles what a product is made of on one provider. `path` is where that stands, `known` the
@@ -93,6 +95,10 @@ impl Compiler<'_> {
                 Some(NoticePlan { name: notice.name.clone(), when, message })
             })
             .collect();
+        let deletion = templates.deletion.as_ref().map(|text| {
+            self.checked(&Value::String(text.clone()), "deletion", &needs_of_vars, templates)
+        });
+        let recovery = self.recovery(&templates.recovery);
         let (slots, observed_read) = (self.expressions.slots(), BTreeMap::new());
         let reserved_prefixes = templates.reserved_prefixes.clone();
         let mut plan = ProviderPlan {
@@ -103,7 +109,9 @@ impl Compiler<'_> {
             resources,
             connection,
             effective,
+            deletion,
             notices,
+            recovery,
             observed_read,
             slots,
         };
@@ -176,6 +184,21 @@ impl Compiler<'_> {
             refers_to,
             needs,
         })
+    }
+
+    /// What keeps the data. It is judged before anything exists.
+    fn recovery(&mut self, specs: &[RecoverySpec]) -> Vec<RecoveryPlan> {
+        let known = BTreeSet::from(recovery::VARIABLES);
+        let plan = |(at, spec): (usize, &RecoverySpec)| {
+            let path = format!("{}.recovery[{at}]", self.path);
+            let when = spec.when.as_ref();
+            let when = when.and_then(|when| self.expression(when, &format!("{path}.when"), &known));
+            let target = spec.target.clone().map(Value::String);
+            let target =
+                target.map(|target| self.template(&target, &format!("{path}.target"), &known));
+            RecoveryPlan { mechanism: spec.mechanism, rpo_minutes: spec.rpo_minutes, when, target }
+        };
+        specs.iter().enumerate().map(plan).collect()
     }
 
     /// A template whose references are checked, but which nothing waits for.

@@ -13,6 +13,7 @@ pub mod object;
 pub mod place;
 pub mod plan;
 pub mod product;
+mod recovery;
 pub mod render;
 mod rendered;
 pub mod rendering;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use idp_crds::candidate::ProviderConfigRef;
-use idp_crds::contract::ClaimRequest;
+use idp_crds::contract::{ClaimRequest, Deletion};
 use idp_crds::names;
 use serde_json::{Value, json};
 
@@ -17,6 +17,9 @@ use crate::structs::{StructError, rewrite};
 /// Policies of a managed resource that is fully ours. Late initialisation is left out: it would pin
 /// the provider's defaults into the spec, and then fight the template.
 const MANAGED: [&str; 4] = ["Observe", "Create", "Update", "Delete"];
+
+/// The same of one that stays at its provider when its object goes.
+const ORPHANED: [&str; 3] = ["Observe", "Create", "Update"];
 
 /// `<provider>-<region>/<resource>[-<index>][-<hash>]`: the composition-resource-name. It carries
 /// the placement, so that two placements of one workload never collide.
@@ -32,7 +35,7 @@ pub fn place_prefix(placement_id: &str) -> String {
 }
 
 /// How many labels every object gets, and how many fields its metadata has.
-const LABELS: usize = 10;
+const LABELS: usize = 11;
 const METADATA: usize = 4;
 
 /// What labels say about a composed object.
@@ -41,6 +44,8 @@ pub(super) struct Labels<'a> {
     pub(super) request: &'a ClaimRequest,
     pub(super) product: &'a str,
     pub(super) placement: &'a Placement,
+    /// Of a product that holds data.
+    pub(super) deletion: Option<Deletion>,
 }
 
 impl<'a> Labels<'a> {
@@ -60,6 +65,9 @@ impl<'a> Labels<'a> {
                     .insert(names::SEQUENCE, RenderedValue::Owned(placement.sequence.to_string()));
                 labels.insert(names::ID, RenderedValue::Text(&placement.provider_id));
                 labels.insert(names::RESOURCE, RenderedValue::Text(resource));
+                if let Some(deletion) = self.deletion {
+                    labels.insert(names::DELETION, RenderedValue::Text(deletion.name()));
+                }
                 if stateful {
                     labels.insert(names::STATEFUL, RenderedValue::Text("true"));
                 }
@@ -88,18 +96,23 @@ pub(super) fn complete_object<'a>(
         });
     }
     if plan.managed {
-        object.child("spec", |spec| {
-            managed_spec(spec, identity.scope, &labels.placement.provider_config)
-        });
+        object.child("spec", |spec| managed_spec(spec, identity.scope, &labels));
     }
     labels.set(&mut object, &plan.name, plan.stateful);
     object
 }
 
-fn managed_spec<'a>(spec: &mut RenderedObject<'a>, scope: Scope, config: &'a ProviderConfigRef) {
-    spec.insert_default("managementPolicies", || {
-        RenderedValue::List(MANAGED.map(RenderedValue::Text).into())
-    });
+fn managed_spec<'a>(spec: &mut RenderedObject<'a>, scope: Scope, labels: &Labels<'a>) {
+    let config: &ProviderConfigRef = &labels.placement.provider_config;
+    let policies = |policies: &[&'static str]| {
+        RenderedValue::List(policies.iter().copied().map(RenderedValue::Text).collect())
+    };
+    if labels.deletion == Some(Deletion::Orphan) {
+        // What the data needs stays as well: a database outlives no security group that is its own.
+        spec.insert("managementPolicies", policies(&ORPHANED));
+    } else {
+        spec.insert_default("managementPolicies", || policies(&MANAGED));
+    }
     spec.insert_default("providerConfigRef", || {
         let mut reference = RenderedObject::default();
         reference.push("name", RenderedValue::Text(&config.name));

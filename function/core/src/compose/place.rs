@@ -1,10 +1,11 @@
 //! What a place must have for a product: which of its `network` and `settings` the product's
-//! templates read there, and what of it a place lacks.
+//! templates read there, and what of it a place lacks; and what keeps its data there.
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use idp_crds::contract::ClaimRequest;
+use idp_crds::contract::{ClaimRequest, Deletion};
+use idp_crds::recovery::RecoveryPoint;
 use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
@@ -64,7 +65,28 @@ impl ProviderPlan {
     }
 }
 
+impl ProviderPlan {
+    /// What keeps the data of whom `resolver` knows in `region`, in the Product's order.
+    pub(super) fn recovery(&self, resolver: &Resolver<'_>, region: &str) -> Vec<RecoveryPoint> {
+        self.recovery.iter().filter_map(|plan| plan.point(resolver, region)).collect()
+    }
+}
+
 impl Product {
+    /// What keeps the data of `request` at the place of `placement`, in the Product's order.
+    #[must_use]
+    pub fn recovery_points(
+        &self,
+        placement: &Placement,
+        request: &ClaimRequest,
+        tier: &TierFacts,
+    ) -> Vec<RecoveryPoint> {
+        let Some(plan) = self.provider(&placement.provider) else { return Vec::new() };
+        let variables = Variables::new(request, tier, placement, &nobody(), None);
+        let known = variables.variables().chain([("values", &self.values)]).collect();
+        plan.recovery(&Resolver::new(known), &placement.region)
+    }
+
     /// What the place of `placement` lacks of what `request` needs there.
     #[must_use]
     pub fn lacks_for(
@@ -87,6 +109,7 @@ impl Product {
             tier: String::new(),
             environment: String::new(),
             ha,
+            deletion: Deletion::default(),
             params: Map::new(),
         };
         let variables = Variables::new(&request, tier, placement, &nobody(), None);

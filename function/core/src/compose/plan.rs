@@ -8,13 +8,15 @@ use idp_crds::contract::Problem;
 
 use super::expression::{Expression, PlaceRead, References};
 use super::field_mask::FieldMask;
+use super::recovery::RecoveryPlan;
 use super::template::Template;
 
 /// The variables that every expression sees.
-pub const VARIABLES: [&str; 15] = [
+pub const VARIABLES: [&str; 16] = [
     "cell",
     "claim",
     "credentials",
+    "deletion",
     "environment",
     "flavour",
     "ha",
@@ -43,7 +45,10 @@ pub struct ProviderPlan {
     pub resources: Vec<ResourcePlan>,
     pub(super) connection: Vec<(String, Template)>,
     pub(super) effective: Vec<(String, Template)>,
+    /// What deleting the workload would do, as the provider reports it.
+    pub(super) deletion: Option<Template>,
     pub(super) notices: Vec<NoticePlan>,
+    pub(super) recovery: Vec<RecoveryPlan>,
     /// Resources whose observed state some expression reads, and what of it.
     pub(super) observed_read: BTreeMap<String, FieldMask>,
     /// How many values its expressions keep during a rendering.
@@ -144,6 +149,7 @@ impl ProviderPlan {
             .chain(&self.effective)
             .map(|(_, template)| template);
         let templates = keyed
+            .chain(&self.deletion)
             .chain(self.resources.iter().map(|r| &r.template))
             .chain(self.notices.iter().map(|n| &n.message));
         templates.for_each(|template| template.references(&mut collect));

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use idp_crds::contract::Deletion;
 use serde_json::{Map, Value, json};
 
 use super::expression::{EvalError, Expression, Memo, Resolver};
@@ -269,7 +270,8 @@ impl<'a> Renderer<'a> {
             Some(known) if suffix.is_empty() => Cow::Borrowed(known),
             _ => Cow::Owned(self.name(&key, &plan.name, &suffix)),
         };
-        let labels = Labels { request, product: &self.product.name, placement };
+        let deletion = self.product.spec.stateful.then_some(request.deletion);
+        let labels = Labels { request, product: &self.product.name, placement, deletion };
         let object = object::complete_object(
             rendered.into_fields().unwrap_or_default(),
             plan,
@@ -333,6 +335,12 @@ impl<'a> Renderer<'a> {
                 Some((notice.name.clone(), message.as_str()?.to_owned()))
             })
             .collect();
+        let deletion = self.plan.deletion.as_ref();
+        let deletion = deletion.and_then(|text| text.evaluate(&resolver).ok()).map(Value::from);
+        let deletion = deletion.as_ref().and_then(Value::as_str).and_then(Deletion::named);
+        let recovery = self.plan.recovery(&resolver, &self.inputs.placement.region);
+        self.rendering.deletion = deletion;
+        self.rendering.recovery = recovery;
         self.rendering.connection = connection;
         self.rendering.effective = effective;
         self.rendering.notices = notices;

@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use idp_crds::contract::ClaimRequest;
+use idp_crds::contract::{ClaimRequest, Deletion};
+use idp_crds::recovery::RecoveryPoint;
 use serde_json::{Map, Value};
 
 use super::credentials::Credentials;
@@ -48,6 +49,10 @@ pub struct Rendering {
     pub connection: BTreeMap<String, String>,
     /// What the developer gets where that is not what was asked for.
     pub effective: Map<String, Value>,
+    /// What deleting the workload would do now, as the provider reports it, where it does.
+    pub deletion: Option<Deletion>,
+    /// What keeps its data here.
+    pub recovery: Vec<RecoveryPoint>,
     /// Notices that apply, name → message.
     pub notices: BTreeMap<String, String>,
 }

@@ -34,6 +34,7 @@ impl Variables {
             ("cell", json!(request.cell)),
             ("environment", json!(request.environment)),
             ("ha", json!(ha)),
+            ("deletion", json!(request.deletion)),
             (
                 "tier",
                 json!({
@@ -49,7 +50,13 @@ impl Variables {
                 }),
             ),
             ("claim", json!({"name": identity.claim_name, "namespace": identity.namespace})),
-            ("xr", json!({"name": identity.name, "namespace": identity.namespace})),
+            (
+                "xr",
+                json!({
+                    "name": identity.name, "namespace": identity.namespace,
+                    "uid": identity.uid.as_deref().unwrap_or_default(),
+                }),
+            ),
             ("id", json!(placement.provider_id)),
             ("flavour", json!(flavour)),
         ];

@@ -55,7 +55,7 @@ pub struct Finding {
 }
 
 /// What can be found: token, severity, and what it means.
-pub const RULES: [(&str, Severity, &str); 9] = [
+pub const RULES: [(&str, Severity, &str); 10] = [
     ("NoPlace", Severity::Error, "nothing can be placed in this tier"),
     (
         "NoPlaceAfterLoss",
@@ -65,6 +65,11 @@ pub const RULES: [(&str, Severity, &str); 9] = [
     ("NoTarget", Severity::Error, "the tier promises a failover target, and there is none"),
     ("CapabilityNobodyOffers", Severity::Error, "a capability is asked for that no Candidate has"),
     ("NoTargetAfterLoss", Severity::Warning, "a single loss leaves no failover target"),
+    (
+        "NothingKeepsData",
+        Severity::Warning,
+        "no place keeps a product's data within the tier's recovery point objective",
+    ),
     ("TieByOrder", Severity::Warning, "two places score alike: only their order decides"),
     ("DeadCandidate", Severity::Warning, "a Candidate that nothing is ever placed on"),
     ("DegradedAfterLoss", Severity::Note, "after a single loss workloads do without a capability"),
@@ -94,6 +99,7 @@ pub fn check(catalog: &Catalog) -> Vec<Finding> {
         examine(scheduler, case, &losses, &mut found, &mut used);
     }
     capabilities(scheduler, &mut found);
+    recovery(catalog, &mut found);
     for candidate in scheduler.candidates().iter().filter(|c| !used.contains(&c.place())) {
         let message = "is never selected and never a failover target, whatever single place or provider is lost: raise its scores, give it what it lacks, or delete it";
         put(&mut found, "DeadCandidate", "Candidate", candidate.place(), message.to_owned(), "");
@@ -228,6 +234,22 @@ fn capabilities(scheduler: &Scheduler, found: &mut Found) {
             let hint = did_you_mean(capability, offered.iter().copied());
             let message = format!("asks for {capability:?}, which no Candidate has{hint}");
             put(found, "CapabilityNobodyOffers", "Tier", name, message, "");
+        }
+    }
+}
+
+/// Recovery point objectives that no place keeps, by what the products say of their mechanisms.
+fn recovery(catalog: &Catalog, found: &mut Found) {
+    for name in catalog.scheduler().tier_names() {
+        let Some(tier) = catalog.tier_facts(name) else { continue };
+        for product in catalog.products() {
+            if let Some(gap) = catalog.tier_gap(product, name, &tier) {
+                let message = format!(
+                    "promises what it cannot keep: {gap}; raise spec.rpoMinutes, or give {} a better mechanism",
+                    product.name
+                );
+                put(found, "NothingKeepsData", "Tier", name, message, &product.name);
+            }
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use idp_crds::contract::ClaimRequest;
+use idp_crds::contract::{ClaimRequest, Deletion};
 use idp_crds::names::DIMENSIONS;
 use idp_crds::record::Group;
 use idp_crds::status::Place;
@@ -70,6 +70,7 @@ impl Question {
             tier: tier.to_owned(),
             environment: "production".to_owned(),
             ha,
+            deletion: Deletion::default(),
             params: defaults.collect(),
         };
         Question::of(catalog, product, name, &request)

@@ -29,6 +29,7 @@ fn invent(schema: &Value, name: &str, field: &str) -> Option<Value> {
         "string" => Some(text(name, field).into()),
         "integer" | "number" if field.to_lowercase().ends_with("port") => Some(json!(3306)),
         "integer" | "number" => Some(json!(1)),
+        "boolean" => Some(json!(false)),
         _ => None,
     }
 }

@@ -18,6 +18,8 @@ pub struct Ledger {
     pub existing: BTreeMap<External, serde_json::Value>,
     /// The resources that were destroyed, oldest first.
     pub destroyed: Vec<External>,
+    /// The final snapshots that databases have left, by name, oldest first.
+    pub snapshots: Vec<String>,
 }
 
 impl Ledger {
@@ -25,10 +27,30 @@ impl Ledger {
         self.existing.insert(external, values);
     }
 
-    pub(super) fn destroy(&mut self, external: &External) {
-        if self.existing.remove(external).is_some() {
-            self.destroyed.push(external.clone());
+    /// Destroys it, unless the cloud refuses that: by what it was last given, as RDS does.
+    pub(super) fn destroy(&mut self, external: &External) -> Result<(), String> {
+        let Some(values) = self.existing.get(external) else { return Ok(()) };
+        let protections = [
+            "/deletionProtection",
+            "/settings/deletionProtectionEnabled",
+            "/deletionPolicy/0/isDeleteProtected",
+        ];
+        if protections.iter().any(|path| values.pointer(path) == Some(&true.into())) {
+            return Err(format!(
+                "InvalidParameterCombination: Cannot delete protected {external:?}"
+            ));
         }
+        if values["skipFinalSnapshot"] == false {
+            let name = values["finalSnapshotIdentifier"].as_str();
+            let name = name.ok_or("InvalidParameterCombination: a final snapshot needs a name")?;
+            if self.snapshots.iter().any(|taken| taken == name) {
+                return Err(format!("DBSnapshotAlreadyExists: {name}"));
+            }
+            self.snapshots.push(name.to_owned());
+        }
+        self.existing.remove(external);
+        self.destroyed.push(external.clone());
+        Ok(())
     }
 
     /// The existing resources whose external name begins like this.

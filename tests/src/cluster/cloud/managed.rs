@@ -96,8 +96,11 @@ impl Provider {
             return Ok(());
         }
         if allows(object, "Delete") && object.data["spec"]["deletionPolicy"] != "Orphan" {
-            let mut ledger = self.cloud.ledger.lock().expect("the ledger");
-            ledger.destroy(&self.external(object));
+            let external = self.external(object);
+            let destroyed = self.cloud.ledger.lock().expect("the ledger").destroy(&external);
+            if let Err(refusal) = destroyed {
+                return self.unsynced(object, &format!("delete failed: {refusal}")).await;
+            }
         }
         let others: Vec<_> = object.finalizers().iter().filter(|name| *name != FINALIZER).collect();
         self.patch_metadata(object, json!({"finalizers": others})).await

@@ -3,7 +3,8 @@
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use idp_crds::names::PLACEMENT_REASON;
+use idp_crds::history::{Happened, History};
+use idp_crds::names::{HISTORY, PLACEMENT_REASON};
 use idp_crds::place::Place;
 use idp_crds::record::Record;
 use kube::ResourceExt as _;
@@ -230,6 +231,10 @@ pub struct Detail {
     /// What it says of itself: Kubernetes conditions.
     #[schema(value_type = Vec<Object>)]
     conditions: Vec<Value>,
+    /// What has happened to it, the newest last: `event`, `at`, `by`, `sequence`, and where they apply `from`,
+    /// `to` and `why`.
+    #[schema(value_type = Vec<Object>)]
+    history: Vec<Happened>,
 }
 
 /// Why a place was selected.
@@ -316,6 +321,12 @@ pub(crate) fn reason(object: &DynamicObject) -> Option<&str> {
     reason.or_else(|| object.annotations().get(PLACEMENT_REASON).map(String::as_str))
 }
 
+/// What has happened to a workload, as it carries it.
+pub(crate) fn history(object: &DynamicObject) -> History {
+    let text = object.annotations().get(HISTORY);
+    text.and_then(|text| History::parse(text)).unwrap_or_default()
+}
+
 /// One workload with its decision, its explanation and its conditions.
 #[utoipa::path(get, path = "/api/v1/workloads/{group}/{kind}/{namespace}/{name}", tag = "workloads",
     params(("group" = String, Path, description = "The object's API group."), ("kind" = String, Path, description = "Its kind."),
@@ -340,5 +351,6 @@ pub(super) async fn one(
         explanation: text.and_then(|t| Record::parse(t).ok()).as_ref().map(Explanation::of),
         decision: text.and_then(|text| serde_json::from_str(text).ok()),
         conditions: conditions.and_then(Value::as_array).cloned().unwrap_or_default(),
+        history: object.as_deref().map(|o| history(o).all().to_vec()).unwrap_or_default(),
     }))
 }

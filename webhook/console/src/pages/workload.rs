@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::bars::{bars, table};
 use super::page::{Reader, Tab, command, not_found, page, sorry};
 use crate::Sources;
-use crate::api::workloads::reason;
+use crate::api::workloads::{history, reason};
 use crate::placements::Placed;
 
 /// The page.
@@ -32,6 +32,7 @@ pub async fn show(
         @if let Some(object) = &object {
             (reasons(object))
             (conditions(&object.data))
+            (past(object))
         }
         (actions(&placed))
     };
@@ -119,6 +120,39 @@ fn conditions(object: &Value) -> Markup {
                                 th scope="row" { (text(condition, "type")) }
                                 @for field in ["status", "reason", "message", "lastTransitionTime"] {
                                     td { (text(condition, field)) }
+                                }
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// What has happened to it, the newest first.
+fn past(object: &DynamicObject) -> Markup {
+    let history = history(object);
+    html! {
+        @if !history.all().is_empty() {
+            section aria-labelledby="history" {
+                h2 #history { "What has happened to it" }
+                div.wide tabindex="0" role="group" aria-label="History" {
+                    table {
+                        thead { tr {
+                            th scope="col" { "When" } th scope="col" { "What" } th scope="col" { "Decision" }
+                            th scope="col" { "From" } th scope="col" { "To" } th scope="col" { "By" }
+                            th scope="col" { "Why" }
+                        } }
+                        tbody {
+                            @for one in history.all().iter().rev() {
+                                tr {
+                                    td { (one.at.as_deref().unwrap_or("no time")) }
+                                    th scope="row" { (one.event.name()) }
+                                    td { (one.sequence) }
+                                    @for text in [&one.from, &one.to] { td { (text.as_deref().unwrap_or_default()) } }
+                                    td { (one.by) }
+                                    td { (one.why.as_deref().unwrap_or_default()) }
                                 }
                             }
                         }
