@@ -91,7 +91,11 @@ impl Kind {
                 Err(error) => Some(format!(".{}: {error}", rule.path.join("."))),
             }
         });
-        from_schema.chain(from_rules).collect()
+        // The order of the first is the library's own, which is not always the same.
+        let mut errors: Vec<String> = from_schema.collect();
+        errors.sort_unstable();
+        errors.extend(from_rules);
+        errors
     }
 }
 

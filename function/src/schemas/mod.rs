@@ -196,7 +196,7 @@ items:
         assert_eq!(check(json!({"size": 9})), ".spec: too small");
         assert_eq!(
             check(json!({"size": 10, "zones": ["a", "a"], "sice": 1})),
-            ".spec: Additional properties are not allowed ('sice' was unexpected)\n.spec.zones: [\"a\",\"a\"] has non-unique elements"
+            ".spec.zones: [\"a\",\"a\"] has non-unique elements\n.spec: Additional properties are not allowed ('sice' was unexpected)"
         );
         assert_eq!(
             schemas.check(&disk("v1alpha1", json!({}))),
