@@ -4,9 +4,10 @@
 use idp_core::catalog::{Objects, embedded};
 use idp_crds::recovery::Enforcement;
 use idp_webhook::admission::DecisionMode;
+use serde_json::Value;
 
 use super::configuration::object;
-use super::fixture::{Review, Webhook, claim, place};
+use super::fixture::{Review, Webhook, ask_failover, claim, place};
 
 /// The default catalog, with a tier that promises to lose nothing.
 fn promising(enforce: Enforcement) -> Objects {
@@ -39,9 +40,45 @@ async fn whoever_asks_for_it_is_warned_or_refused() {
 
     let denies = Webhook::with(promising(Enforcement::Deny), DecisionMode::Admission).await;
     let message = denies.admit(&Review::create(claim())).await.refused();
-    assert!(message.contains("spec.parameters.tier: would go to aws/us-east-1"), "{message}");
+    assert!(message.contains("spec.parameters.tier: at aws/us-east-1 nothing keeps"), "{message}");
     assert!(message.contains(warning) && message.contains("ask for another tier"), "{message}");
 
     let keeps = Webhook::start().await;
     assert_eq!(keeps.admit(&Review::create(claim())).await.warnings, [""; 0]);
+}
+
+/// A move is asked for when the place that kept the data is lost: the tier's word does not stop it.
+#[tokio::test]
+async fn a_move_is_warned_of_and_not_refused() {
+    let denies = Webhook::with(promising(Enforcement::Deny), DecisionMode::Admission).await;
+    let stored = stored_in("medium").await;
+    let ask = Review::update(&stored, |object| ask_failover(object, "aws")).by_admin();
+    let outcome = denies.admit(&ask).await;
+    let told = "at gcp/us-central1 nothing keeps the data within the 0 minutes of tier medium";
+    assert!(outcome.warnings.iter().any(|one| one.contains(told)), "{:?}", outcome.warnings);
+    assert_eq!(place(&outcome.allowed()), "gcp/us-central1");
+}
+
+/// Who raises a tier asks for it as who makes a claim of it; who changes something else does not.
+#[tokio::test]
+async fn a_tier_that_is_asked_for_later_is_held_to_the_same() {
+    let denies = Webhook::with(promising(Enforcement::Deny), DecisionMode::Admission).await;
+    let stored = stored_in("low").await;
+    let raise = Review::update(&stored, |object| {
+        object["spec"]["parameters"]["tier"] = "medium".into();
+    });
+    let message = denies.admit(&raise).await.refused();
+    assert!(message.contains("spec.parameters.tier: at aws/us-east-1 nothing keeps"), "{message}");
+    let stored = stored_in("medium").await;
+    let grow = Review::update(&stored, |object| {
+        object["spec"]["parameters"]["storageGB"] = 200.into();
+    });
+    denies.admit(&grow).await.allowed();
+}
+
+/// A claim that the default catalog has placed.
+async fn stored_in(tier: &str) -> Value {
+    let mut claim = claim();
+    claim["spec"]["parameters"]["tier"] = tier.into();
+    Webhook::start().await.admit(&Review::create(claim)).await.allowed()
 }

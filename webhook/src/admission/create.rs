@@ -75,7 +75,8 @@ async fn place(
     }
     let decided = decide(admission, workload, &PlacementQuestion::first(&asked)).await;
     let stamp = decided.map_err(|error| Denial::schedule(&error, "spec.parameters.tier"))?;
-    let warnings = recovery::promise(workload, &asked, &stamp.record, "spec.parameters.tier")?;
+    let promise = recovery::promise(workload, &asked, &stamp.record.place());
+    let warnings = promise.map_err(|error| Denial::fields(vec![error]))?.into_iter().collect();
     let happened = vec![history::decided(workload, &stamp.record, None)];
     let decision = Some(Decision::Made(stamp));
     let asked = Some(asked);

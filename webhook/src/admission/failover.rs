@@ -135,7 +135,7 @@ pub(super) async fn fail_over(
     let mut consumed = vec![FAILOVER];
     consumed.extend(release::is_of(&workload.new, place).then_some(RELEASE));
     let mut warnings = vec![warning];
-    warnings.extend(recovery::promise(workload, &asked, record, &annotation_path(FAILOVER))?);
+    warnings.extend(recovery::warning(workload, &asked, &record.place()));
     let why = workload.new.metadata.annotation(FAILOVER);
     let happened = vec![history::decided(workload, record, why)];
     let (decision, asked) = (Some(Decision::Made(stamp)), Some(asked));

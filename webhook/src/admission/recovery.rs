@@ -1,35 +1,45 @@
-//! A tier's recovery objective, held against what keeps the data at the place that was decided on.
+//! A tier's recovery objective, held against what keeps the data at a workload's place.
 
 use idp_crds::contract::{ClaimRequest, FieldError, Problem};
 use idp_crds::names::reference_name;
-use idp_crds::record::Record;
 use idp_crds::recovery::Enforcement;
+use idp_crds::status::Place;
 
-use super::verdict::Denial;
 use super::workload::Workload;
 
 /// What the user is told where nothing keeps the data within the tier's `rpoMinutes`.
+pub(super) fn warning(
+    workload: &Workload<'_>,
+    asked: &ClaimRequest,
+    place: &Place,
+) -> Option<String> {
+    gap(workload, asked, place).map(|gap| format!("at {gap}"))
+}
+
+/// The same, for who asks for the tier.
 ///
 /// # Errors
-/// Where the tier is to be held to it; `field` is what asked for the place.
+/// Where the tier is to be held to its objective. A move is never refused for that: it is asked for
+/// when the place that kept the data is lost.
 pub(super) fn promise(
     workload: &Workload<'_>,
     asked: &ClaimRequest,
-    record: &Record,
-    field: &str,
-) -> Result<Vec<String>, Denial> {
-    let (catalog, product) = (&workload.snapshot.catalog, workload.product);
-    let Some(gap) = catalog.recovery_gap(product, asked, record.place().parts()) else {
-        return Ok(Vec::new());
-    };
-    let message = format!("{}, and {gap}", record.place());
+    place: &Place,
+) -> Result<Option<String>, FieldError> {
+    let Some(gap) = gap(workload, asked, place) else { return Ok(None) };
     let tiers = &workload.snapshot.objects.tiers;
     let tier = tiers.iter().find(|tier| reference_name(&tier.name) == asked.tier);
     match tier.map(|tier| tier.spec.recovery.enforce).unwrap_or_default() {
-        Enforcement::Warn => Ok(vec![format!("goes to {message}")]),
+        Enforcement::Warn => Ok(Some(format!("at {gap}"))),
         Enforcement::Deny => {
-            let message = format!("would go to {message}: ask for another tier");
-            Err(Denial::fields(vec![FieldError::new(field, Problem::Invalid, message)]))
+            let message = format!("at {gap}: ask for another tier");
+            Err(FieldError::new("spec.parameters.tier", Problem::Invalid, message))
         }
     }
+}
+
+fn gap(workload: &Workload<'_>, asked: &ClaimRequest, place: &Place) -> Option<String> {
+    let catalog = &workload.snapshot.catalog;
+    let gap = catalog.recovery_gap(workload.product, asked, place.parts())?;
+    Some(format!("{place} {gap}"))
 }

@@ -1,6 +1,6 @@
 //! A workload that changes: it stays where it is, unless a move is asked for.
 
-use idp_crds::contract::update;
+use idp_crds::contract::{Deletion, update};
 use idp_crds::history::{Event, Happened};
 use idp_crds::names::{ADOPT_CANDIDATE, FAILOVER, HISTORY, PLACEMENT_REASON, RELEASE};
 use idp_crds::record::Record;
@@ -13,7 +13,7 @@ use super::mutate::{Decision, DesiredClaim};
 use super::object::Object;
 use super::verdict::Denial;
 use super::workload::Workload;
-use super::{adopt, connection, failover, history, protection, release, restore};
+use super::{adopt, connection, failover, history, protection, recovery, release, restore};
 
 /// Settles what a changed workload is to be like: resolve → failover, or keep.
 ///
@@ -82,8 +82,10 @@ fn write_down(workload: &Workload<'_>, before: &Before<'_>, desired: &mut Desire
     if workload.product.spec.stateful
         && let Some(field) = update::unprotects(&before.object.spec, &workload.new.spec)
     {
+        let [from, to] = [&before.object.spec, &workload.new.spec].map(Deletion::of);
+        let why = format!("{field}: from {} to {}", from.name(), to.name());
         let happened = history::happened(workload, Event::Unprotected, sequence);
-        desired.happened.push(Happened { why: Some(field.to_owned()), ..happened });
+        desired.happened.push(Happened { why: Some(why), ..happened });
     }
     history::settle(workload, old.annotation(HISTORY), desired);
 }
@@ -161,6 +163,12 @@ async fn keep(
     if let (Some(in_force), Some(asked)) = (&before.in_force, &asked) {
         let asked_before = before.asked.as_ref().ok();
         errors.extend(contract::unmet_requirements(workload, in_force, asked_before, asked));
+        if asked_before.is_none_or(|before| before.tier != asked.tier) {
+            match recovery::promise(workload, asked, &in_force.place) {
+                Ok(warning) => desired.warnings.extend(warning),
+                Err(error) => errors.push(error),
+            }
+        }
     }
     if errors.is_empty() {
         Ok(DesiredClaim { asked, ..desired })
