@@ -51,9 +51,6 @@ impl Mechanism {
     }
 }
 
-/// A target that is every place.
-pub const EVERYWHERE: &str = "*";
-
 /// A mechanism that a workload has at its place.
 #[derive(JsonSchema, Serialize, Deserialize, Clone, Debug, PartialEq, Eq)]
 #[serde(rename_all = "camelCase")]

@@ -13,17 +13,6 @@ use crate::recovery::best;
 
 impl Catalog {
     /// What keeps the data of `request` at `place`; nothing where no Candidate describes that.
-    #[must_use]
-    pub fn recovery_points(
-        &self,
-        product: &Product,
-        request: &ClaimRequest,
-        place: PlaceRef<'_>,
-    ) -> Vec<RecoveryPoint> {
-        let tier = self.tier_facts(&request.tier);
-        tier.map(|tier| self.points(product, request, place, &tier)).unwrap_or_default()
-    }
-
     fn points(
         &self,
         product: &Product,
