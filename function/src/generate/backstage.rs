@@ -4,6 +4,7 @@
 //! The template proposes a claim to the repository that the cluster is kept by (GitOps): no right in the
 //! cluster is Backstage's.
 
+use idp_crds::contract::Deletion;
 use idp_crds::names::ENVIRONMENTS;
 use idp_crds::product::{ParameterSpec, ParameterType, ProductApi};
 use serde_json::{Map, Value, json};
@@ -83,7 +84,7 @@ fn template(product: &Product, tiers: &[&str], site: &Site) -> Value {
         .filter(|parameter| parameter.required)
         .map(|parameter| parameter.name.as_str())
         .collect();
-    let mut pages = vec![workload(tiers)];
+    let mut pages = vec![workload(tiers, product.spec.stateful)];
     if !theirs.is_empty() {
         let mut page =
             json!({"title": format!("What {} takes", product.name), "properties": theirs});
@@ -136,10 +137,10 @@ fn template(product: &Product, tiers: &[&str], site: &Site) -> Value {
 }
 
 /// What every workload is asked.
-fn workload(tiers: &[&str]) -> Value {
+fn workload(tiers: &[&str], holds_data: bool) -> Value {
     // Kubernetes' names; the cell's are the contract's.
     let name = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$";
-    json!({
+    let mut form = json!({
         "title": "The workload",
         "required": ["name", "namespace", "cell", "tier", "environment"],
         "properties": {
@@ -159,7 +160,15 @@ fn workload(tiers: &[&str]) -> Value {
                 "description": "Whether it must survive the loss of a zone.",
             },
         },
-    })
+    });
+    if let (true, Some(fields)) = (holds_data, form["properties"].as_object_mut()) {
+        let what = "What deleting it means. In production it is protected by default.";
+        let deletion = json!({
+            "type": "string", "title": "Deletion", "enum": Deletion::CHOICES, "description": what,
+        });
+        fields.insert("deletion".to_owned(), deletion);
+    }
+    form
 }
 
 /// A parameter as a field of the form.
@@ -191,7 +200,10 @@ fn property(parameter: &ParameterSpec) -> Value {
 /// Everything that the form asks and the claim says.
 fn fields(product: &Product) -> impl Iterator<Item = &str> {
     let ours = ["name", "namespace", "cell", "tier", "environment", "ha"];
-    ours.into_iter().chain(product.spec.parameters.iter().map(|one| one.name.as_str()))
+    let deletion = product.spec.stateful.then_some("deletion");
+    ours.into_iter()
+        .chain(deletion)
+        .chain(product.spec.parameters.iter().map(|one| one.name.as_str()))
 }
 
 /// The claim as the scaffolder fills it in: values are written as JSON, which is YAML; what was not given is left
