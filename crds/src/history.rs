@@ -23,7 +23,8 @@ pub struct Happened {
     /// before histories were kept.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at: Option<String>,
-    /// By whom: a user of the cluster; `function` where the function decided, without anybody.
+    /// By whom: a user of the cluster. Of what nobody saw who knows the time, the program that
+    /// decided: `function` or `admission`.
     pub by: String,
     /// The decision that was in force after it.
     #[schemars(schema_with = "crate::schema::sequence")]

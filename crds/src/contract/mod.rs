@@ -3,8 +3,8 @@
 //!
 //! [`ClaimRequest::read`] turns a claim's (or composite resource's) `spec` into a typed
 //! [`ClaimRequest`] or into *all* its errors at once. [`update`] says which later changes a product
-//! allows, [`Deletion`] what deleting it means, [`forbidden`] which fields are never a developer's to set, [`metadata`] what a claim's
-//! name must be like.
+//! allows, [`Deletion`] what deleting it means, [`forbidden`] which fields are never a developer's to
+//! set, [`metadata`] what a claim's name must be like.
 
 mod deletion;
 mod error;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use idp_core::placement::PlacementInForce;
 use idp_crds::history::{Event, Happened, History};
 use idp_crds::names::{HISTORY, RELEASE};
-use idp_crds::record::Record;
+use idp_crds::record::{DecidedBy, Record};
 use k8s_openapi::jiff::Timestamp;
 
 use super::mutate::DesiredClaim;
@@ -101,16 +101,15 @@ pub(super) fn settle_unseen(
     before: Option<&str>,
     desired: &mut DesiredClaim,
 ) {
+    let Some(record) = in_force.and_then(|in_force| in_force.record.as_deref()) else { return };
     let given = workload.new.metadata.annotation(HISTORY).or(before);
     let history = given.and_then(History::parse).unwrap_or_default();
-    let Some(record) = in_force.and_then(|in_force| in_force.record.as_deref()) else { return };
     if history.all().iter().any(|one| one.sequence >= record.sequence) {
         return;
     }
-    let by = if record.decided_by == idp_crds::record::DecidedBy::Function {
-        "function"
-    } else {
-        "admission"
+    let by = match record.decided_by {
+        DecidedBy::Function => "function",
+        DecidedBy::Admission => "admission",
     };
     let unseen = Happened { by: by.to_owned(), ..decided(workload, record, None) };
     desired.history = Some(history.with([unseen]));
