@@ -23,7 +23,13 @@ fn set(user: &User, namespace: &str, name: &str, deletion: &str) -> Result<Strin
 }
 
 fn delete(user: &User, namespace: &str, name: &str) -> Result<String, String> {
-    kubectl(user, namespace, &["delete", KIND, name, "--timeout=90s"])
+    kubectl(user, namespace, &["delete", KIND, name, "--timeout=240s"])
+}
+
+fn wait_until_ready(user: &User, namespace: &str, name: &str) {
+    let object = format!("{KIND}/{name}");
+    let wait = ["wait", &object, "--for=condition=Ready", "--timeout=240s"];
+    kubectl(user, namespace, &wait).unwrap();
 }
 
 #[track_caller]
@@ -83,9 +89,7 @@ pub async fn is_on_purpose(cluster: &Cluster) {
     let (admin, developer) = (&cluster.control_plane.admin, &cluster.control_plane.developer);
     println!("--- what is protected is not deleted, nor is what it is made of");
     apply(developer, &claim("kept-db")).unwrap();
-    let ready = ["wait", KIND, "kept-db", "--for=condition=Ready", "--timeout=180s"];
-    let ready = [ready[0], &format!("{KIND}/kept-db"), ready[3], ready[4]];
-    kubectl(developer, NAMESPACE, &ready).unwrap();
+    wait_until_ready(developer, NAMESPACE, "kept-db");
     let object = says(developer, NAMESPACE, "kept-db", "protect").await;
     refused(delete(developer, NAMESPACE, "kept-db"), "holds data and is protected");
     let composite = object["spec"]["resourceRef"]["name"].as_str().unwrap().to_owned();
@@ -141,7 +145,7 @@ pub async fn is_on_purpose(cluster: &Cluster) {
         if left > 0 && same { Ok(()) } else { Err(object["status"].to_string()) }
     })
     .await;
-    kubectl(developer, NAMESPACE, &ready).unwrap();
+    wait_until_ready(developer, NAMESPACE, "kept-db");
     unprotect(admin, NAMESPACE, "kept-db").await;
     delete(developer, NAMESPACE, "kept-db").unwrap();
     eventually("the second snapshot", async || {
@@ -160,12 +164,7 @@ async fn of_a_namespace_says_why(cluster: &Cluster) {
     println!("--- a namespace that holds something protected does not go, and says why");
     admin.kubectl(&["create", "namespace", TEAM], "").unwrap();
     apply(admin, &claim("left-db").replace(NAMESPACE, TEAM)).unwrap();
-    kubectl(
-        admin,
-        TEAM,
-        &["wait", &format!("{KIND}/left-db"), "--for=condition=Ready", "--timeout=180s"],
-    )
-    .unwrap();
+    wait_until_ready(admin, TEAM, "left-db");
     let object = says(admin, TEAM, "left-db", "protect").await;
     let id = object["status"]["placement"]["id"].as_str().unwrap().to_owned();
     let instances = || cluster.cloud.ledger().existing_of(&id).count();
