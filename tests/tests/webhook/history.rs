@@ -83,6 +83,7 @@ async fn a_backup_brings_it_along_and_protection_taken_off_is_told() {
     let lower = Review::update(&running, |o| o["spec"]["parameters"]["deletion"] = "backup".into());
     let lowered = webhook.admit(&lower.by_admin()).await.allowed();
     assert_eq!(events(&lowered), [Event::Placed, Event::Unprotected]);
+    assert_eq!(history(&lowered)[1].why.as_deref(), Some("deletion: from protect to backup"));
 
     let mut backup = lowered.clone();
     backup.as_object_mut().unwrap().shift_remove("status");

@@ -6,8 +6,7 @@ use std::sync::Arc;
 use idp_core::catalog::{Catalog, Named, Objects};
 use idp_core::compose::product::Product;
 use idp_crds::contract::{ClaimRequest, update};
-use idp_crds::names::reference_name;
-use idp_crds::names::{RESOURCE, STATEFUL};
+use idp_crds::names::{RESOURCE, STATEFUL, reference_name};
 use idp_crds::{CloudProviderSpec, ProductSpec};
 use serde_json::{Map, Value, json};
 

@@ -41,7 +41,8 @@ impl Schemas {
     /// Everything that would be refused, or dropped, of what a claim has come to.
     pub(super) fn errors(&self, objects: &Objects, claim: &Value, made: &Rendered) -> Vec<String> {
         let mut errors = self.of_composite(objects, claim, &made.composite);
-        for (providers, object) in self.providers.iter().zip(&made.resources) {
+        let Some(providers) = &self.providers else { return errors };
+        for object in &made.resources {
             let of = key_of(object).unwrap_or_default();
             errors.extend(providers.check(object).into_iter().map(|e| format!("{of}: {e}")));
         }
