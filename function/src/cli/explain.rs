@@ -24,7 +24,8 @@ use crate::live::workloads::Happened;
 /// that would let it win. Nothing is changed, and nothing contacted but the cluster that is asked for.
 ///
 /// `idp explain KIND NAMESPACE/NAME` asks the cluster, with your own rights: for the workload, for its
-/// catalog, and for the events that it still has; the history that the workload carries is told with them. KIND is what `kubectl get` takes.
+/// catalog, and for the events that it still has; the history that the workload carries is told with
+/// them. KIND is what `kubectl get` takes.
 ///
 /// Every change that is named was tried: with it alone the decision falls on that place. Scores and
 /// weights are tried in steps of 0.001; when a weight changes, the others share the rest in
