@@ -161,7 +161,8 @@ fn workload(tiers: &[&str], holds_data: bool) -> Value {
             },
         },
     });
-    if let (true, Some(fields)) = (holds_data, form["properties"].as_object_mut()) {
+    let fields = form.get_mut("properties").and_then(Value::as_object_mut);
+    if let Some(fields) = fields.filter(|_| holds_data) {
         let what = "What deleting it means. In production it is protected by default.";
         let deletion = json!({
             "type": "string", "title": "Deletion", "enum": Deletion::CHOICES, "description": what,
